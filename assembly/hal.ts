@@ -1,0 +1,103 @@
+import { KPRCB, KSYSTEM } from './shared/layout';
+import type { DECISION } from './shared/types';
+
+/**
+ * What the rest of the core stands on: where the tables are, the order of virtual time, and the one
+ * seam for choices that a real machine leaves open.
+ *
+ * All state of the machine is in its memory; the globals here are set once, when the module attaches.
+ */
+
+export type PKTHREAD = usize;
+export type PKPROCESS = usize;
+export type PKPRCB = usize;
+export type PKOBJECT = usize;
+export type PLIST_ENTRY = usize;
+
+export const DBG: bool = !ASC_NO_ASSERT;
+export const NEVER: u64 = u64.MAX_VALUE;
+export const SYSTEM: usize = KSYSTEM.Address;
+
+let PrcbBase: usize = 0;
+let KeyBase: usize = 0;
+let WinnerBase: usize = 0;
+let TreeLeaves: u32 = 0;
+
+export function HalAttach(): void {
+  PrcbBase = load<u32>(SYSTEM, KSYSTEM.PrcbBase);
+  KeyBase = load<u32>(SYSTEM, KSYSTEM.KeyBase);
+  WinnerBase = load<u32>(SYSTEM, KSYSTEM.WinnerBase);
+  TreeLeaves = load<u32>(SYSTEM, KSYSTEM.TreeLeaves);
+}
+
+export function KeGetPrcb(processor: u32): PKPRCB {
+  return PrcbBase + processor * KPRCB.Size;
+}
+
+/** The processor that acts next: the smallest (time, number). */
+export function HalFirstProcessor(): u32 {
+  return load<u32>(WinnerBase + 4);
+}
+
+export function HalProcessorTime(processor: u32): u64 {
+  return load<u64>(KeyBase + (processor << 3));
+}
+
+/** Publishes the time of a processor's next step: one comparison a level of the tree. */
+export function HalSetProcessorTime(processor: u32, time: u64): void {
+  store<u64>(KeyBase + (processor << 3), time);
+  let node = (TreeLeaves + processor) >> 1;
+  while (node != 0) {
+    const children = WinnerBase + (node << 3);
+    const left = load<u32>(children);
+    const right = load<u32>(children, 4);
+    const leftWins = HalProcessorTime(left) <= HalProcessorTime(right);
+    store<u32>(WinnerBase + (node << 2), leftWins ? left : right);
+    node >>= 1;
+  }
+}
+
+/** Lays out the tree; absent leaves never act. A tree of one processor has one leaf, the root. */
+export function HalInitializeTree(): void {
+  for (let leaf: u32 = 0; leaf < TreeLeaves; leaf++) {
+    store<u64>(KeyBase + (leaf << 3), NEVER);
+    store<u32>(WinnerBase + ((TreeLeaves + leaf) << 2), leaf);
+  }
+  for (let node = TreeLeaves - 1; node != 0; node--) {
+    store<u32>(WinnerBase + (node << 2), load<u32>(WinnerBase + (node << 3)));
+  }
+}
+
+/** The earliest time of any processor but `processor`: how far that one may run ahead, less the latency. */
+export function HalOthersTime(processor: u32): u64 {
+  let earliest = NEVER;
+  let node = TreeLeaves + processor;
+  while (node > 1) {
+    const time = HalProcessorTime(load<u32>(WinnerBase + ((node ^ 1) << 2)));
+    if (time < earliest) earliest = time;
+    node >>= 1;
+  }
+  return earliest;
+}
+
+/** Recomputes and publishes when a processor acts next. */
+export function HalPublish(prcb: PKPRCB): void {
+  let time = load<u64>(prcb, KPRCB.ResumeTime64);
+  const ipi = load<u64>(prcb, KPRCB.IpiTime64);
+  if (ipi < time) time = ipi;
+  const tick = load<u64>(prcb, KPRCB.TickTime64);
+  if (tick < time) time = tick;
+  const device = load<u64>(prcb, KPRCB.DeviceTime64);
+  if (device < time) time = device;
+  HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), time);
+}
+
+// @ts-ignore: decorator
+@external('env', 'decide')
+declare function oracle(kind: u32, count: u32): u32;
+
+/** A choice among `count` that a real machine leaves open: the first, unless an oracle is built in. */
+export function decide(kind: DECISION, count: u32): u32 {
+  if (isDefined(NT_EXPLORE)) return oracle(kind, count);
+  return 0;
+}

@@ -1,0 +1,380 @@
+import {
+  HalAttach,
+  HalFirstProcessor,
+  HalInitializeTree,
+  HalProcessorTime,
+  HalSetProcessorTime,
+  KeGetPrcb,
+  NEVER,
+  type PKPRCB,
+  type PKTHREAD,
+  SYSTEM,
+} from './hal';
+import { KeBugCheckEx } from './ke/bugcheck';
+import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
+import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
+import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
+import {
+  KiCreateObject,
+  KiDeleteObject,
+  KiObjectFromHandle,
+  KiProcessFromHandle,
+  KiProcessHandle,
+  KiThreadHandle,
+} from './ke/object';
+import { KeSetBasePriorityThread, KeSetPriorityThread } from './ke/priority';
+import { KiExecuteThread } from './ke/program';
+import { KeReleaseSemaphore } from './ke/semaphore';
+import {
+  KeInitializeProcess,
+  KeInitializeThread,
+  KeStartThread,
+  KiHostPrcb,
+  KiReleaseProcess,
+  KiReleaseTerminatedThread,
+  KiSetForeground,
+} from './ke/thread';
+import { KiInitializeTimerTable } from './ke/timer';
+import { KiTraceIsFull } from './ke/trace';
+import { RtlInitializeListHead } from './rtl';
+import { BUGCHECK } from './shared/bugcheck';
+import {
+  ABI,
+  KGROUP,
+  KPRCB,
+  KPROCESS,
+  KSYSTEM,
+  KTHREAD,
+  LIST_ENTRY,
+  PROCESS_FLAG,
+} from './shared/layout';
+import { LIMIT } from './shared/limits';
+import { OP } from './shared/opcode';
+import { KTHREAD_STATE, PRIORITY_CLASS, STOP, THREAD_FLAG } from './shared/types';
+
+/**
+ * What the host calls. Handles are f64: 53 bits hold them. The host has laid out the memory and
+ * filled the system block before `KiInitializeSystem`; another instance on the same memory only
+ * attaches.
+ */
+
+export { KiAssertFailed } from './ke/bugcheck';
+
+export function KiAbiSignature(): u32 {
+  return ABI.Signature ^ ABI.Version ^ (KSYSTEM.Size << 8) ^ (KTHREAD.Size << 16);
+}
+
+export function KiAttach(): void {
+  HalAttach();
+}
+
+function KiInitializeProcessor(number: u32): void {
+  const prcb = KeGetPrcb(number);
+  store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
+  store<u64>(prcb, NEVER, KPRCB.IpiTime64);
+  store<u64>(prcb, NEVER, KPRCB.TickTime64);
+  store<u64>(prcb, NEVER, KPRCB.DeviceTime64);
+  RtlInitializeListHead(prcb + KPRCB.DeferredReadyListHead);
+  for (let priority = 0; priority < LIMIT.Priorities; priority++) {
+    RtlInitializeListHead(prcb + KPRCB.DispatcherReadyListHead + priority * LIST_ENTRY.Size);
+  }
+  const group =
+    <usize>load<u32>(SYSTEM, KSYSTEM.GroupBase) + load<u32>(prcb, KPRCB.Group) * KGROUP.Size;
+  const member = load<u64>(prcb, KPRCB.SetMember64);
+  store<u64>(
+    group,
+    load<u64>(group, KGROUP.ActiveProcessors64) | member,
+    KGROUP.ActiveProcessors64,
+  );
+  store<u64>(group, load<u64>(group, KGROUP.IdleProcessors64) | member, KGROUP.IdleProcessors64);
+}
+
+/** The core's own program: word after word from `address`; the address behind it. */
+function KiEmit(address: usize, word: u32): usize {
+  store<u32>(address, word);
+  return address + 4;
+}
+
+function KiCreateSystemThread(system: usize, program: usize, priority: i32): usize {
+  const increment = priority - <i32>load<u32>(system, KPROCESS.BasePriority);
+  const flags = THREAD_FLAG.System | THREAD_FLAG.Referenced | THREAD_FLAG.DisableBoost;
+  const thread = KeInitializeThread(system, 0, program, 0, 0, flags);
+  store<u32>(thread, <u32>priority, KTHREAD.Priority);
+  store<u32>(thread, <u32>priority, KTHREAD.BasePriority);
+  store<i32>(thread, increment > 0 ? 1 : 0, KTHREAD.Saturation);
+  return thread;
+}
+
+/**
+ * Makes the machine ready to run: processors idle, the System process with the balance-set manager
+ * (priority 17) and, where stacks are swapped, the swapper (23).
+ *
+ * @returns false if the tables have no room for them.
+ */
+export function KiInitializeSystem(): bool {
+  HalAttach();
+  HalInitializeTree();
+  KiInitializeTimerTable();
+  RtlInitializeListHead(SYSTEM + KSYSTEM.SwapListHead);
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  for (let number: u32 = 0; number < processors; number++) KiInitializeProcessor(number);
+
+  const quantum = load<u32>(SYSTEM, KSYSTEM.BackgroundQuantum);
+  const flags = PROCESS_FLAG.System | PROCESS_FLAG.Referenced;
+  const system = KeInitializeProcess(0, 0, PRIORITY_CLASS.Normal, quantum, 0, flags);
+  if (system == 0) return false;
+  if (load<u64>(SYSTEM, KSYSTEM.StarvationTime64) != 0) {
+    const program: usize = load<u32>(SYSTEM, KSYSTEM.ProgramBase);
+    KiEmit(KiEmit(KiEmit(KiEmit(program, OP.BalanceWait), OP.BalanceScan), OP.Jump), 0);
+    const manager = KiCreateSystemThread(system, program, 17);
+    if (manager == 0) return false;
+    store<u32>(SYSTEM, <u32>manager, KSYSTEM.BalanceThread);
+    KeStartThread(KeGetPrcb(0), manager);
+  }
+  if (load<u64>(SYSTEM, KSYSTEM.StackOutswap64) != 0) {
+    const program = <usize>load<u32>(SYSTEM, KSYSTEM.ProgramBase) + 32;
+    const compute = KiEmit(KiEmit(program, OP.SwapWait), OP.Compute);
+    store<u64>(compute, load<u64>(SYSTEM, KSYSTEM.CostSwapIn64));
+    KiEmit(KiEmit(KiEmit(compute + 8, OP.SwapIn), OP.Jump), 0);
+    const swapper = KiCreateSystemThread(system, program, 23);
+    if (swapper == 0) return false;
+    store<u32>(SYSTEM, <u32>swapper, KSYSTEM.SwapThread);
+    KeStartThread(KeGetPrcb(0), swapper);
+  }
+  KiEndHostCall(KeGetPrcb(0));
+  return true;
+}
+
+function KiStep(prcb: PKPRCB, now: u64): bool {
+  const deferred = prcb + KPRCB.DeferredReadyListHead;
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0) {
+    KiExecuteThread(prcb, thread, now);
+  } else if (load<u32>(deferred) == <u32>deferred && !KiTakeInterrupts(prcb, now)) {
+    // What the step before could not place goes on first; then interrupts; then the thread.
+    if (load<u64>(prcb, KPRCB.ResumeTime64) <= now) {
+      KiCharge(prcb, now);
+      if (!KiExecuteThread(prcb, thread, now)) return false;
+    }
+  }
+  KiExitDispatcher(prcb);
+  return true;
+}
+
+/**
+ * Runs the machine, always the processor with the smallest (time, number), until something stops it.
+ *
+ * @returns a STOP; its particulars are in the system block.
+ */
+export function KiRun(): u32 {
+  store<u32>(SYSTEM, STOP.None, KSYSTEM.StopReason);
+  if (load<u32>(SYSTEM, KSYSTEM.BugCheckCode) != BUGCHECK.NONE) return STOP.BugCheck;
+  const until = load<u64>(SYSTEM, KSYSTEM.Until64);
+  const limit = load<u64>(SYSTEM, KSYSTEM.StepLimit64);
+  for (;;) {
+    const answered = load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0;
+    const processor = answered ? load<u32>(SYSTEM, KSYSTEM.StopProcessor) : HalFirstProcessor();
+    const now = answered ? load<u64>(SYSTEM, KSYSTEM.Time64) : HalProcessorTime(processor);
+    if (now > until || now == NEVER) {
+      if (now == NEVER && until == NEVER) return STOP.Idle;
+      if (until != NEVER)
+        store<u64>(SYSTEM, max<u64>(until, load<u64>(SYSTEM, KSYSTEM.Time64)), KSYSTEM.Time64);
+      return now == NEVER ? STOP.Idle : STOP.TimeReached;
+    }
+    const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
+    if (steps >= limit && !answered) return STOP.EventLimit;
+    if (!answered && KiTraceIsFull()) return STOP.TraceFull;
+    store<u64>(SYSTEM, now, KSYSTEM.Time64);
+    store<u32>(SYSTEM, processor, KSYSTEM.CurrentProcessor);
+    if (!KiStep(KeGetPrcb(processor), now)) return load<u32>(SYSTEM, KSYSTEM.StopReason);
+    store<u64>(SYSTEM, steps + 1, KSYSTEM.Steps64);
+    if (load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.None)
+      return load<u32>(SYSTEM, KSYSTEM.StopReason);
+    if ((<u32>steps & 0xffff) == 0 && KiIsLivelocked(steps)) break;
+  }
+  return STOP.Livelock;
+}
+
+/** Whether threads have only synchronised with each other for longer than the guard allows. */
+function KiIsLivelocked(steps: u64): bool {
+  const guard = load<u64>(SYSTEM, KSYSTEM.LivelockSteps64);
+  if (guard == 0 || steps < load<u64>(SYSTEM, KSYSTEM.ProgressSteps64) + guard) return false;
+  store<u64>(SYSTEM, steps, KSYSTEM.ProgressSteps64);
+  return true;
+}
+
+/** Settles every processor's time accounts up to now, for whoever reads them. */
+export function KiSettleAccounts(): void {
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  for (let number: u32 = 0; number < processors; number++) KiCharge(KeGetPrcb(number), now);
+}
+
+/**
+ * What the host does happens at the present time. Inside a step (a host thread's turn, a host call)
+ * the step's end sees to the consequences; outside, a step of processor 0 at the present time does.
+ */
+function KiBeginHostCall(): PKPRCB {
+  if (load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.Host)
+    store<u32>(SYSTEM, 0, KSYSTEM.CurrentProcessor);
+  return KiHostPrcb();
+}
+
+function KiEndHostCall(prcb: PKPRCB): void {
+  if (load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.Host) return;
+  HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), load<u64>(SYSTEM, KSYSTEM.Time64));
+}
+
+function KiCurrentThread(prcb: PKPRCB): PKTHREAD {
+  const inStep = load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.Host;
+  return inStep ? <usize>load<u32>(prcb, KPRCB.CurrentThread) : 0;
+}
+
+/** A new event or semaphore; 0 if the table is full. */
+export function hostCreateObject(type: u32, state: i32, limit: i32): f64 {
+  return <f64>KiCreateObject(type, state, limit);
+}
+
+/** False if it is stale or a thread waits for it. */
+export function hostDeleteObject(handle: f64): bool {
+  const object = KiObjectFromHandle(<u64>handle);
+  return object != 0 && KiDeleteObject(object);
+}
+
+/** The address of what a handle names; 0 if it is stale. */
+export function hostAddress(handle: f64): u32 {
+  return <u32>KiObjectFromHandle(<u64>handle);
+}
+
+export function hostSetEvent(event: u32, increment: u32): i32 {
+  const prcb = KiBeginHostCall();
+  const previous = KeSetEvent(prcb, event, increment);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+export function hostPulseEvent(event: u32, increment: u32): i32 {
+  const prcb = KiBeginHostCall();
+  const previous = KePulseEvent(prcb, event, increment);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+export function hostResetEvent(event: u32): i32 {
+  return KeResetEvent(event);
+}
+
+/** The previous count; -1 if the limit would be passed. */
+export function hostReleaseSemaphore(semaphore: u32, increment: u32, adjustment: i32): i32 {
+  const prcb = KiBeginHostCall();
+  const previous = KeReleaseSemaphore(prcb, semaphore, increment, adjustment);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+/** A new process, referred to by the host; 0 if the table is full. `parent` is a handle or 0. */
+export function hostCreateProcess(
+  parent: f64,
+  priorityClass: u32,
+  quantum: u32,
+  low: u32,
+  high: u32,
+): f64 {
+  const prcb = KiBeginHostCall();
+  const parentProcess = KiProcessFromHandle(<u64>parent);
+  const process = KeInitializeProcess(
+    parentProcess,
+    KiCurrentThread(prcb),
+    priorityClass,
+    quantum,
+    <u64>low | ((<u64>high) << 32),
+    PROCESS_FLAG.Referenced,
+  );
+  return process == 0 ? 0 : <f64>KiProcessHandle(process);
+}
+
+/** A new thread of a process, referred to by the host, Initialized; 0 if the table is full. */
+export function hostCreateThread(
+  process: u32,
+  program: u32,
+  increment: i32,
+  low: u32,
+  high: u32,
+  flags: u32,
+): f64 {
+  const prcb = KiBeginHostCall();
+  const affinity = <u64>low | ((<u64>high) << 32);
+  const thread = KeInitializeThread(
+    process,
+    KiCurrentThread(prcb),
+    program,
+    increment,
+    affinity,
+    flags | THREAD_FLAG.Referenced,
+  );
+  return thread == 0 ? 0 : <f64>KiThreadHandle(thread);
+}
+
+export function hostStartThread(thread: u32): void {
+  const prcb = KiBeginHostCall();
+  KeStartThread(prcb, thread);
+  KiEndHostCall(prcb);
+}
+
+/** The host lets go of a thread: its row is free when it has ended. */
+export function hostCloseThread(thread: u32): void {
+  store<u32>(thread, load<u32>(thread, KTHREAD.Flags) & ~THREAD_FLAG.Referenced, KTHREAD.Flags);
+  const state = load<u32>(thread, KTHREAD.State);
+  const prcb = KeGetPrcb(load<u32>(thread, KTHREAD.NextProcessor));
+  if (state == KTHREAD_STATE.Terminated && load<u32>(prcb, KPRCB.CurrentThread) != <u32>thread) {
+    KiReleaseTerminatedThread(thread);
+  }
+}
+
+export function hostCloseProcess(process: u32): void {
+  store<u32>(
+    process,
+    load<u32>(process, KPROCESS.Flags) & ~PROCESS_FLAG.Referenced,
+    KPROCESS.Flags,
+  );
+  KiReleaseProcess(process);
+}
+
+export function hostSetForeground(process: u32, foreground: bool, quantum: u32): void {
+  KiSetForeground(process, foreground, quantum);
+}
+
+export function hostSetPriority(thread: u32, priority: u32): u32 {
+  const prcb = KiBeginHostCall();
+  const previous = KeSetPriorityThread(prcb, thread, priority);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+export function hostSetBasePriority(thread: u32, increment: i32): i32 {
+  const prcb = KiBeginHostCall();
+  const previous = KeSetBasePriorityThread(prcb, thread, increment);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+/** `low` and `high` are the mask: a non-empty part of the thread's group. */
+export function hostSetAffinity(thread: u32, low: u32, high: u32): void {
+  const prcb = KiBeginHostCall();
+  KiSetAffinityThread(prcb, thread, <u64>low | ((<u64>high) << 32));
+  KiEndHostCall(prcb);
+}
+
+/** False if the capacity for interrupts to come is used up. */
+export function hostScheduleInterrupt(
+  processor: u32,
+  time: f64,
+  object: f64,
+  increment: u32,
+): bool {
+  return KiScheduleInterrupt(processor, <u64>time, <u64>object, increment);
+}
+
+export function hostBugCheck(code: u32, p1: f64, p2: f64, p3: f64, p4: f64): void {
+  KeBugCheckEx(code, <u64>p1, <u64>p2, <u64>p3, <u64>p4);
+}

@@ -1,0 +1,127 @@
+import { HalPublish, KeGetPrcb, NEVER, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { EVENT, VECTOR } from '../shared/event';
+import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { IRQL, THREAD_FLAG } from '../shared/types';
+import { KiCharge, KiTakeTime } from './dispatch';
+import { KiThreadIndex } from './object';
+import { KiExpireTimers, KiIsTimerDue, KiTimersLowerBound } from './timer';
+import { KiTrace } from './trace';
+
+/**
+ * The clock interrupt. Ticks fall on multiples of the timer resolution since boot, on every
+ * processor at once, but only where something depends on them: a processor that runs a thread, and
+ * the timekeeper (processor 0) when a timer is due.
+ */
+
+/** The first tick after now. One division an interval, whatever the load. */
+export function KiNextTick(): u64 {
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
+  const boundary = load<u64>(SYSTEM, KSYSTEM.NextBoundary64);
+  if (now < boundary && now + resolution >= boundary) return boundary;
+  const next = (now / resolution + 1) * resolution;
+  store<u64>(SYSTEM, next, KSYSTEM.NextBoundary64);
+  return next;
+}
+
+/** The first tick at or after `due`, and after now. */
+function KiTickAtOrAfter(due: u64): u64 {
+  const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
+  const next = KiNextTick();
+  if (due <= next) return next;
+  if (due > NEVER - resolution) return NEVER;
+  return ((due + resolution - 1) / resolution) * resolution;
+}
+
+/** When an idle processor must look at the clock again: only the timekeeper ever, for its timers. */
+export function KiIdleTickTime(prcb: PKPRCB): u64 {
+  if (load<u32>(prcb, KPRCB.Number) != 0) return NEVER;
+  const earliest = KiTimersLowerBound();
+  return earliest == NEVER ? NEVER : KiTickAtOrAfter(earliest);
+}
+
+/** A timer was set: an idle timekeeper must not sleep past it. */
+export function KiTimerInserted(due: u64): void {
+  const timekeeper = KeGetPrcb(0);
+  if (load<u32>(timekeeper, KPRCB.CurrentThread) != 0) return;
+  const tick = KiTickAtOrAfter(due);
+  if (tick >= load<u64>(timekeeper, KPRCB.TickTime64)) return;
+  store<u64>(timekeeper, tick, KPRCB.TickTime64);
+  HalPublish(timekeeper);
+}
+
+/** Charges a tick of `ClockInterval` to the mode it interrupted, as Windows shows times. */
+function KiChargeTick(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
+  const interval = <u64>load<u32>(SYSTEM, KSYSTEM.ClockInterval);
+  const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
+  if (interval != resolution && now / interval == (now - resolution) / interval) return;
+  if (thread == 0) {
+    store<u32>(prcb, load<u32>(prcb, KPRCB.IdleTicks) + 1, KPRCB.IdleTicks);
+    return;
+  }
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  const user = (flags & (THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute)) == THREAD_FLAG.UserMode;
+  const threadField = user ? KTHREAD.UserTicks : KTHREAD.KernelTicks;
+  const prcbField = user ? KPRCB.UserTicks : KPRCB.KernelTicks;
+  store<u32>(thread + threadField, load<u32>(thread + threadField) + 1);
+  store<u32>(prcb + prcbField, load<u32>(prcb + prcbField) + 1);
+}
+
+export function KiTraceInterrupt(prcb: PKPRCB, vector: u32, irql: u32, cost: u32): void {
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  store<u64>(prcb, load<u64>(prcb, KPRCB.Interrupts64) + 1, KPRCB.Interrupts64);
+  KiTrace(
+    EVENT.Interrupt,
+    load<u32>(prcb, KPRCB.Number),
+    0,
+    vector,
+    thread == 0 ? 0 : KiThreadIndex(thread),
+    irql,
+    0,
+    cost,
+  );
+  KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+}
+
+/**
+ * The clock interrupt of one processor: a tick of run time, the quantum check and, on the
+ * timekeeper, the timers, whose DPC runs before the dispatcher does.
+ *
+ * @irql CLOCK_LEVEL   @nt KeUpdateRunTime
+ */
+export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  const timekeeper = load<u32>(prcb, KPRCB.Number) == 0;
+  // An idle timekeeper may wake for a slot whose timers have gone or are due later: no interrupt then.
+  if (thread == 0 && !KiIsTimerDue(now)) {
+    store<u64>(prcb, KiIdleTickTime(prcb), KPRCB.TickTime64);
+    return;
+  }
+  KiCharge(prcb, now);
+  KiTraceInterrupt(prcb, VECTOR.Clock, IRQL.CLOCK_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostClock));
+  KiChargeTick(prcb, thread, now);
+  if (
+    thread != 0 &&
+    load<u64>(thread, KTHREAD.CycleTime64) >= load<u64>(thread, KTHREAD.QuantumTarget64)
+  ) {
+    store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.QuantumEnd, KPRCB.Attention);
+  }
+  if (timekeeper && load<u32>(SYSTEM, KSYSTEM.TimerCount) != 0) {
+    const count = KiExpireTimers(prcb, now);
+    if (count != 0) {
+      const cost = load<u32>(SYSTEM, KSYSTEM.CostDpc) * count;
+      KiTrace(
+        EVENT.Dpc,
+        load<u32>(prcb, KPRCB.Number),
+        0,
+        VECTOR.TimerExpiration,
+        count,
+        0,
+        0,
+        cost,
+      );
+      KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+    }
+  }
+  store<u64>(prcb, thread != 0 ? KiNextTick() : KiIdleTickTime(prcb), KPRCB.TickTime64);
+}

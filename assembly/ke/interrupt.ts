@@ -1,0 +1,113 @@
+import { HalPublish, KeGetPrcb, NEVER, type PKPRCB, SYSTEM } from '../hal';
+import { EVENT, VECTOR } from '../shared/event';
+import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
+import { IRQL, KOBJECTS } from '../shared/types';
+import { KiClockInterrupt, KiTraceInterrupt } from './clock';
+import { KiCharge, KiTakeTime } from './dispatch';
+import { KeSetEvent } from './event';
+import { KiObjectFromHandle } from './object';
+import { KeReleaseSemaphore } from './semaphore';
+import { KiTrace } from './trace';
+
+/** What interrupts a processor: others' requests, the clock, and devices whose interrupts were scheduled. */
+
+/** Device interrupts taken in one step; the rest follow at the same time. */
+const DEVICE_BATCH: u32 = 32;
+
+function KiAllocateInterrupt(): usize {
+  const free: usize = load<u32>(SYSTEM, KSYSTEM.InterruptFree);
+  if (free != 0) {
+    store<u32>(SYSTEM, load<u32>(free, KINTERRUPT.Next), KSYSTEM.InterruptFree);
+    return free;
+  }
+  const used = load<u32>(SYSTEM, KSYSTEM.InterruptHighWater);
+  if (used == load<u32>(SYSTEM, KSYSTEM.InterruptCapacity)) return 0;
+  store<u32>(SYSTEM, used + 1, KSYSTEM.InterruptHighWater);
+  return <usize>load<u32>(SYSTEM, KSYSTEM.InterruptBase) + used * KINTERRUPT.Size;
+}
+
+/**
+ * Schedules a device interrupt on a processor, whose DPC signals an event or releases a semaphore
+ * by one, with an I/O boost of `increment`. In time order, then in the order of the calls; calls in
+ * time order cost O(1).
+ *
+ * @returns false if the capacity is used up.
+ */
+export function KiScheduleInterrupt(processor: u32, time: u64, object: u64, increment: u32): bool {
+  const interrupt = KiAllocateInterrupt();
+  if (interrupt == 0) return false;
+  const prcb = KeGetPrcb(processor);
+  time = max<u64>(time, load<u64>(SYSTEM, KSYSTEM.Time64));
+  store<u64>(interrupt, time, KINTERRUPT.Time64);
+  store<u64>(interrupt, object, KINTERRUPT.Object64);
+  store<u32>(interrupt, increment, KINTERRUPT.Increment);
+  store<u32>(interrupt, 0, KINTERRUPT.Next);
+  const tail: usize = load<u32>(prcb, KPRCB.DeviceTail);
+  if (tail != 0 && load<u64>(tail, KINTERRUPT.Time64) <= time) {
+    store<u32>(tail, <u32>interrupt, KINTERRUPT.Next);
+    store<u32>(prcb, <u32>interrupt, KPRCB.DeviceTail);
+    return true;
+  }
+  let previous: usize = 0;
+  let next: usize = load<u32>(prcb, KPRCB.DeviceHead);
+  while (next != 0 && load<u64>(next, KINTERRUPT.Time64) <= time) {
+    previous = next;
+    next = load<u32>(next, KINTERRUPT.Next);
+  }
+  store<u32>(interrupt, <u32>next, KINTERRUPT.Next);
+  if (previous != 0) store<u32>(previous, <u32>interrupt, KINTERRUPT.Next);
+  else store<u32>(prcb, <u32>interrupt, KPRCB.DeviceHead);
+  if (next == 0) store<u32>(prcb, <u32>interrupt, KPRCB.DeviceTail);
+  if (previous == 0) {
+    store<u64>(prcb, time, KPRCB.DeviceTime64);
+    HalPublish(prcb);
+  }
+  return true;
+}
+
+/** The device's interrupt and its DPC. An object that has gone is signaled to nobody. */
+function KiDeviceInterrupt(prcb: PKPRCB, interrupt: usize): void {
+  KiTraceInterrupt(prcb, VECTOR.Device, IRQL.DEVICE_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostDevice));
+  const cost = load<u32>(SYSTEM, KSYSTEM.CostDpc);
+  KiTrace(EVENT.Dpc, load<u32>(prcb, KPRCB.Number), 0, VECTOR.Device, 1, 0, 0, cost);
+  KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+  const object = KiObjectFromHandle(load<u64>(interrupt, KINTERRUPT.Object64));
+  if (object == 0) return;
+  const increment = load<u32>(interrupt, KINTERRUPT.Increment);
+  if (load<u32>(object, KOBJECT.Type) == KOBJECTS.SemaphoreObject)
+    KeReleaseSemaphore(prcb, object, increment, 1);
+  else KeSetEvent(prcb, object, increment);
+}
+
+function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
+  for (let count: u32 = 0; count < DEVICE_BATCH; count++) {
+    const interrupt: usize = load<u32>(prcb, KPRCB.DeviceHead);
+    if (interrupt == 0 || load<u64>(interrupt, KINTERRUPT.Time64) > now) break;
+    const next: usize = load<u32>(interrupt, KINTERRUPT.Next);
+    store<u32>(prcb, <u32>next, KPRCB.DeviceHead);
+    if (next == 0) store<u32>(prcb, 0, KPRCB.DeviceTail);
+    store<u64>(prcb, next == 0 ? NEVER : load<u64>(next, KINTERRUPT.Time64), KPRCB.DeviceTime64);
+    KiDeviceInterrupt(prcb, interrupt);
+    store<u32>(interrupt, load<u32>(SYSTEM, KSYSTEM.InterruptFree), KINTERRUPT.Next);
+    store<u32>(SYSTEM, <u32>interrupt, KSYSTEM.InterruptFree);
+  }
+}
+
+/** Takes the interrupts that are due, the highest level first; false if there were none. */
+export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
+  const ipi = load<u64>(prcb, KPRCB.IpiTime64) <= now;
+  const tick = load<u64>(prcb, KPRCB.TickTime64) <= now;
+  const device = load<u64>(prcb, KPRCB.DeviceTime64) <= now;
+  if (!ipi && !tick && !device) return false;
+  if (ipi) {
+    store<u64>(prcb, NEVER, KPRCB.IpiTime64);
+    KiCharge(prcb, now);
+    KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));
+  }
+  if (tick) KiClockInterrupt(prcb, now);
+  if (device) {
+    KiCharge(prcb, now);
+    KiDeviceInterrupts(prcb, now);
+  }
+  return true;
+}

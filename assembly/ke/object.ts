@@ -1,0 +1,85 @@
+import { type PKOBJECT, type PKPROCESS, type PKTHREAD, SYSTEM } from '../hal';
+import { RtlInitializeListHead } from '../rtl';
+import { KOBJECT, KSYSTEM } from '../shared/layout';
+import { LIMIT } from '../shared/limits';
+import { TABLE } from '../shared/types';
+import { KiAllocateRow, KiFreeRow, KiMakeHandle, KiRowFromHandle } from './table';
+import { KiHasWaiters } from './wait';
+
+/** Handles and what they name: events and semaphores, threads, processes. */
+
+const OBJECT_TABLE: usize = KSYSTEM.Address + KSYSTEM.ObjectTable;
+const THREAD_TABLE: usize = KSYSTEM.Address + KSYSTEM.ThreadTable;
+const PROCESS_TABLE: usize = KSYSTEM.Address + KSYSTEM.ProcessTable;
+
+/** The waitable object of a handle of any table; 0 if it is stale. */
+export function KiObjectFromHandle(handle: u64): PKOBJECT {
+  const tag = handle >> LIMIT.TableShift;
+  if (tag == TABLE.Object) return KiRowFromHandle(OBJECT_TABLE, handle);
+  if (tag == TABLE.Thread) return KiRowFromHandle(THREAD_TABLE, handle);
+  if (tag == TABLE.Process) return KiRowFromHandle(PROCESS_TABLE, handle);
+  return 0;
+}
+
+export function KiThreadFromHandle(handle: u64): PKTHREAD {
+  return handle >> LIMIT.TableShift == TABLE.Thread ? KiRowFromHandle(THREAD_TABLE, handle) : 0;
+}
+
+export function KiProcessFromHandle(handle: u64): PKPROCESS {
+  return handle >> LIMIT.TableShift == TABLE.Process ? KiRowFromHandle(PROCESS_TABLE, handle) : 0;
+}
+
+export function KiThreadHandle(thread: PKTHREAD): u64 {
+  return KiMakeHandle(THREAD_TABLE, TABLE.Thread, thread);
+}
+
+export function KiProcessHandle(process: PKPROCESS): u64 {
+  return KiMakeHandle(PROCESS_TABLE, TABLE.Process, process);
+}
+
+/** A new event or semaphore; its handle, or 0 if the table is full. */
+export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
+  const object = KiAllocateRow(OBJECT_TABLE);
+  if (object == 0) return 0;
+  store<u32>(object, type, KOBJECT.Type);
+  store<i32>(object, state, KOBJECT.SignalState);
+  store<i32>(object, limit, KOBJECT.Limit);
+  RtlInitializeListHead(object + KOBJECT.WaitListHead);
+  return KiMakeHandle(OBJECT_TABLE, TABLE.Object, object);
+}
+
+/** Frees an event or semaphore; false, and nothing done, while a thread waits for it. */
+export function KiDeleteObject(object: PKOBJECT): bool {
+  if (KiHasWaiters(object)) return false;
+  KiFreeRow(OBJECT_TABLE, object);
+  return true;
+}
+
+export function KiIsEvent(handle: u64): bool {
+  return handle >> LIMIT.TableShift == TABLE.Object;
+}
+
+/** The table rows of threads and processes, for those who make and end them. */
+export function KiAllocateThread(): PKTHREAD {
+  return KiAllocateRow(THREAD_TABLE);
+}
+
+export function KiFreeThread(thread: PKTHREAD): void {
+  KiFreeRow(THREAD_TABLE, thread);
+}
+
+export function KiAllocateProcess(): PKPROCESS {
+  return KiAllocateRow(PROCESS_TABLE);
+}
+
+export function KiFreeProcess(process: PKPROCESS): void {
+  KiFreeRow(PROCESS_TABLE, process);
+}
+
+export function KiProcessIndex(process: PKPROCESS): u32 {
+  return process == 0 ? 0 : <u32>((process - load<u32>(PROCESS_TABLE)) / 128);
+}
+
+export function KiThreadIndex(thread: PKTHREAD): u32 {
+  return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) >> 8;
+}

@@ -1,0 +1,222 @@
+import { KeGetPrcb, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { EVENT, PRIORITY_CHANGE } from '../shared/event';
+import { KPRCB, KPROCESS, KSYSTEM, KTHREAD } from '../shared/layout';
+import { ADJUST, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
+import { KiDisplaceStandby, KiReadyThread, KiRequestDispatch } from './dispatch';
+import { KiThreadIndex } from './object';
+import { KiRemoveReadyThread, KiSelectReadyThread } from './ready';
+import { KiTrace } from './trace';
+
+/** Priorities: boosts, decay, and changes asked for. Boosts act on the current priority, never on the base. */
+
+const LOW_REALTIME_PRIORITY: u32 = 16;
+const BOOST_LIMIT: u32 = 15;
+
+function KiTracePriority(thread: PKTHREAD, priority: u32, reason: PRIORITY_CHANGE): void {
+  const old = load<u32>(thread, KTHREAD.Priority);
+  if (old == priority) return;
+  const base = load<u32>(thread, KTHREAD.BasePriority);
+  KiTrace(
+    EVENT.Priority,
+    load<u32>(thread, KTHREAD.NextProcessor),
+    0,
+    KiThreadIndex(thread),
+    old | (priority << 8) | (base << 16) | (reason << 24),
+    0,
+    0,
+    0,
+  );
+}
+
+/** Ns of a number of quantum units, each a third of a clock interval. */
+export function KiQuantum(units: u32): u64 {
+  if (units == 0xffffffff) return 1 << 62;
+  return (<u64>units * load<u32>(SYSTEM, KSYSTEM.ClockInterval)) / 3;
+}
+
+export function KiResetQuantum(thread: PKTHREAD): void {
+  const quantum = KiQuantum(load<u32>(thread, KTHREAD.QuantumReset));
+  store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
+}
+
+/**
+ * The priority after one decay: an unusual boost (starvation) ends at once, then a foreground boost
+ * at once, else one level; never below the base.
+ *
+ * The two-step end of a foreground wake (13, 11, 10 for a base of 10) is what recordings show.
+ *
+ * @irql DISPATCH_LEVEL   @nt KiComputeNewPriority
+ */
+export function KiComputeNewPriority(thread: PKTHREAD, reason: PRIORITY_CHANGE): u32 {
+  const priority = load<u32>(thread, KTHREAD.Priority);
+  const base = load<u32>(thread, KTHREAD.BasePriority);
+  if (priority >= LOW_REALTIME_PRIORITY) return priority;
+  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  const unusual = decrement >> 4;
+  let drop: u32 = 1;
+  if (decrement != 0) {
+    drop = unusual != 0 ? unusual : decrement;
+    if (unusual != 0) reason = PRIORITY_CHANGE.StarvationEnd;
+    store<u32>(thread, unusual != 0 ? decrement & 15 : 0, KTHREAD.PriorityDecrement);
+  }
+  const lowered = priority > base + drop ? priority - drop : base;
+  // A thread whose base was lowered below its boost keeps what is left; one that was raised rises.
+  const next = priority > base ? lowered : base;
+  KiTracePriority(thread, next, reason);
+  return next;
+}
+
+/**
+ * Boosts a thread that a wait has just given back, and accounts the wait against its quantum.
+ *
+ * base + increment, and + PsPrioritySeparation for a foreground process unless such a boost is in
+ * force; at most 15; only above the current priority, only for a base below 14, never in the
+ * real-time range. A base of 14 or more gets a fresh quantum instead.
+ */
+export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
+  const adjust = load<u32>(thread, KTHREAD.Adjust);
+  if (adjust == ADJUST.None) return;
+  store<u32>(thread, ADJUST.None, KTHREAD.Adjust);
+  const priority = load<u32>(thread, KTHREAD.Priority);
+  if (priority >= LOW_REALTIME_PRIORITY) return;
+  const increment = adjust >> 8;
+  const base = load<u32>(thread, KTHREAD.BasePriority);
+  const disabled = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) != 0;
+  if (disabled || (adjust & 0xff) == ADJUST.Timeout) {
+    KiChargeWait(thread);
+    return;
+  }
+  if (base >= 14) {
+    if (increment != 0) KiResetQuantum(thread);
+    return;
+  }
+
+  let boosted = min<u32>(base + increment, BOOST_LIMIT);
+  let reason = PRIORITY_CHANGE.Unwait;
+  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  const process: usize = load<u32>(thread, KTHREAD.Process);
+  const separation =
+    load<u32>(process, KPROCESS.Foreground) != 0
+      ? load<u32>(SYSTEM, KSYSTEM.PrioritySeparation)
+      : 0;
+  if (separation != 0 && decrement == 0) {
+    const foreground = min<u32>(boosted + separation, BOOST_LIMIT);
+    if (foreground > priority) {
+      store<u32>(thread, foreground - boosted, KTHREAD.PriorityDecrement);
+      reason = PRIORITY_CHANGE.Foreground;
+      boosted = foreground;
+    }
+  }
+  if (boosted <= priority) {
+    if (increment == 0) KiChargeWait(thread);
+    return;
+  }
+  KiTracePriority(thread, boosted, reason);
+  store<u32>(thread, boosted, KTHREAD.Priority);
+}
+
+/**
+ * Takes the profile's charge for a wait that ended without a boost off the quantum.
+ *
+ * Literature has one unit; recordings of Windows show none beyond the run time. The profile's
+ * default is what was recorded.
+ */
+export function KiChargeWait(thread: PKTHREAD): void {
+  const units = load<u32>(SYSTEM, KSYSTEM.WaitQuantumCharge);
+  if (units == 0) return;
+  const charge = KiQuantum(units);
+  const target = load<u64>(thread, KTHREAD.QuantumTarget64);
+  const cycles = load<u64>(thread, KTHREAD.CycleTime64);
+  store<u64>(thread, target > cycles + charge ? target - charge : cycles, KTHREAD.QuantumTarget64);
+}
+
+/** Lifts a ready thread for one quantum. The thread is in no queue now. */
+export function KiBoostStarvedThread(thread: PKTHREAD): void {
+  const priority = load<u32>(thread, KTHREAD.Priority);
+  const boosted = load<u32>(SYSTEM, KSYSTEM.StarvationPriority);
+  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  KiTracePriority(thread, boosted, PRIORITY_CHANGE.Starvation);
+  store<u32>(thread, (decrement & 15) | ((boosted - priority) << 4), KTHREAD.PriorityDecrement);
+  store<u32>(thread, boosted, KTHREAD.Priority);
+  const units = load<u32>(SYSTEM, KSYSTEM.StarvationQuantum);
+  const quantum = KiQuantum(units == 0 ? load<u32>(thread, KTHREAD.QuantumReset) : units);
+  store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
+}
+
+/** Gives a thread another current priority, wherever it is, and lets who should run now run. */
+export function KiSetPriorityThread(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  priority: u32,
+  reason: PRIORITY_CHANGE,
+): void {
+  const old = load<u32>(thread, KTHREAD.Priority);
+  if (old == priority) return;
+  KiTracePriority(thread, priority, reason);
+  const state = load<u32>(thread, KTHREAD.State);
+  const home = KeGetPrcb(load<u32>(thread, KTHREAD.NextProcessor));
+  if (state == KTHREAD_STATE.Ready) {
+    KiRemoveReadyThread(home, thread);
+    store<u32>(thread, priority, KTHREAD.Priority);
+    KiReadyThread(prcb, thread);
+    return;
+  }
+  store<u32>(thread, priority, KTHREAD.Priority);
+  if (priority > old) return;
+  if (state == KTHREAD_STATE.Running) {
+    if (load<u32>(home, KPRCB.NextThread) != 0) return;
+    const better = KiSelectReadyThread(priority + 1, home);
+    if (better != 0) KiRequestDispatch(prcb, home, better);
+  } else if (state == KTHREAD_STATE.Standby) {
+    const better = KiSelectReadyThread(priority + 1, home);
+    if (better == 0) return;
+    KiDisplaceStandby(home);
+    KiRequestDispatch(prcb, home, better);
+    KiReadyThread(prcb, thread);
+  }
+}
+
+/**
+ * Sets the current priority; boosts end and the quantum starts afresh.
+ *
+ * @returns the old priority. `priority` is 1..31.
+ * @irql PASSIVE_LEVEL   @nt KeSetPriorityThread
+ */
+export function KeSetPriorityThread(prcb: PKPRCB, thread: PKTHREAD, priority: u32): u32 {
+  const old = load<u32>(thread, KTHREAD.Priority);
+  store<u32>(thread, 0, KTHREAD.PriorityDecrement);
+  KiResetQuantum(thread);
+  KiSetPriorityThread(prcb, thread, priority, PRIORITY_CHANGE.Set);
+  return old;
+}
+
+/** The base priority of an increment over a process base, within the process's range. */
+export function KiClampBasePriority(processBase: u32, increment: i32): u32 {
+  const realtime = processBase >= LOW_REALTIME_PRIORITY;
+  const low: i32 = realtime ? 16 : 1;
+  const high: i32 = realtime ? 31 : 15;
+  if (increment >= 15) return high;
+  if (increment <= -15) return low;
+  return <u32>max<i32>(low, min<i32>(high, <i32>processBase + increment));
+}
+
+/**
+ * Sets the base priority to the process's plus `increment`, clamped to the class's range; 15 and
+ * more, or -15 and less, are its ends. The current priority follows.
+ *
+ * @returns the previous increment; 16 or -16 if it was at an end by saturation.
+ * @irql PASSIVE_LEVEL   @nt KeSetBasePriorityThread
+ */
+export function KeSetBasePriorityThread(prcb: PKPRCB, thread: PKTHREAD, increment: i32): i32 {
+  const processBase = load<u32>(<usize>load<u32>(thread, KTHREAD.Process), KPROCESS.BasePriority);
+  const oldBase = load<u32>(thread, KTHREAD.BasePriority);
+  const saturation = load<i32>(thread, KTHREAD.Saturation);
+  const previous = saturation != 0 ? saturation * 16 : <i32>oldBase - <i32>processBase;
+  const base = KiClampBasePriority(processBase, increment);
+  store<i32>(thread, increment >= 15 ? 1 : increment <= -15 ? -1 : 0, KTHREAD.Saturation);
+  store<u32>(thread, base, KTHREAD.BasePriority);
+  store<u32>(thread, 0, KTHREAD.PriorityDecrement);
+  KiResetQuantum(thread);
+  KiSetPriorityThread(prcb, thread, base, PRIORITY_CHANGE.Base);
+  return previous;
+}

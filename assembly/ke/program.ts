@@ -1,0 +1,465 @@
+import {
+  HalOthersTime,
+  type PKOBJECT,
+  type PKPRCB,
+  type PKPROCESS,
+  type PKTHREAD,
+  SYSTEM,
+} from '../hal';
+import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
+import { EVENT } from '../shared/event';
+import { ATTENTION, KGROUP, KPRCB, KPROCESS, KSYSTEM, KTHREAD } from '../shared/layout';
+import { LIMIT } from '../shared/limits';
+import { CONDITION, OP, OPERAND } from '../shared/opcode';
+import { STATUS } from '../shared/status';
+import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, TABLE, THREAD_FLAG } from '../shared/types';
+import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
+import { KiRequestDispatch, KiSetAffinityThread, KiTakeTime } from './dispatch';
+import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
+import { KiObjectFromHandle, KiProcessIndex, KiThreadHandle, KiThreadIndex } from './object';
+import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
+import { KiGroupOf, KiSelectReadyThread } from './ready';
+import { KiReleaseSemaphoreFrom } from './semaphore';
+import {
+  KeInitializeProcess,
+  KeInitializeThread,
+  KeStartThread,
+  KeTerminateThread,
+} from './thread';
+import { KiTrace } from './trace';
+import { KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
+
+/**
+ * The bytecode of program threads, and the same operations asked for by host and port threads.
+ *
+ * An instruction that others could observe is a step of its own: its effect is at the step's time,
+ * its cost follows. Local ones (registers, control, computing) touch nothing shared, and run ahead
+ * of time with the step before them. The loader has checked every program: no bound is checked here.
+ */
+
+function KiRegister(thread: PKTHREAD, register: u32): usize {
+  return thread + KTHREAD.Register64 + (register << 3);
+}
+
+function KiCompare(condition: u32, left: i64, right: i64): bool {
+  if (condition == CONDITION.Equal) return left == right;
+  if (condition == CONDITION.NotEqual) return left != right;
+  if (condition == CONDITION.Less) return left < right;
+  if (condition == CONDITION.GreaterOrEqual) return left >= right;
+  return <i32>left >= 0 == (condition == CONDITION.Success);
+}
+
+function KiSetMode(thread: PKTHREAD, mode: u32): void {
+  const flags = load<u32>(thread, KTHREAD.Flags) & ~THREAD_FLAG.KernelCompute;
+  store<u32>(
+    thread,
+    mode == MODE.KernelMode ? flags | THREAD_FLAG.KernelCompute : flags,
+    KTHREAD.Flags,
+  );
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+}
+
+/** Ns of a computing instruction, drawn if it says so. */
+function KiComputeTime(thread: PKTHREAD, pc: usize, opcode: i32): u64 {
+  const first = load<u64>(pc, 4);
+  if (opcode == OP.Compute) return first;
+  const random = RtlRandom64(thread + KTHREAD.RandomState64);
+  if (opcode == OP.ComputeExponential) return RtlExponential64(random, first);
+  return first + RtlScale64(random, load<u64>(pc, 12) - first + 1);
+}
+
+/**
+ * Runs local instructions up to the next that is not, or to the end of one that computes.
+ *
+ * @returns the ns they take; 0 if the next instruction is not local, or is a Refill.
+ */
+export function KiFetch(thread: PKTHREAD): u64 {
+  if ((load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.Host | THREAD_FLAG.Port)) != 0) return 0;
+  const base: usize = load<u32>(thread, KTHREAD.ProgramBase);
+  let pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
+  let time: u64 = 0;
+  for (let count = 0; count < LIMIT.LocalInstructions; count++) {
+    const word = load<u32>(pc);
+    const opcode = <i32>(word & 0xff);
+    const a = (word >> 8) & 0xff;
+    if (opcode >= OP.Compute && opcode <= OP.ComputeExponential) {
+      time += KiComputeTime(thread, pc, opcode);
+      KiSetMode(thread, a);
+      pc += opcode == OP.ComputeUniform ? 20 : 12;
+      break;
+    }
+    if (opcode < OP.FirstLocal || opcode >= OP.Refill) break;
+    time++;
+    const operand = load<u32>(pc, 4);
+    switch (opcode) {
+      case OP.Jump:
+        pc = base + (operand << 2);
+        break;
+      case OP.Load:
+        store<u64>(KiRegister(thread, a), load<u64>(pc, 4));
+        pc += 12;
+        break;
+      case OP.Add:
+        store<u64>(KiRegister(thread, a), load<u64>(KiRegister(thread, a)) + load<u64>(pc, 4));
+        pc += 12;
+        break;
+      case OP.Loop: {
+        const left = load<u64>(KiRegister(thread, a)) - 1;
+        store<u64>(KiRegister(thread, a), left);
+        pc = left != 0 ? base + (operand << 2) : pc + 8;
+        break;
+      }
+      case OP.BranchStatus: {
+        const taken = KiCompare(a, <i64>load<i32>(thread, KTHREAD.WaitStatus), <i64>(<i32>operand));
+        pc = taken ? base + (load<u32>(pc, 8) << 2) : pc + 12;
+        break;
+      }
+      case OP.BranchRegister: {
+        const taken = KiCompare(a, load<i64>(KiRegister(thread, word >> 16)), load<i64>(pc, 4));
+        pc = taken ? base + (load<u32>(pc, 12) << 2) : pc + 16;
+        break;
+      }
+      default:
+        store<u64>(KiRegister(thread, a), <u64>load<u32>(thread, KTHREAD.WaitStatus));
+        pc += 4;
+    }
+  }
+  store<u32>(thread, <u32>pc, KTHREAD.ProgramCounter);
+  return time;
+}
+
+/** Ends an instruction of a thread that goes on: its cost, then the local instructions behind it. */
+function KiPay(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
+  const uncharged = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Uncharged) != 0;
+  if (uncharged) KiTakeTime(prcb, cost, KPRCB.OverheadTime64);
+  const start = load<u64>(prcb, KPRCB.ChargeTime64);
+  store<u64>(prcb, start + (uncharged ? 0 : cost) + KiFetch(thread), KPRCB.ResumeTime64);
+}
+
+/** Charges an instruction that took its thread off the processor. */
+function KiPayAndLeave(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
+  const uncharged = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Uncharged) != 0;
+  KiTakeTime(prcb, cost, uncharged ? KPRCB.OverheadTime64 : KPRCB.BusyTime64);
+  if (!uncharged)
+    store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + cost, KTHREAD.CycleTime64);
+}
+
+/** Asks the host; the step is taken again when it has answered. */
+function KiStopForHost(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  request: HOST_REQUEST,
+  number: u32,
+  argument: u32,
+): void {
+  store<u32>(SYSTEM, STOP.Host, KSYSTEM.StopReason);
+  store<u32>(SYSTEM, load<u32>(prcb, KPRCB.Number), KSYSTEM.StopProcessor);
+  store<u32>(SYSTEM, KiThreadIndex(thread), KSYSTEM.StopThread);
+  store<u32>(SYSTEM, request, KSYSTEM.StopRequest);
+  store<u32>(SYSTEM, number, KSYSTEM.StopNumber);
+  store<u32>(SYSTEM, argument, KSYSTEM.StopArgument);
+}
+
+/** True once: the host has answered the last question. */
+function KiTakeAnswer(): bool {
+  const answered = load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0;
+  store<u32>(SYSTEM, 0, KSYSTEM.HostAnswered);
+  return answered;
+}
+
+/** The object an instruction names, or 0 with STATUS_INVALID_HANDLE left in the thread. */
+function KiOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  let handle = load<u64>(pc, 4);
+  if (a == OPERAND.Register) handle = load<u64>(KiRegister(thread, <u32>handle));
+  const object = KiObjectFromHandle(handle);
+  if (object == 0) store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
+  return object;
+}
+
+/** Host calls and system calls: true if the host's answer was there. */
+function KiCallHost(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  pc: usize,
+  request: HOST_REQUEST,
+  number: u32,
+): bool {
+  if (!KiTakeAnswer()) {
+    KiStopForHost(prcb, thread, request, number, load<u32>(pc, 4));
+    return false;
+  }
+  store<u32>(thread, load<u32>(SYSTEM, KSYSTEM.HostStatus), KTHREAD.WaitStatus);
+  const event = request == HOST_REQUEST.HostCall ? EVENT.HostCall : EVENT.SystemCall;
+  KiTrace(
+    event,
+    load<u32>(prcb, KPRCB.Number),
+    0,
+    KiThreadIndex(thread),
+    number,
+    load<u32>(pc, 4),
+    0,
+    0,
+  );
+  return true;
+}
+
+/** Gives way to a ready thread of at least this one's priority, if there is one here. */
+function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
+  if (load<u32>(prcb, KPRCB.NextThread) == 0) {
+    const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
+    if (next == 0) {
+      store<u32>(thread, STATUS.NO_YIELD_PERFORMED, KTHREAD.WaitStatus);
+      return;
+    }
+    KiRequestDispatch(prcb, prcb, next);
+  }
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Yield, KPRCB.Attention);
+}
+
+function KiCreate(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  pc: usize,
+  process: PKPROCESS,
+  increment: i32,
+  register: u32,
+): void {
+  const inherited =
+    load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.UserMode | THREAD_FLAG.DisableBoost);
+  const program = <usize>load<u32>(pc, 4);
+  let created: PKTHREAD = 0;
+  if (process != 0) created = KeInitializeThread(process, thread, program, increment, 0, inherited);
+  if (created == 0) {
+    store<u32>(thread, STATUS.INSUFFICIENT_RESOURCES, KTHREAD.WaitStatus);
+    return;
+  }
+  store<u64>(KiRegister(thread, register), KiThreadHandle(created));
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  KeStartThread(prcb, created);
+}
+
+function KiInterlockedAdd(thread: PKTHREAD, pc: usize, register: u32): void {
+  const word = <usize>load<u32>(SYSTEM, KSYSTEM.WordBase) + (load<u32>(pc, 4) << 2);
+  const value = load<i32>(word) + load<i32>(pc, 8);
+  store<i32>(word, value);
+  store<i64>(KiRegister(thread, register), <i64>value);
+}
+
+function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): void {
+  const allowed = mask & load<u64>(KiGroupOf(prcb), KGROUP.ActiveProcessors64);
+  if (allowed == 0 || allowed != mask) {
+    store<u32>(thread, STATUS.INVALID_PARAMETER, KTHREAD.WaitStatus);
+    return;
+  }
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  KiSetAffinityThread(prcb, thread, mask);
+}
+
+/** Delays until a time, or not at all if that has come; false if it blocked. */
+function KiDelay(prcb: PKPRCB, thread: PKTHREAD, due: u64): bool {
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+  if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) return true;
+  KiDelayUntil(prcb, thread, due);
+  return false;
+}
+
+/** The next due time of a periodic delay; the register holds the last. */
+function KiPeriodicDue(thread: PKTHREAD, pc: usize, register: u32): u64 {
+  const slot = KiRegister(thread, register);
+  const last = load<u64>(slot);
+  const due = (last == 0 ? load<u64>(SYSTEM, KSYSTEM.Time64) : last) + load<u64>(pc, 4);
+  store<u64>(slot, due);
+  return due;
+}
+
+/**
+ * One instruction that others could observe, at the step's time. `pc` is in the program or in the
+ * host's answer.
+ *
+ * @returns the length of the instruction in bytes, 0 if the host must answer first.
+ */
+function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u32 {
+  const a = (word >> 8) & 0xff;
+  const b = word >> 16;
+  switch (<i32>(word & 0xff)) {
+    case OP.Exit:
+      KeTerminateThread(prcb, thread, load<u32>(pc, 4));
+      return 8;
+    case OP.Wait: {
+      const object = KiOperand(thread, pc, a);
+      const timeout = load<u64>(pc, 12);
+      if (object != 0) KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
+      if (timeout != 0 && timeout != u64.MAX_VALUE) {
+        store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+      }
+      return 20;
+    }
+    case OP.SetEvent:
+    case OP.PulseEvent:
+    case OP.ResetEvent: {
+      const event = KiOperand(thread, pc, a);
+      if (event == 0) return 12;
+      let previous: i32;
+      if ((word & 0xff) == <u32>OP.SetEvent) previous = KeSetEvent(prcb, event, b);
+      else if ((word & 0xff) == <u32>OP.PulseEvent) previous = KePulseEvent(prcb, event, b);
+      else previous = KeResetEvent(event);
+      store<i32>(thread, previous, KTHREAD.WaitStatus);
+      return 12;
+    }
+    case OP.ReleaseSemaphore: {
+      const semaphore = KiOperand(thread, pc, a);
+      if (semaphore != 0) KiReleaseSemaphoreFrom(prcb, thread, semaphore, b, load<i32>(pc, 12));
+      return 16;
+    }
+    case OP.ReleaseSemaphoreRegister: {
+      const semaphore = KiOperand(thread, pc, a);
+      const adjustment = <i32>load<u64>(KiRegister(thread, b));
+      if (semaphore != 0) KiReleaseSemaphoreFrom(prcb, thread, semaphore, 1, adjustment);
+      return 12;
+    }
+    case OP.Delay:
+      KiDelay(prcb, thread, KiDueTime(load<u64>(pc, 4)));
+      return 12;
+    case OP.DelayUntil:
+      KiDelay(prcb, thread, load<u64>(pc, 4));
+      return 12;
+    case OP.DelayPeriod:
+      KiDelay(prcb, thread, KiPeriodicDue(thread, pc, a));
+      return 12;
+    case OP.Yield:
+      KiYield(prcb, thread);
+      return 4;
+    case OP.SetPriority:
+      store<u32>(thread, KeSetPriorityThread(prcb, thread, b), KTHREAD.WaitStatus);
+      return 4;
+    case OP.SetBasePriority:
+      store<i32>(
+        thread,
+        KeSetBasePriorityThread(prcb, thread, load<i32>(pc, 4)),
+        KTHREAD.WaitStatus,
+      );
+      return 8;
+    case OP.SetAffinity:
+      KiSetOwnAffinity(prcb, thread, load<u64>(pc, 4));
+      return 12;
+    case OP.CreateThread:
+      KiCreate(prcb, thread, pc, load<u32>(thread, KTHREAD.Process), load<i32>(pc, 8), a);
+      return 12;
+    case OP.CreateProcess: {
+      const parent: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+      const quantum = load<u32>(SYSTEM, KSYSTEM.BackgroundQuantum);
+      const process = KeInitializeProcess(parent, thread, load<u32>(pc, 8), quantum, 0, 0);
+      KiCreate(prcb, thread, pc, process, 0, a);
+      return 12;
+    }
+    case OP.HostCall:
+      return KiCallHost(prcb, thread, pc, HOST_REQUEST.HostCall, b) ? 8 : 0;
+    case OP.SystemCall:
+      return KiCallHost(prcb, thread, pc, HOST_REQUEST.SystemCall, b) ? 8 : 0;
+    case OP.Mark:
+      KiTrace(
+        EVENT.Mark,
+        load<u32>(prcb, KPRCB.Number),
+        0,
+        KiThreadIndex(thread),
+        load<u32>(pc, 4),
+        load<u32>(pc, 8),
+        0,
+        0,
+      );
+      return 12;
+    case OP.InterlockedAdd:
+      KiInterlockedAdd(thread, pc, a);
+      return 12;
+    case OP.LoadTime:
+      store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
+      return 4;
+    case OP.BalanceWait:
+      KiBalanceWait(prcb, thread);
+      return 4;
+    case OP.BalanceScan:
+      KiScanReadyQueues(prcb);
+      return 4;
+    case OP.SwapWait:
+      KiSwapWait(prcb, thread);
+      return 4;
+    case OP.SwapIn:
+      KiSwapIn(prcb);
+      return 4;
+    default:
+      KiStopForHost(prcb, thread, HOST_REQUEST.Refill, 0, 0);
+      return 0;
+  }
+}
+
+function KiCostOf(opcode: i32): u64 {
+  if (opcode == OP.SystemCall) return load<u32>(SYSTEM, KSYSTEM.CostSystemCall);
+  if (opcode == OP.BalanceScan) return load<u32>(SYSTEM, KSYSTEM.CostBalance);
+  return load<u32>(SYSTEM, KSYSTEM.CostDdi);
+}
+
+/** The turn of a host or port thread: its next instruction, once the host has given it. */
+function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
+  const port = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Port) != 0;
+  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) == 0) {
+    KiStopForHost(prcb, thread, port ? HOST_REQUEST.PortThread : HOST_REQUEST.HostThread, 0, 0);
+    if (port) store<u64>(SYSTEM, KiBudget(prcb, now), KSYSTEM.StopBudget64);
+    return false;
+  }
+  const pc = SYSTEM + KSYSTEM.HostInstruction;
+  const word = load<u32>(pc);
+  const opcode = <i32>(word & 0xff);
+  if (opcode >= OP.Compute && opcode <= OP.ComputeExponential) {
+    KiTakeAnswer();
+    KiSetMode(thread, (word >> 8) & 0xff);
+    store<u64>(prcb, now + KiComputeTime(thread, pc, opcode), KPRCB.ResumeTime64);
+    return true;
+  }
+  // A host or system call was answered by the host together with the instruction itself.
+  if (opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
+  KiInstruction(prcb, thread, pc, word);
+  KiEndInstruction(prcb, thread, opcode);
+  return true;
+}
+
+/** How far a port thread may run: to the next interrupt, its own or one that another could send. */
+function KiBudget(prcb: PKPRCB, now: u64): u64 {
+  const others = HalOthersTime(load<u32>(prcb, KPRCB.Number));
+  let until = load<u64>(prcb, KPRCB.TickTime64);
+  if (others != u64.MAX_VALUE)
+    until = min<u64>(until, others + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
+  until = min<u64>(until, load<u64>(prcb, KPRCB.DeviceTime64));
+  until = min<u64>(until, load<u64>(prcb, KPRCB.IpiTime64));
+  return until > now ? until - now : 1;
+}
+
+function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32): void {
+  const cost = KiCostOf(opcode);
+  if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) KiPay(prcb, thread, cost);
+  else KiPayAndLeave(prcb, thread, cost);
+}
+
+/**
+ * Advances the running thread by one step, at the time its computing ended.
+ *
+ * @returns false if the host must answer first; nothing has changed then.
+ */
+export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
+  if ((load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.Host | THREAD_FLAG.Port)) != 0) {
+    return KiExecuteHosted(prcb, thread, now);
+  }
+  const time = KiFetch(thread);
+  if (time != 0) {
+    store<u64>(prcb, now + time, KPRCB.ResumeTime64);
+    return true;
+  }
+  const pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
+  const word = load<u32>(pc);
+  const length = KiInstruction(prcb, thread, pc, word);
+  if (length == 0) return false;
+  store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
+  KiEndInstruction(prcb, thread, <i32>(word & 0xff));
+  return true;
+}

@@ -1,0 +1,45 @@
+import type { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
+import { KOBJECT, KTHREAD } from '../shared/layout';
+import { STATUS } from '../shared/status';
+import { KiHasWaiters, KiUnwaitFirst } from './wait';
+
+/**
+ * Adds `adjustment` to the count and wakes as many waiters as it then satisfies.
+ *
+ * @returns the previous count, or -1 with nothing changed if the limit would be passed: the caller
+ *   raises STATUS_SEMAPHORE_LIMIT_EXCEEDED.
+ * @irql at most DISPATCH_LEVEL   @nt KeReleaseSemaphore
+ */
+export function KeReleaseSemaphore(
+  prcb: PKPRCB,
+  semaphore: PKOBJECT,
+  increment: u32,
+  adjustment: i32,
+): i32 {
+  const previous = load<i32>(semaphore, KOBJECT.SignalState);
+  const limit = load<i32>(semaphore, KOBJECT.Limit);
+  if (adjustment <= 0 || adjustment > limit - previous) return -1;
+  let count = previous + adjustment;
+  while (count != 0 && KiHasWaiters(semaphore)) {
+    KiUnwaitFirst(prcb, semaphore, increment);
+    count--;
+  }
+  store<i32>(semaphore, count, KOBJECT.SignalState);
+  return previous;
+}
+
+/** The same for a running thread, whose WaitStatus becomes the previous count or the status. */
+export function KiReleaseSemaphoreFrom(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  semaphore: PKOBJECT,
+  increment: u32,
+  adjustment: i32,
+): void {
+  const previous = KeReleaseSemaphore(prcb, semaphore, increment, adjustment);
+  store<u32>(
+    thread,
+    previous < 0 ? STATUS.SEMAPHORE_LIMIT_EXCEEDED : <u32>previous,
+    KTHREAD.WaitStatus,
+  );
+}

@@ -1,0 +1,222 @@
+import { NEVER, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { RtlInitializeListHead, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
+import { KSYSTEM, KTHREAD, KTIMER, KTIMER_TABLE, LIST_ENTRY } from '../shared/layout';
+import { LIMIT } from '../shared/limits';
+import { STATUS } from '../shared/status';
+import { ADJUST, THREAD_FLAG } from '../shared/types';
+import { KiTimerInserted } from './clock';
+import { KiUnwaitThread } from './wait';
+
+/**
+ * The timer table: a wheel of wheels. A timer's level is that of the highest digit, base 64, in which
+ * its due time differs from the table's; a slot of a higher level is dealt out again when its time
+ * comes. Insertion and removal touch one list; within a due time, timers expire in insertion order.
+ *
+ * One table for the machine, looked at by the timekeeper, processor 0: the order of virtual time
+ * makes it safe, and Windows clients serialise timer expiry on that processor too.
+ */
+
+function KiTimerTable(): usize {
+  return load<u32>(SYSTEM, KSYSTEM.TimerBase);
+}
+
+function KiSlotList(slot: i32): usize {
+  return KiTimerTable() + KTIMER_TABLE.SlotList + slot * LIST_ENTRY.Size;
+}
+
+export function KiInitializeTimerTable(): void {
+  for (let slot = 0; slot < LIMIT.TimerLevels * LIMIT.TimerSlots; slot++) {
+    RtlInitializeListHead(KiSlotList(slot));
+  }
+}
+
+function KiLinkTimer(timer: usize, due: u64): void {
+  const elapsed = load<u64>(SYSTEM, KSYSTEM.TimerElapsed64);
+  const unit = max<u64>(due >> LIMIT.TimerGranularityBits, elapsed);
+  const difference = unit ^ elapsed;
+  const level = difference == 0 ? 0 : <i32>(63 - clz(difference)) / 6;
+  const slot = level * LIMIT.TimerSlots + (<i32>(unit >> (level * 6)) & 63);
+  store<u32>(timer, slot, KTIMER.Slot);
+  RtlInsertTailList(KiSlotList(slot), timer + KTIMER.TimerListEntry);
+  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3);
+  store<u64>(occupied, load<u64>(occupied) | ((<u64>1) << (slot & 63)));
+}
+
+/** Puts a timer into the table and, if the timekeeper is idle, sees that it wakes in time. */
+export function KiInsertTimer(timer: usize, due: u64): void {
+  store<u64>(timer, due, KTIMER.DueTime64);
+  KiLinkTimer(timer, due);
+  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) + 1, KSYSTEM.TimerCount);
+  KiTimerInserted(due);
+}
+
+export function KiRemoveTimer(timer: usize): void {
+  const slot = load<u32>(timer, KTIMER.Slot);
+  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) - 1, KSYSTEM.TimerCount);
+  if (!RtlRemoveEntryList(timer + KTIMER.TimerListEntry)) return;
+  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + ((slot >> 6) << 3);
+  store<u64>(occupied, load<u64>(occupied) & ~((<u64>1) << (slot & 63)));
+}
+
+/** Deals the timers of a slot of a higher level out to the levels below. */
+function KiDealSlot(level: i32, index: i32): void {
+  const list = KiSlotList(level * LIMIT.TimerSlots + index);
+  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3);
+  store<u64>(occupied, load<u64>(occupied) & ~((<u64>1) << index));
+  // The list is taken whole: a timer may come back to a slot of this level only further on.
+  let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
+  RtlInitializeListHead(list);
+  while (entry != list) {
+    const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    KiLinkTimer(
+      entry - KTIMER.TimerListEntry,
+      load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64),
+    );
+    entry = next;
+  }
+}
+
+/** The finest level that holds a timer. Every timer of a level is due before any of a coarser one. */
+function KiFirstLevel(): i32 {
+  for (let level = 0; level < LIMIT.TimerLevels; level++) {
+    if (load<u64>(KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3)) != 0) return level;
+  }
+  return LIMIT.TimerLevels;
+}
+
+/** The unit of time at which the first occupied slot of a level begins. */
+function KiFirstUnit(level: i32): u64 {
+  const occupied = load<u64>(KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3));
+  const shift = level * 6;
+  const digits = load<u64>(SYSTEM, KSYSTEM.TimerElapsed64) >> shift;
+  return (((digits >> 6) << 6) | <u64>ctz(occupied)) << shift;
+}
+
+/** A time not after the earliest due time, and exact if that is near; NEVER if no timer is set. */
+export function KiTimersLowerBound(): u64 {
+  const level = KiFirstLevel();
+  if (level == LIMIT.TimerLevels) return NEVER;
+  const unit = KiFirstUnit(level);
+  if (level != 0) return unit << LIMIT.TimerGranularityBits;
+  const list = KiSlotList(<i32>unit & 63);
+  let earliest = NEVER;
+  let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
+  while (entry != list) {
+    earliest = min<u64>(earliest, load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64));
+    entry = load<u32>(entry, LIST_ENTRY.Flink);
+  }
+  return earliest;
+}
+
+/** Whether a timer is due by `now`. Deals slots that have begun, so that the answer is exact. */
+export function KiIsTimerDue(now: u64): bool {
+  for (;;) {
+    const level = KiFirstLevel();
+    if (level == LIMIT.TimerLevels) break;
+    const unit = KiFirstUnit(level);
+    if (unit > now >> LIMIT.TimerGranularityBits) break;
+    if (level == 0) return KiTimersLowerBound() <= now;
+    store<u64>(SYSTEM, unit, KSYSTEM.TimerElapsed64);
+    KiDealSlot(level, <i32>(unit >> (level * 6)) & 63);
+  }
+  return false;
+}
+
+/** Ends the wait or delay that a thread's own timer limits. */
+function KiExpireThreadTimer(prcb: PKPRCB, timer: usize): void {
+  const thread: PKTHREAD = timer - KTHREAD.Timer;
+  const flags = load<u32>(thread, KTHREAD.Flags) & ~THREAD_FLAG.TimerInserted;
+  store<u32>(thread, flags, KTHREAD.Flags);
+  const limitsWait = (flags & THREAD_FLAG.WaitBlockInserted) != 0;
+  KiUnwaitThread(prcb, thread, limitsWait ? STATUS.TIMEOUT : STATUS.SUCCESS, ADJUST.Timeout, 0);
+}
+
+function KiDueTime(entry: usize): u64 {
+  return load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64);
+}
+
+/** Merges two chains that end in 0, by due time; of equals those of `first` come first. */
+function KiMergeByDueTime(first: usize, second: usize): usize {
+  if (first == 0) return second;
+  const chain = KiTimerTable() + KTIMER_TABLE.SortHead;
+  let last = chain;
+  while (first != 0 && second != 0) {
+    const take = KiDueTime(first) <= KiDueTime(second) ? first : second;
+    store<u32>(last, <u32>take, LIST_ENTRY.Flink);
+    last = take;
+    if (take == first) first = load<u32>(take, LIST_ENTRY.Flink);
+    else second = load<u32>(take, LIST_ENTRY.Flink);
+  }
+  store<u32>(last, <u32>(first != 0 ? first : second), LIST_ENTRY.Flink);
+  return load<u32>(chain, LIST_ENTRY.Flink);
+}
+
+/** Sorts a chain by due time, stably: a merge sort whose runs of 2^n entries wait in bin n. */
+function KiSortByDueTime(entry: usize): usize {
+  const bins = KiTimerTable() + KTIMER_TABLE.SortBins;
+  while (entry != 0) {
+    const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    store<u32>(entry, 0, LIST_ENTRY.Flink);
+    let run = entry;
+    let bin = bins;
+    while (load<u32>(bin) != 0) {
+      run = KiMergeByDueTime(load<u32>(bin), run);
+      store<u32>(bin, 0);
+      bin += 4;
+    }
+    store<u32>(bin, <u32>run);
+    entry = next;
+  }
+  let sorted: usize = 0;
+  for (let bin = bins; bin < bins + KTIMER_TABLE.SortBinCount * 4; bin += 4) {
+    const run: usize = load<u32>(bin);
+    store<u32>(bin, 0);
+    if (run != 0) sorted = KiMergeByDueTime(run, sorted);
+  }
+  return sorted;
+}
+
+/** Unlinks the timers of a finest slot that are due by `now`: a chain in order of due time. */
+function KiCollectSlot(list: usize, now: u64): usize {
+  let chain: usize = 0;
+  let entry: usize = load<u32>(list, LIST_ENTRY.Blink);
+  while (entry != list) {
+    const previous: usize = load<u32>(entry, LIST_ENTRY.Blink);
+    if (KiDueTime(entry) <= now) {
+      KiRemoveTimer(entry - KTIMER.TimerListEntry);
+      store<u32>(entry, <u32>chain, LIST_ENTRY.Flink);
+      chain = entry;
+    }
+    entry = previous;
+  }
+  if (chain == 0 || load<u32>(chain, LIST_ENTRY.Flink) == 0) return chain;
+  return KiSortByDueTime(chain);
+}
+
+/** Expires every timer that is due by `now`, in order of due time; the count. */
+export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
+  const nowUnit = now >> LIMIT.TimerGranularityBits;
+  let count: u32 = 0;
+  for (;;) {
+    const level = KiFirstLevel();
+    if (level == LIMIT.TimerLevels) break;
+    const unit = KiFirstUnit(level);
+    if (unit > nowUnit) break;
+    store<u64>(SYSTEM, unit, KSYSTEM.TimerElapsed64);
+    if (level != 0) {
+      KiDealSlot(level, <i32>(unit >> (level * 6)) & 63);
+      continue;
+    }
+    let entry = KiCollectSlot(KiSlotList(<i32>unit & 63), now);
+    while (entry != 0) {
+      const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+      KiExpireThreadTimer(prcb, entry - KTIMER.TimerListEntry);
+      entry = next;
+      count++;
+    }
+    // Timers later in the present unit stay where they are.
+    if (unit == nowUnit) break;
+  }
+  store<u64>(SYSTEM, nowUnit, KSYSTEM.TimerElapsed64);
+  return count;
+}

@@ -1,0 +1,376 @@
+import { LIMIT } from './limits';
+
+/**
+ * The map of the machine's memory: every offset that crosses the wasm boundary, read by asc and tsc.
+ *
+ * A field is one 32-bit word, or two 8-aligned words named `…64`. Guards: [const] after creation,
+ * [owner] the processor that runs or holds it, [ordered] whoever has the smallest (time, number).
+ * A pointer is a byte address; 0 is none. Times are ns since boot, `NEVER` is all ones.
+ */
+export const enum ABI {
+  Signature = 0x4e545053,
+  Version = 1,
+}
+
+export const enum LIST_ENTRY {
+  Flink = 0,
+  Blink = 4,
+  Size = 8,
+}
+
+/** DISPATCHER_HEADER: opens every object that a thread can wait for. */
+export const enum DISPATCHER_HEADER {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  Size = 16,
+}
+
+/** A table: rows from 1, bumped until the capacity, then reused first-freed first. [ordered] */
+export const enum KTABLE {
+  Base = 0,
+  RowSize = 4,
+  Capacity = 8,
+  /** Rows ever used; the next fresh row is this plus one. */
+  HighWater = 12,
+  FreeHead = 16,
+  FreeTail = 20,
+  Count = 24,
+  Generation = 28,
+  Size = 32,
+}
+
+/** The system block, at a fixed address. */
+export const enum KSYSTEM {
+  Address = 1024,
+
+  Signature = 0,
+  Version = 4,
+  ProcessorCount = 8,
+  GroupCount = 12,
+  NodeCount = 16,
+  /** Leaves of the time tree: the power of two at or above the processor count. */
+  TreeLeaves = 20,
+  PrcbBase = 24,
+  GroupBase = 28,
+  NodeBase = 32,
+  NodeOrderBase = 36,
+  KeyBase = 40,
+  WinnerBase = 44,
+  TimerBase = 48,
+  TraceBase = 52,
+  TraceCapacity = 56,
+  TraceOverwrite = 60,
+  WordBase = 64,
+  WordCount = 68,
+  ProgramBase = 72,
+  ProgramCapacity = 76,
+  InterruptBase = 80,
+  InterruptCapacity = 84,
+  InterruptFree = 88,
+  InterruptHighWater = 92,
+
+  ObjectTable = 96,
+  ThreadTable = 128,
+  ProcessTable = 160,
+
+  /** Costs in ns, each at least 1. [const] */
+  CostContextSwitch = 192,
+  CostClock = 196,
+  CostDpc = 200,
+  CostSystemCall = 204,
+  CostDdi = 208,
+  CostIpi = 212,
+  IpiLatency = 216,
+  CostDevice = 220,
+  ClockInterval = 224,
+  TimerResolution = 228,
+  PrioritySeparation = 232,
+  WaitQuantumCharge = 236,
+  StarvationTime64 = 240,
+  BalancePeriod64 = 248,
+  BalanceScanThreads = 256,
+  BalanceBoostThreads = 260,
+  CostBalance = 264,
+  StarvationQuantum = 268,
+  StackOutswap64 = 272,
+  ProcessOutswap64 = 280,
+  CostSwapIn64 = 288,
+  StarvationPriority = 296,
+  QuantumInfinite = 300,
+  Seed64 = 304,
+
+  /** The time of the last step. [ordered] */
+  Time64 = 312,
+  Steps64 = 320,
+  /** The value of Steps64 when something last happened that is not merely synchronisation. */
+  ProgressSteps64 = 328,
+  StepLimit64 = 336,
+  Until64 = 344,
+  NextBoundary64 = 352,
+  ReadyQueued = 360,
+  BalanceThread = 364,
+  BalanceProcessor = 368,
+  BalancePriority = 372,
+  SwapThread = 376,
+  /** Threads in Transition or WaitingForProcessInSwap. */
+  SwapListHead = 380,
+  NodeSeed = 388,
+  ThreadSequence = 392,
+  StopRequested = 396,
+  LivelockSteps64 = 400,
+  LiveThreads = 408,
+  /** The processor in whose context the host acts. */
+  CurrentProcessor = 412,
+
+  TimerElapsed64 = 416,
+  TimerCount = 424,
+  Reserved0 = 428,
+
+  TraceWrite64 = 432,
+  TraceRead64 = 440,
+  TraceLost64 = 448,
+  Digest64 = 456,
+
+  StopReason = 464,
+  StopProcessor = 468,
+  StopThread = 472,
+  StopRequest = 476,
+  StopNumber = 480,
+  StopArgument = 484,
+  StopBudget64 = 488,
+  HostAnswered = 496,
+  HostStatus = 500,
+  BugCheckCode = 504,
+  BugCheckThread = 508,
+  BugCheckParameter64 = 512,
+
+  /** What a host or port thread asks for: one instruction. */
+  HostInstruction = 544,
+  /** Quantum units of a process that is not in the foreground. */
+  BackgroundQuantum = 576,
+
+  Size = 640,
+}
+
+export const enum KGROUP {
+  ActiveProcessors64 = 0,
+  IdleProcessors64 = 8,
+  /** Processors whose ready queues are not empty. */
+  ReadyProcessors64 = 16,
+  FirstProcessor = 24,
+  ProcessorCount = 28,
+  Size = 64,
+}
+
+export const enum KNODE {
+  Affinity64 = 0,
+  Group = 8,
+  /** The processor, as a bit number of the group, where the next process starts. */
+  Seed = 12,
+  FirstProcessor = 16,
+  ProcessorCount = 20,
+  Size = 64,
+}
+
+export const enum KPRCB {
+  /** When the current thread's instruction and computing end; NEVER if idle. [ordered] */
+  ResumeTime64 = 0,
+  IpiTime64 = 8,
+  TickTime64 = 16,
+  DeviceTime64 = 24,
+  /** Up to when this processor's time has been charged to someone. */
+  ChargeTime64 = 32,
+  CurrentThread = 40,
+  NextThread = 44,
+  ReadySummary = 48,
+  ReadyCount = 52,
+  /** Of those, threads that another processor could take. */
+  MovableCount = 56,
+  Attention = 60,
+
+  DeferredReadyListHead = 64,
+  SetMember64 = 72,
+  Number = 80,
+  Group = 84,
+  Node = 88,
+  /** Bit number in its group. */
+  GroupIndex = 92,
+  IdleTime64 = 96,
+  InterruptTime64 = 104,
+  /** Switching, and what uncharged threads' instructions cost. */
+  OverheadTime64 = 112,
+  BusyTime64 = 120,
+
+  ContextSwitches64 = 128,
+  Interrupts64 = 136,
+  DeviceHead = 144,
+  DeviceTail = 148,
+  KernelTicks = 152,
+  UserTicks = 156,
+  IdleTicks = 160,
+  Reserved0 = 164,
+
+  DispatcherReadyListHead = 256,
+  Size = 512,
+}
+
+/** Bits of KPRCB.Attention. */
+export const enum ATTENTION {
+  QuantumEnd = 1,
+  /** The current thread may no longer run here. */
+  Affinity = 2,
+  /** The current thread gives way to a thread of its priority. */
+  Yield = 4,
+}
+
+export const enum KWAIT_BLOCK {
+  WaitListEntry = 0,
+  Thread = 8,
+  Object = 12,
+  WaitKey = 16,
+  BlockState = 20,
+  Size = 24,
+}
+
+export const enum KTIMER {
+  TimerListEntry = 0,
+  DueTime64 = 8,
+  /** Level * 64 + slot of the timer table. */
+  Slot = 16,
+  Type = 20,
+  Size = 24,
+}
+
+export const enum KTHREAD {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  /** In a ready queue, a deferred-ready list or the swap list. */
+  WaitListEntry = 16,
+  State = 24,
+  Priority = 28,
+  BasePriority = 32,
+  /** Low nibble foreground boost, high nibble unusual boost. */
+  PriorityDecrement = 36,
+  WaitStatus = 40,
+  WaitReason = 44,
+  NextProcessor = 48,
+  IdealProcessor = 52,
+  Flags = 56,
+  Process = 60,
+
+  Affinity64 = 64,
+  /** Run time in ns; cycles are this times the profile's frequency. */
+  CycleTime64 = 72,
+  QuantumTarget64 = 80,
+  /** In quantum units: thirds of a clock interval. */
+  QuantumReset = 88,
+  /** ADJUST | increment << 8. */
+  Adjust = 92,
+  ProgramCounter = 96,
+  ProgramBase = 100,
+  /** Computing left before the next instruction, ns. */
+  BurstRemaining64 = 104,
+  /** Since when it has been in its state. */
+  StateTime64 = 112,
+  Generation = 120,
+  /** The processor it ran on last. */
+  LastProcessor = 124,
+
+  WaitBlock = 128,
+  Timer = 152,
+  KernelTicks = 176,
+  UserTicks = 180,
+  ContextSwitches = 184,
+  Preemptions = 188,
+
+  Register64 = 192,
+  RandomState64 = 224,
+  ThreadListEntry = 232,
+  ExitStatus = 240,
+  /** For the host's own use. */
+  HostData = 244,
+  Migrations = 248,
+  Saturation = 252,
+
+  Size = 256,
+}
+
+export const enum KPROCESS {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  ThreadListHead = 16,
+  BasePriority = 24,
+  PriorityClass = 28,
+  QuantumReset = 32,
+  Group = 36,
+  Affinity64 = 40,
+  Node = 48,
+  /** The processor, as a bit number of the group, where the next thread is at home. */
+  ThreadSeed = 52,
+  ThreadCount = 56,
+  Foreground = 60,
+  CycleTime64 = 64,
+  /** Of ended threads. */
+  KernelTicks = 72,
+  UserTicks = 76,
+  /** Table index. */
+  Parent = 80,
+  ExitStatus = 84,
+  Flags = 88,
+  Generation = 92,
+  /** Threads that do not wait. At 0 for long enough the process may be swapped out. */
+  ActiveThreads = 96,
+  HostData = 100,
+  IdleSince64 = 104,
+  ThreadsCreated = 112,
+  /** Rows of the thread table that name it, ended ones too. */
+  ThreadRows = 116,
+  Reserved1 = 120,
+  Reserved2 = 124,
+  Size = 128,
+}
+
+/** Bits of KPROCESS.Flags. */
+export const enum PROCESS_FLAG {
+  Referenced = 1,
+  System = 2,
+  Exited = 4,
+}
+
+/** Events and semaphores. */
+export const enum KOBJECT {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  Limit = 16,
+  Generation = 20,
+  HostData = 24,
+  Reserved0 = 28,
+  Size = 32,
+}
+
+/** A device interrupt that is to come. */
+export const enum KINTERRUPT {
+  Time64 = 0,
+  /** Handle of the event or semaphore that its DPC signals. */
+  Object64 = 8,
+  Next = 16,
+  Increment = 20,
+  Processor = 24,
+  Reserved0 = 28,
+  Size = 32,
+}
+
+export const enum KTIMER_TABLE {
+  /** One bit a slot, a word pair a level. */
+  Occupied64 = 0,
+  SlotList = LIMIT.TimerLevels * 8,
+  /** Scratch of the sort by due time: a chain's head, and runs of 2^n timers. */
+  SortHead = SlotList + LIMIT.TimerLevels * LIMIT.TimerSlots * LIST_ENTRY.Size,
+  SortBins = SortHead + LIST_ENTRY.Size,
+  SortBinCount = 30,
+  Size = SortBins + SortBinCount * 4,
+}

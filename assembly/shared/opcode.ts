@@ -1,0 +1,96 @@
+/**
+ * The bytecode of program threads, and the form in which host and port threads ask for the same
+ * operations. An instruction is 32-bit words: word 0 is opcode | a << 8 | b << 16, operands follow.
+ * `object64` is a handle, or with OPERAND.Register in `a` the number of a register that holds one.
+ * `64` is two words, low first. `target` is a word offset in the program.
+ */
+export const enum OP {
+  /** b unused; status. Ends the thread. */
+  Exit = 0x00,
+  /** a MODE flag; ns64. */
+  Compute = 0x01,
+  /** a MODE; low64, high64: uniform, both ends included. */
+  ComputeUniform = 0x02,
+  /** a MODE; mean64: exponential, at most 32 times the mean, at least 1 ns. */
+  ComputeExponential = 0x03,
+  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64, timeout64 in ns (all ones: none, 0: poll). */
+  Wait = 0x04,
+  /** a OPERAND, b increment; object64. */
+  SetEvent = 0x05,
+  /** a OPERAND; object64. */
+  ResetEvent = 0x06,
+  /** a OPERAND, b increment; object64. */
+  PulseEvent = 0x07,
+  /** a OPERAND, b increment; object64, adjustment. */
+  ReleaseSemaphore = 0x08,
+  /** ns64 relative. */
+  Delay = 0x09,
+  Yield = 0x0a,
+  /** b priority 1-31: KeSetPriorityThread of the thread itself. */
+  SetPriority = 0x0b,
+  /** increment (signed): KeSetBasePriorityThread of the thread itself. */
+  SetBasePriority = 0x0c,
+  /** mask64: hard affinity of the thread itself, within its group. */
+  SetAffinity = 0x0d,
+  /** a register; program, base-priority increment (signed): a thread of the same process; its handle to the register. */
+  CreateThread = 0x0e,
+  /** a register; program, priority class: a process with one thread; the thread's handle to the register. */
+  CreateProcess = 0x0f,
+  /** b number; argument. */
+  HostCall = 0x10,
+  /** b number; argument. */
+  SystemCall = 0x11,
+  /** value, value. */
+  Mark = 0x12,
+  /** a register; word index, addend (signed): the new value, sign-extended, to the register. */
+  InterlockedAdd = 0x13,
+  /** a OPERAND; object64: adjustment taken from register b. */
+  ReleaseSemaphoreRegister = 0x14,
+  /** Absolute wait: b unused; ns64 since boot. */
+  DelayUntil = 0x15,
+  /** a register, b unused; ns64: waits until the register's time plus ns and stores that; a start time of 0 is now. */
+  DelayPeriod = 0x16,
+  /** a register: the time, ns since boot. */
+  LoadTime = 0x17,
+  /** The first instruction that runs without a step of its own: registers and control. */
+  FirstLocal = 0x40,
+  /** target. */
+  Jump = 0x40,
+  /** a register; value64. */
+  Load = 0x41,
+  /** a register; value64 (wraps). */
+  Add = 0x42,
+  /** a register; target: minus one, and jump unless zero. */
+  Loop = 0x43,
+  /** a CONDITION; status, target. Compares the status of the last operation. */
+  BranchStatus = 0x44,
+  /** a CONDITION, b register; value64, target. Signed. */
+  BranchRegister = 0x45,
+  /** a register: the status of the last operation. */
+  LoadStatus = 0x46,
+  /** More instructions, please: a streamed program's end. Costs nothing; the host moves the program counter. */
+  Refill = 0x47,
+  /** The core's own threads only; refused in a loaded program. */
+  FirstInternal = 0x60,
+  /** Waits until there is something to balance. */
+  BalanceWait = 0x60,
+  BalanceScan = 0x61,
+  /** Waits for a stack or process to swap in. */
+  SwapWait = 0x62,
+  SwapIn = 0x63,
+}
+
+export const enum OPERAND {
+  Index = 0,
+  Register = 1,
+}
+
+export const enum CONDITION {
+  Equal = 0,
+  NotEqual = 1,
+  Less = 2,
+  GreaterOrEqual = 3,
+  /** NT_SUCCESS; the comparand is not read. Statuses only. */
+  Success = 4,
+  Failure = 5,
+}

@@ -1,0 +1,172 @@
+/** States of a thread, with Windows's numbers. GateWaitObsolete is never entered, as on Windows 8 and later. */
+export const enum KTHREAD_STATE {
+  Initialized = 0,
+  Ready = 1,
+  Running = 2,
+  Standby = 3,
+  Terminated = 4,
+  Waiting = 5,
+  Transition = 6,
+  DeferredReady = 7,
+  GateWaitObsolete = 8,
+  WaitingForProcessInSwap = 9,
+}
+
+export const enum KWAIT_REASON {
+  Executive = 0,
+  FreePage = 1,
+  PageIn = 2,
+  PoolAllocation = 3,
+  DelayExecution = 4,
+  Suspended = 5,
+  UserRequest = 6,
+  WrExecutive = 7,
+  WrFreePage = 8,
+  WrPageIn = 9,
+  WrPoolAllocation = 10,
+  WrDelayExecution = 11,
+  WrSuspended = 12,
+  WrUserRequest = 13,
+  WrEventPair = 14,
+  WrQueue = 15,
+  WrLpcReceive = 16,
+  WrLpcReply = 17,
+  WrVirtualMemory = 18,
+  WrPageOut = 19,
+  WrRendezvous = 20,
+  WrKeyedEvent = 21,
+  WrTerminated = 22,
+  WrProcessInSwap = 23,
+  WrCpuRateControl = 24,
+  WrCalloutStack = 25,
+  WrKernel = 26,
+  WrResource = 27,
+  WrPushLock = 28,
+  WrMutex = 29,
+  WrQuantumEnd = 30,
+  WrDispatchInt = 31,
+  WrPreempted = 32,
+  WrYieldExecution = 33,
+  WrFastMutex = 34,
+  WrGuardedMutex = 35,
+  WrRundown = 36,
+  WrAlertByThreadId = 37,
+  WrDeferredPreempt = 38,
+}
+
+/** Types of dispatcher objects, with Windows's codes. */
+export const enum KOBJECTS {
+  EventNotificationObject = 0,
+  EventSynchronizationObject = 1,
+  ProcessObject = 3,
+  SemaphoreObject = 5,
+  ThreadObject = 6,
+}
+
+export const enum IRQL {
+  PASSIVE_LEVEL = 0,
+  APC_LEVEL = 1,
+  DISPATCH_LEVEL = 2,
+  DEVICE_LEVEL = 5,
+  CLOCK_LEVEL = 13,
+  IPI_LEVEL = 14,
+  HIGH_LEVEL = 15,
+}
+
+export const enum MODE {
+  KernelMode = 0,
+  UserMode = 1,
+}
+
+/** Why a readied thread's priority is looked at. */
+export const enum ADJUST {
+  None = 0,
+  Unwait = 1,
+  /** The time of its wait or delay was over: no boost. */
+  Timeout = 2,
+}
+
+/** Which table a handle names a row of: bits 50-52 of the handle. */
+export const enum TABLE {
+  Object = 0,
+  Thread = 1,
+  Process = 2,
+}
+
+/** Who advances a thread. */
+export const enum GUEST {
+  Program = 0,
+  Host = 1,
+  Port = 2,
+}
+
+/** Priority classes of a process, with the codes of PROCESS_PRIORITY_CLASS. */
+export const enum PRIORITY_CLASS {
+  Idle = 1,
+  Normal = 2,
+  High = 3,
+  Realtime = 4,
+  BelowNormal = 5,
+  AboveNormal = 6,
+}
+
+/** Bits of KTHREAD.Flags. */
+export const enum THREAD_FLAG {
+  /** Runs in user mode: ticks are charged as user time. */
+  UserMode = 1,
+  DisableBoost = 2,
+  /** Its affinity is the processor's alone or otherwise narrower than its group. */
+  Restricted = 4,
+  /** It was switched out by preemption: it goes back to the head of its queue. */
+  Preempted = 8,
+  /** No waiter of its own: the balance-set manager and the swapper. */
+  System = 16,
+  /** Its timer is in the timer table. */
+  TimerInserted = 32,
+  /** What its instructions cost is overhead, not its run time: a recording has it already. */
+  Uncharged = 64,
+  /** The host frees its table row; otherwise the row is free as soon as the thread has ended. */
+  Referenced = 128,
+  /** It waits in user mode: its kernel stack may be swapped out. */
+  UserWait = 256,
+  /** Its instructions come from a generator of the host. */
+  Host = 512,
+  /** It is advanced by a CpuPort. */
+  Port = 1024,
+  /** Its wait block is in an object's wait list. */
+  WaitBlockInserted = 2048,
+  /** It computes in kernel mode until its next instruction. */
+  KernelCompute = 4096,
+}
+
+/** Why `KiRun` returned. */
+export const enum STOP {
+  None = 0,
+  TimeReached = 1,
+  Idle = 2,
+  EventLimit = 3,
+  /** A host or port thread's turn, a host call or a system call. `KSYSTEM.StopThread` says whose. */
+  Host = 4,
+  BugCheck = 5,
+  Livelock = 6,
+  TraceFull = 7,
+  Requested = 8,
+}
+
+/** What a stop with `STOP.Host` asks for. */
+export const enum HOST_REQUEST {
+  /** The next instruction of a host thread. */
+  HostThread = 1,
+  /** Advance a port thread by at most the budget. */
+  PortThread = 2,
+  HostCall = 3,
+  SystemCall = 4,
+  /** More instructions for a streamed program. */
+  Refill = 5,
+}
+
+/** Kinds of choices that go through `decide()`. */
+export const enum DECISION {
+  /** Which of the idle processors of the same node, or of any, takes a thread. */
+  IdleProcessor = 1,
+}

@@ -1,0 +1,79 @@
+import { instantiate } from '@assemblyscript/loader';
+import bundled from '#core';
+import { ABI, KSYSTEM, KTHREAD } from '../../assembly/shared/layout';
+import { MachineError } from './errors';
+import type { MachineMemory } from './memory';
+import type { CoreImports, CoreSource } from './options';
+
+/** The exports of the wasm module, as the loader hands them over. Addresses are bytes, handles f64. */
+export interface CoreExports {
+  KiAbiSignature(): number;
+  KiAttach(): void;
+  KiInitializeSystem(): number;
+  KiRun(): number;
+  KiSettleAccounts(): void;
+  hostCreateObject(type: number, state: number, limit: number): number;
+  hostDeleteObject(handle: number): number;
+  hostAddress(handle: number): number;
+  hostSetEvent(event: number, increment: number): number;
+  hostPulseEvent(event: number, increment: number): number;
+  hostResetEvent(event: number): number;
+  hostReleaseSemaphore(semaphore: number, increment: number, adjustment: number): number;
+  hostCreateProcess(
+    parent: number,
+    priorityClass: number,
+    quantum: number,
+    low: number,
+    high: number,
+  ): number;
+  hostCreateThread(
+    process: number,
+    program: number,
+    increment: number,
+    low: number,
+    high: number,
+    flags: number,
+  ): number;
+  hostStartThread(thread: number): void;
+  hostCloseThread(thread: number): void;
+  hostCloseProcess(process: number): void;
+  hostSetForeground(process: number, foreground: number, quantum: number): void;
+  hostSetPriority(thread: number, priority: number): number;
+  hostSetBasePriority(thread: number, increment: number): number;
+  hostSetAffinity(thread: number, low: number, high: number): void;
+  hostScheduleInterrupt(processor: number, time: number, object: number, increment: number): number;
+  hostBugCheck(code: number, p1: number, p2: number, p3: number, p4: number): void;
+}
+
+let bundledModule: Promise<WebAssembly.Module> | undefined;
+
+/** The module that ships inside the bundle; compiled once. */
+function compileBundled(): Promise<WebAssembly.Module> {
+  bundledModule ??= WebAssembly.compile(
+    Uint8Array.from(atob(bundled), (letter) => letter.charCodeAt(0)),
+  );
+  return bundledModule;
+}
+
+/** Makes an instance of the core on `memory`, and refuses one that was built for another map. */
+export async function instantiateCore(
+  memory: MachineMemory,
+  source?: CoreSource,
+): Promise<CoreExports> {
+  const imports: CoreImports = { env: { memory: memory.memory } };
+  let exports: unknown;
+  if (typeof source === 'function') {
+    exports = await source(imports);
+  } else {
+    const module = source ?? (await compileBundled());
+    exports = (await instantiate(module as WebAssembly.Module, imports)).exports;
+  }
+  const core = exports as CoreExports;
+  const expected = ABI.Signature ^ ABI.Version ^ (KSYSTEM.Size << 8) ^ (KTHREAD.Size << 16);
+  if (typeof core.KiAbiSignature !== 'function' || core.KiAbiSignature() >>> 0 !== expected >>> 0) {
+    throw new MachineError(
+      'option core: this module is not the core of this version of ntps; use the ntps.wasm of the same package',
+    );
+  }
+  return core;
+}

@@ -1,0 +1,166 @@
+import { OP } from '../../assembly/shared/opcode';
+import { MachineError } from './errors';
+import { encode } from './instruction';
+import type { Machine } from './machine';
+import type { KThread } from './views';
+
+/** An instruction that a host thread asks the core for: words as in a program. */
+export type Request = readonly number[];
+
+/** A host thread: a generator that yields requests through `yield*` of DDIs, and gets statuses back. */
+export type HostBody = () => Generator<Request, void, number>;
+
+/** What a CpuPort did with its budget. */
+export interface PortResult {
+  /** Ns of the budget that were used, 1 up to the budget; 0 only with a reason other than 'budget'. */
+  readonly usedNs: number;
+  readonly reason: 'budget' | 'syscall' | 'fault' | 'halt';
+  /** System-call number, 0-65535, and its argument. */
+  readonly number?: number;
+  readonly argument?: number;
+  /** Exit status of a fault or halt. */
+  readonly status?: number;
+}
+
+/** An embedder's CPU core. `run` advances `thread` by at most `budgetNs` of virtual time and says why it stopped. */
+export interface CpuPort {
+  run(thread: KThread, budgetNs: number): PortResult;
+}
+
+interface Context {
+  readonly machine: Machine;
+  readonly thread: KThread;
+}
+
+let context: Context | undefined;
+
+/** The guest whose code is running, for a DDI; an error outside of one. */
+export function currentGuest(routine: string): Context {
+  if (context === undefined) {
+    throw new MachineError(
+      `${routine} was called outside of a guest; call it in a host thread, or use the machine's own methods`,
+    );
+  }
+  return context;
+}
+
+/**
+ * A call of a routine that may block or reschedule. It happens when `yield*` runs it; one that is
+ * never run is found when its thread next stops.
+ */
+export class NtCall<T> implements Iterable<Request, T, number> {
+  private begun = false;
+
+  constructor(
+    readonly routine: string,
+    private readonly body: () => Generator<Request, T, number>,
+  ) {
+    currentGuest(routine).machine.guests.pendingCalls.add(this);
+  }
+
+  *[Symbol.iterator](): Generator<Request, T, number> {
+    if (this.begun)
+      throw new MachineError(`${this.routine}: the same call was run twice; call it again`);
+    this.begun = true;
+    currentGuest(this.routine).machine.guests.pendingCalls.delete(this);
+    return yield* this.body();
+  }
+}
+
+/** What the host threads and ports of one machine are doing. */
+export class Guests {
+  readonly pendingCalls = new Set<NtCall<unknown>>();
+  private readonly generators = new Map<number, Generator<Request, void, number>>();
+  private readonly ports = new Map<
+    number,
+    { readonly port: CpuPort; pending: PortResult | undefined }
+  >();
+
+  constructor(private readonly machine: Machine) {}
+
+  addHost(thread: KThread, body: HostBody): void {
+    this.within(thread, () => this.generators.set(thread.index, body()));
+  }
+
+  addPort(thread: KThread, port: CpuPort): void {
+    this.ports.set(thread.index, { port, pending: undefined });
+  }
+
+  remove(index: number): void {
+    this.generators.delete(index);
+    this.ports.delete(index);
+  }
+
+  /** The next instruction of a host thread. An exception of the guest passes through. */
+  nextHostRequest(thread: KThread): Request {
+    const generator = this.generators.get(thread.index);
+    if (generator === undefined)
+      throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
+    const result = this.within(thread, () => generator.next(thread.status));
+    const [forgotten] = this.pendingCalls;
+    if (forgotten !== undefined) {
+      this.pendingCalls.clear();
+      throw new MachineError(
+        `${forgotten.routine} was called without yield* in thread '${thread.name}': nothing happened; write yield* ${forgotten.routine}(…)`,
+      );
+    }
+    if (result.done !== true) return result.value;
+    this.generators.delete(thread.index);
+    return [encode(OP.Exit), 0];
+  }
+
+  /** Runs a port, or does what it stopped for. */
+  nextPortRequest(thread: KThread, budgetNs: number): Request {
+    const state = this.ports.get(thread.index);
+    if (state === undefined)
+      throw new MachineError(`thread '${thread.name}' is a port thread without a port`);
+    if (state.pending === undefined) {
+      const result = this.within(thread, () => state.port.run(thread, budgetNs));
+      checkPortResult(thread, result, budgetNs);
+      if (result.reason !== 'budget') state.pending = result;
+      if (result.usedNs > 0)
+        return [encode(OP.Compute, 1), result.usedNs >>> 0, Math.floor(result.usedNs / 2 ** 32)];
+    }
+    const { pending } = state;
+    state.pending = undefined;
+    if (pending?.reason === 'syscall')
+      return [encode(OP.SystemCall, 0, pending.number ?? 0), (pending.argument ?? 0) >>> 0];
+    this.ports.delete(thread.index);
+    return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
+  }
+
+  private within<T>(thread: KThread, action: () => T): T {
+    const outer = context;
+    context = { machine: this.machine, thread };
+    try {
+      return action();
+    } finally {
+      context = outer;
+    }
+  }
+}
+
+function checkPortResult(thread: KThread, result: PortResult, budgetNs: number): void {
+  const { usedNs, reason } = result;
+  if (
+    !Number.isInteger(usedNs) ||
+    usedNs < 0 ||
+    usedNs > budgetNs ||
+    (usedNs === 0 && reason === 'budget')
+  ) {
+    throw new MachineError(
+      `the CpuPort of thread '${thread.name}' used ${usedNs} ns of a budget of ${budgetNs} ns and stopped for '${reason}'; it must use 1 up to the budget, or 0 for another reason`,
+    );
+  }
+  if (!['budget', 'syscall', 'fault', 'halt'].includes(reason)) {
+    throw new MachineError(
+      `the CpuPort of thread '${thread.name}' stopped for '${String(reason)}'; give budget, syscall, fault or halt`,
+    );
+  }
+  const number = result.number ?? 0;
+  if (!Number.isInteger(number) || number < 0 || number > 0xffff) {
+    throw new MachineError(
+      `the CpuPort of thread '${thread.name}' gave system call ${number}; give an integer from 0 to 65535`,
+    );
+  }
+}

@@ -1,0 +1,124 @@
+import { CONDITION, OP, OPERAND } from '../../assembly/shared/opcode';
+import { MODE } from '../../assembly/shared/types';
+
+/** How the operands of an instruction are laid out and shown: one table for encoder checks and disassembler. */
+export type OperandKind =
+  | 'status'
+  | 'ns'
+  | 'object'
+  | 'timeout'
+  | 'word'
+  | 'signed'
+  | 'value64'
+  | 'target'
+  | 'program'
+  | 'mask'
+  | 'shared'
+  | 'class';
+
+export interface InstructionShape {
+  readonly name: string;
+  readonly operands: readonly OperandKind[];
+  /** What the a and b fields of the first word hold. */
+  readonly a?: 'mode' | 'operand' | 'register' | 'condition';
+  readonly b?: 'increment' | 'reason' | 'priority' | 'number' | 'register';
+  /** Control never goes on to the next instruction. */
+  readonly ends?: boolean;
+}
+
+export const WIDTH: Readonly<Record<OperandKind, number>> = {
+  status: 1,
+  ns: 2,
+  object: 2,
+  timeout: 2,
+  word: 1,
+  signed: 1,
+  value64: 2,
+  target: 1,
+  program: 1,
+  mask: 2,
+  shared: 1,
+  class: 1,
+};
+
+export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
+  number,
+  InstructionShape
+>([
+  [OP.Exit, { name: 'exit', operands: ['status'], ends: true }],
+  [OP.Compute, { name: 'compute', operands: ['ns'], a: 'mode' }],
+  [OP.ComputeUniform, { name: 'computeUniform', operands: ['ns', 'ns'], a: 'mode' }],
+  [OP.ComputeExponential, { name: 'computeExponential', operands: ['ns'], a: 'mode' }],
+  [OP.Wait, { name: 'wait', operands: ['object', 'timeout'], a: 'operand', b: 'reason' }],
+  [OP.SetEvent, { name: 'setEvent', operands: ['object'], a: 'operand', b: 'increment' }],
+  [OP.ResetEvent, { name: 'resetEvent', operands: ['object'], a: 'operand' }],
+  [OP.PulseEvent, { name: 'pulseEvent', operands: ['object'], a: 'operand', b: 'increment' }],
+  [
+    OP.ReleaseSemaphore,
+    { name: 'releaseSemaphore', operands: ['object', 'signed'], a: 'operand', b: 'increment' },
+  ],
+  [OP.Delay, { name: 'delay', operands: ['ns'] }],
+  [OP.Yield, { name: 'yield', operands: [] }],
+  [OP.SetPriority, { name: 'setPriority', operands: [], b: 'priority' }],
+  [OP.SetBasePriority, { name: 'setBasePriority', operands: ['signed'] }],
+  [OP.SetAffinity, { name: 'setAffinity', operands: ['mask'] }],
+  [OP.CreateThread, { name: 'createThread', operands: ['program', 'signed'], a: 'register' }],
+  [OP.CreateProcess, { name: 'createProcess', operands: ['program', 'class'], a: 'register' }],
+  [OP.HostCall, { name: 'hostCall', operands: ['word'], b: 'number' }],
+  [OP.SystemCall, { name: 'systemCall', operands: ['word'], b: 'number' }],
+  [OP.Mark, { name: 'mark', operands: ['word', 'word'] }],
+  [OP.InterlockedAdd, { name: 'interlockedAdd', operands: ['shared', 'signed'], a: 'register' }],
+  [
+    OP.ReleaseSemaphoreRegister,
+    { name: 'releaseSemaphoreRegister', operands: ['object'], a: 'operand', b: 'register' },
+  ],
+  [OP.DelayUntil, { name: 'delayUntil', operands: ['ns'] }],
+  [OP.DelayPeriod, { name: 'delayPeriod', operands: ['ns'], a: 'register' }],
+  [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
+  [OP.Jump, { name: 'jump', operands: ['target'], ends: true }],
+  [OP.Load, { name: 'load', operands: ['value64'], a: 'register' }],
+  [OP.Add, { name: 'add', operands: ['value64'], a: 'register' }],
+  [OP.Loop, { name: 'loop', operands: ['target'], a: 'register' }],
+  [OP.BranchStatus, { name: 'branchStatus', operands: ['status', 'target'], a: 'condition' }],
+  [
+    OP.BranchRegister,
+    { name: 'branchRegister', operands: ['value64', 'target'], a: 'condition', b: 'register' },
+  ],
+  [OP.LoadStatus, { name: 'loadStatus', operands: [], a: 'register' }],
+  [OP.Refill, { name: 'refill', operands: [], ends: true }],
+]);
+
+/** Words of an instruction with its operands. */
+export function instructionLength(shape: InstructionShape): number {
+  return shape.operands.reduce((length, kind) => length + WIDTH[kind], 1);
+}
+
+/** The words of a 64-bit operand, low first. Negative values wrap, Infinity is all ones. */
+export function words64(value: number | bigint): [number, number] {
+  if (value === Number.POSITIVE_INFINITY) return [0xffffffff, 0xffffffff];
+  const big = BigInt.asUintN(64, BigInt(value));
+  return [Number(big & 0xffffffffn), Number(big >> 32n)];
+}
+
+/** The first word. */
+export function encode(opcode: OP, a = 0, b = 0): number {
+  return (opcode | (a << 8) | (b << 16)) >>> 0;
+}
+
+/** Where an operation's object comes from: a handle, or the number of a register that holds one. */
+export type ObjectOperand = { readonly handle: number } | { readonly register: number };
+
+export function objectWords(object: ObjectOperand): { a: number; words: [number, number] } {
+  if ('register' in object) return { a: OPERAND.Register, words: [object.register, 0] };
+  return { a: OPERAND.Index, words: words64(object.handle) };
+}
+
+export const MODES: readonly MODE[] = [MODE.KernelMode, MODE.UserMode];
+export const CONDITIONS: readonly CONDITION[] = [
+  CONDITION.Equal,
+  CONDITION.NotEqual,
+  CONDITION.Less,
+  CONDITION.GreaterOrEqual,
+  CONDITION.Success,
+  CONDITION.Failure,
+];

@@ -1,0 +1,545 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { KGROUP, KPRCB, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../../assembly/shared/layout';
+import { LIMIT } from '../../assembly/shared/limits';
+import { STATUS } from '../../assembly/shared/status';
+import {
+  HOST_REQUEST,
+  KOBJECTS,
+  PRIORITY_CLASS,
+  STOP,
+  TABLE,
+  THREAD_FLAG,
+} from '../../assembly/shared/types';
+import { type CoreExports, instantiateCore } from './core';
+import { MachineError } from './errors';
+import { type CpuPort, Guests, type HostBody } from './guest';
+import { createMemory, type MachineMemory, quantumUnits } from './memory';
+import {
+  type Capacities,
+  type MachineOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options';
+import { type MachineProfile, requireInteger } from './profile';
+import { type LoadedProgram, type Program, verifyProgram } from './program';
+import type { RunOptions, RunResult } from './result';
+import { describeBugCheck, remainingThreads } from './result';
+import { TraceRing } from './trace';
+import { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './views';
+
+/** What a host call or system call does: the status goes to the thread that made it. */
+export type CallHandler = (thread: KThread, argument: number) => number | void;
+/** The same for every number without a handler of its own. */
+export type AnyCallHandler = (thread: KThread, number: number, argument: number) => number | void;
+
+export interface ProcessOptions {
+  readonly name?: string;
+  readonly priorityClass?: PRIORITY_CLASS;
+  readonly parent?: KProcess;
+  /** Hard affinity within the group that the process is given. */
+  readonly affinity?: bigint;
+  readonly foreground?: boolean;
+}
+
+/** Words that the core's own threads take at the start of program memory. */
+const SYSTEM_PROGRAM_WORDS = 32;
+
+/** Steps of one call into the core; between them the host looks at requests to stop. */
+const SLICE_STEPS = 1_000_000;
+
+/** An emulated machine: processors, threads, virtual time. See `Machine.create`. */
+export class Machine {
+  readonly profile: MachineProfile;
+  readonly trace: TraceRing;
+  /** Quantum units in and out of the foreground. */
+  readonly quanta: { readonly foreground: number; readonly background: number };
+  /** @internal */ readonly guests = new Guests(this);
+  private readonly threads = new Map<number, KThread>();
+  private readonly processes = new Map<number, KProcess>();
+  private readonly programs = new Map<number, LoadedProgram>();
+  private readonly hostCalls = new Map<number, CallHandler>();
+  private readonly systemCalls = new Map<number, CallHandler>();
+  private anySystemCall: AnyCallHandler | undefined;
+  private refill: ((thread: number) => void) | undefined;
+  private programWords = SYSTEM_PROGRAM_WORDS;
+  private stopRequested = false;
+  private running = false;
+  private failure: unknown;
+
+  private constructor(
+    /** @internal */ readonly core: CoreExports,
+    /** @internal */ readonly memory: MachineMemory,
+    private readonly options: ResolvedOptions,
+  ) {
+    this.profile = options.profile;
+    this.quanta = quantumUnits(options.profile);
+    this.trace = new TraceRing(memory);
+    const system = new KProcess(this, this.handleOf(TABLE.Process, 1), 'System');
+    this.processes.set(1, system);
+  }
+
+  /** Lays out the memory, instantiates the core and boots it: idle processors and the System process. */
+  static async create(options: MachineOptions = {}): Promise<Machine> {
+    const resolved = resolveOptions(options);
+    const memory = createMemory(resolved);
+    const core = await instantiateCore(memory, options.core);
+    if (core.KiInitializeSystem() === 0) {
+      throw new MachineError(
+        'the tables have no room for the System process; raise capacities.threads and capacities.processes',
+      );
+    }
+    return new Machine(core, memory, resolved);
+  }
+
+  /** Virtual time, ns since boot. */
+  get now(): number {
+    return this.memory.u64(KSYSTEM.Address + KSYSTEM.Time64);
+  }
+
+  /** Steps done since boot: instructions that others could observe, and interrupts. */
+  get steps(): number {
+    return this.memory.u64(KSYSTEM.Address + KSYSTEM.Steps64);
+  }
+
+  get processorCount(): number {
+    return this.options.processors;
+  }
+
+  /** The identity of the run so far: 16 hexadecimal digits over every trace record. */
+  get digest(): string {
+    return this.memory
+      .big(KSYSTEM.Address + KSYSTEM.Digest64)
+      .toString(16)
+      .padStart(16, '0');
+  }
+
+  /** The System process. */
+  get systemProcess(): KProcess {
+    return this.processes.get(1) as KProcess;
+  }
+
+  /** KeQueryGroupAffinity; 0 for a group that does not exist. */
+  groupAffinity(group: number): bigint {
+    if (group >= this.options.groups) return 0n;
+    return this.memory.big(
+      this.system(KSYSTEM.GroupBase) + group * KGROUP.Size + KGROUP.ActiveProcessors64,
+    );
+  }
+
+  createEvent(type: 'notification' | 'synchronization', signaled = false): KEvent {
+    if (type !== 'notification' && type !== 'synchronization') {
+      throw new MachineError(
+        `createEvent: type is '${String(type)}'; give 'notification' or 'synchronization'`,
+      );
+    }
+    const code =
+      type === 'notification'
+        ? KOBJECTS.EventNotificationObject
+        : KOBJECTS.EventSynchronizationObject;
+    return new KEvent(this, this.newObject(code, signaled ? 1 : 0, 1));
+  }
+
+  /** KeInitializeSemaphore: `count` from 0 to `limit`, `limit` from 1 to 2^31 - 1. */
+  createSemaphore(count: number, limit = 0x7fffffff): KSemaphore {
+    requireInteger('limit', limit, 1, 0x7fffffff);
+    requireInteger('count', count, 0, limit);
+    return new KSemaphore(this, this.newObject(KOBJECTS.SemaphoreObject, count, limit));
+  }
+
+  private newObject(type: number, state: number, limit: number): number {
+    const handle = this.core.hostCreateObject(type, state, limit);
+    if (handle === 0) throw this.full('objects');
+    return handle;
+  }
+
+  private full(capacity: keyof Capacities): MachineError {
+    return new MachineError(
+      `the table of ${capacity} is full (STATUS_INSUFFICIENT_RESOURCES); raise capacities.${capacity}`,
+    );
+  }
+
+  /** Checks a program and puts it into the machine's memory. Bad bytecode is refused with offset and reason. */
+  loadProgram(program: Program): LoadedProgram {
+    verifyProgram(program, this.options.capacities.sharedWords, (address) =>
+      this.programs.has(address),
+    );
+    const address = this.reserveProgramWords(program.words.length, program.name);
+    this.memory.words.set(program.words, address >>> 2);
+    const loaded = { name: program.name, address, length: program.words.length };
+    this.programs.set(address, loaded);
+    return loaded;
+  }
+
+  /** @internal Program memory without a program in it yet: the caller streams one through `onRefill`. */
+  reserveProgramWords(count: number, name: string): number {
+    if (this.programWords + count > this.options.capacities.programWords) {
+      throw new MachineError(
+        `program '${name}' has ${count} words, ${this.options.capacities.programWords - this.programWords} are free; raise capacities.programWords`,
+      );
+    }
+    const address = this.system(KSYSTEM.ProgramBase) + this.programWords * 4;
+    this.programWords += count;
+    return address;
+  }
+
+  createProcess(options: ProcessOptions = {}): KProcess {
+    const priorityClass = requireInteger(
+      'priorityClass',
+      options.priorityClass ?? PRIORITY_CLASS.Normal,
+      1,
+      6,
+    );
+    const affinity = options.affinity ?? 0n;
+    const handle = this.core.hostCreateProcess(
+      options.parent?.handle ?? 0,
+      priorityClass,
+      this.quanta.background,
+      Number(affinity & 0xffffffffn),
+      Number((affinity >> 32n) & 0xffffffffn),
+    );
+    if (handle === 0) throw this.full('processes');
+    const process = new KProcess(
+      this,
+      handle,
+      options.name ?? `process ${handle % 2 ** LIMIT.TableIndexBits}`,
+    );
+    this.processes.set(process.index, process);
+    if (options.foreground === true) process.setForeground(true);
+    return process;
+  }
+
+  /**
+   * A thread of a process: a loaded program, a generator function (host thread) or a CpuPort.
+   * It is ready at once, unless `start` is false.
+   */
+  createThread(
+    process: KProcess,
+    body: LoadedProgram | HostBody | CpuPort,
+    options: ThreadOptions = {},
+  ): KThread {
+    const host = typeof body === 'function';
+    const port = !host && 'run' in body;
+    let flags = host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0;
+    if (options.userMode ?? !host) flags |= THREAD_FLAG.UserMode;
+    if (options.disableBoost === true || !this.profile.boosts) flags |= THREAD_FLAG.DisableBoost;
+    if (options.uncharged === true) flags |= THREAD_FLAG.Uncharged;
+    const increment = requireInteger('increment', options.increment ?? 0, -15, 15);
+    const affinity = options.affinity ?? 0n;
+    const allowed = this.memory.big(process.address + KPROCESS.Affinity64);
+    if ((affinity & ~allowed) !== 0n) {
+      throw new MachineError(
+        `createThread: affinity 0x${affinity.toString(16)} is no part of the process's 0x${allowed.toString(16)}`,
+      );
+    }
+    const program = host || port ? 0 : (body as LoadedProgram).address;
+    const handle = this.core.hostCreateThread(
+      process.address,
+      program,
+      increment,
+      Number(affinity & 0xffffffffn),
+      Number(affinity >> 32n),
+      flags,
+    );
+    if (handle === 0) throw this.full('threads');
+    const index = handle % 2 ** LIMIT.TableIndexBits;
+    const thread = new KThread(
+      this,
+      handle,
+      process,
+      options.name ?? (host || port ? `thread ${index}` : (body as LoadedProgram).name),
+    );
+    this.guests.remove(index);
+    this.threads.set(index, thread);
+    if (host) this.guests.addHost(thread, body);
+    else if (port) this.guests.addPort(thread, body as CpuPort);
+    if (options.start !== false) this.core.hostStartThread(thread.address);
+    return thread;
+  }
+
+  /** The function that a program's `hostCall(number)` runs. Its return value is the call's status. */
+  onHostCall(number: number, handler: CallHandler): void {
+    this.hostCalls.set(requireInteger('number', number, 0, 0xffff), handler);
+  }
+
+  /** The same for system calls; a number without a handler is STATUS_NOT_IMPLEMENTED. */
+  onSystemCall(number: number | 'any', handler: CallHandler | AnyCallHandler): void {
+    if (number === 'any') this.anySystemCall = handler as AnyCallHandler;
+    else this.systemCalls.set(requireInteger('number', number, 0, 0xffff), handler as CallHandler);
+  }
+
+  /** @internal Called with a thread's index when its streamed program has run out. */
+  onRefill(handler: (thread: number) => void): void {
+    this.refill = handler;
+  }
+
+  /**
+   * Schedules a device interrupt on a processor at a virtual time (now, if that has passed); its DPC
+   * sets the event, or releases the semaphore by one, with an I/O boost of `increment`.
+   *
+   * @returns false if the capacity for interrupts to come is used up; nothing was scheduled.
+   */
+  scheduleInterrupt(
+    timeNs: number,
+    processor: number,
+    object: KEvent | KSemaphore,
+    increment = 1,
+  ): boolean {
+    requireInteger('timeNs', timeNs, 0, Number.MAX_SAFE_INTEGER);
+    requireInteger('processor', processor, 0, this.processorCount - 1);
+    requireInteger('increment', increment, 0, 15);
+    return this.core.hostScheduleInterrupt(processor, timeNs, object.handle, increment) !== 0;
+  }
+
+  /** A thread by its table index, as trace records name it. Threads that programs made have a name of their program. */
+  thread(index: number): KThread | undefined {
+    const known = this.threads.get(index);
+    if (known?.exists === true) return known;
+    const address = this.tableRow(KSYSTEM.ThreadTable, KTHREAD.Size, index);
+    if (address === 0 || this.memory.u32(address + KTHREAD.Type) !== KOBJECTS.ThreadObject)
+      return undefined;
+    const process = this.processOfRow(this.memory.u32(address + KTHREAD.Process));
+    const program = this.programs.get(this.memory.u32(address + KTHREAD.ProgramBase));
+    const thread = new KThread(
+      this,
+      this.handleOf(TABLE.Thread, index),
+      process,
+      program?.name ?? `thread ${index}`,
+    );
+    this.threads.set(index, thread);
+    return thread;
+  }
+
+  /** A process by its table index. */
+  process(index: number): KProcess | undefined {
+    const known = this.processes.get(index);
+    if (known?.exists === true) return known;
+    const address = this.tableRow(KSYSTEM.ProcessTable, KPROCESS.Size, index);
+    if (address === 0 || this.memory.u32(address + KPROCESS.Type) !== KOBJECTS.ProcessObject)
+      return undefined;
+    const process = new KProcess(this, this.handleOf(TABLE.Process, index), `process ${index}`);
+    this.processes.set(index, process);
+    return process;
+  }
+
+  /** Every thread whose row is in use, ended ones that someone refers to included. */
+  *allThreads(): Generator<KThread> {
+    const highWater = this.system(KSYSTEM.ThreadTable + KTABLE.HighWater);
+    for (let index = 1; index <= highWater; index++) {
+      const thread = this.thread(index);
+      if (thread !== undefined) yield thread;
+    }
+  }
+
+  /** How a processor has spent its time up to now, ns; the four add up to its time. */
+  processorTimes(processor: number): {
+    idleNs: number;
+    busyNs: number;
+    interruptNs: number;
+    overheadNs: number;
+    contextSwitches: number;
+  } {
+    requireInteger('processor', processor, 0, this.processorCount - 1);
+    this.core.KiSettleAccounts();
+    const prcb = this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size;
+    return {
+      idleNs: this.memory.u64(prcb + KPRCB.IdleTime64),
+      busyNs: this.memory.u64(prcb + KPRCB.BusyTime64),
+      interruptNs: this.memory.u64(prcb + KPRCB.InterruptTime64),
+      overheadNs: this.memory.u64(prcb + KPRCB.OverheadTime64),
+      contextSwitches: this.memory.u64(prcb + KPRCB.ContextSwitches64),
+    };
+  }
+
+  /** Makes `run` return after the step at hand. For host calls, subscribers and signal handlers. */
+  stop(): void {
+    this.stopRequested = true;
+  }
+
+  /** Stops the machine with a bugcheck: KeBugCheckEx. */
+  bugCheck(code: number, ...parameters: number[]): void {
+    const [p1 = 0, p2 = 0, p3 = 0, p4 = 0] = parameters;
+    this.core.hostBugCheck(code, p1, p2, p3, p4);
+  }
+
+  /**
+   * Runs until a time, a number of steps, or a reason of the machine's own; says which.
+   *
+   * Without limits it still ends: after 100 million steps, or earlier by the livelock guard.
+   */
+  run(options: RunOptions = {}): RunResult {
+    if (this.running)
+      throw new MachineError(
+        'run was called from inside run; use stop() there, and run again when it has returned',
+      );
+    const until = options.until ?? Number.POSITIVE_INFINITY;
+    if (until !== Number.POSITIVE_INFINITY)
+      requireInteger('until', until, 0, Number.MAX_SAFE_INTEGER);
+    const maxEvents = requireInteger(
+      'maxEvents',
+      options.maxEvents ?? 100_000_000,
+      0,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.running = true;
+    this.stopRequested = false;
+    try {
+      return this.runLoop(until, this.steps + maxEvents);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private runLoop(until: number, stepLimit: number): RunResult {
+    this.memory.setU64(KSYSTEM.Address + KSYSTEM.Until64, until);
+    for (;;) {
+      if (this.stopRequested) return { reason: 'requested', now: this.now };
+      this.memory.setU64(
+        KSYSTEM.Address + KSYSTEM.StepLimit64,
+        Math.min(stepLimit, this.steps + SLICE_STEPS),
+      );
+      switch (this.callCore()) {
+        case STOP.TimeReached:
+          return { reason: 'time', now: this.now };
+        case STOP.Idle:
+          return { reason: 'idle', now: this.now, waiting: remainingThreads(this) };
+        case STOP.EventLimit:
+          this.trace.drain();
+          if (this.steps >= stepLimit) return { reason: 'events', now: this.now };
+          break;
+        case STOP.Host:
+          this.answer();
+          break;
+        case STOP.TraceFull:
+          if (!this.trace.drain()) return { reason: 'trace-full', now: this.now };
+          break;
+        case STOP.Livelock:
+          return { reason: 'livelock', now: this.now, threads: remainingThreads(this) };
+        default:
+          return {
+            reason: 'bugcheck',
+            now: this.now,
+            ...describeBugCheck(this),
+            cause: this.failure,
+          };
+      }
+    }
+  }
+
+  private callCore(): STOP {
+    try {
+      return this.core.KiRun();
+    } catch (error) {
+      // A trap: an assertion of the core has left its place in the system block, or the core is broken.
+      if (this.system(KSYSTEM.BugCheckCode) === BUGCHECK.NONE) this.bugCheck(BUGCHECK.ASSERTION);
+      this.failure = error;
+      return STOP.BugCheck;
+    }
+  }
+
+  /** Does what the stopped step asks of the host. What a guest throws is a bugcheck; what the host does wrong is thrown on. */
+  private answer(): void {
+    const index = this.system(KSYSTEM.StopThread);
+    const request = this.system(KSYSTEM.StopRequest);
+    if (request === HOST_REQUEST.Refill) {
+      if (this.refill === undefined)
+        throw new MachineError('a streamed program has run out and nobody refills it');
+      this.refill(index);
+      return;
+    }
+    const thread = this.thread(index) as KThread;
+    try {
+      if (request === HOST_REQUEST.HostThread)
+        this.setInstruction(this.guests.nextHostRequest(thread));
+      else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
+      else
+        this.answerCall(
+          thread,
+          request,
+          this.system(KSYSTEM.StopNumber),
+          this.system(KSYSTEM.StopArgument),
+        );
+    } catch (error) {
+      if (error instanceof MachineError) throw error;
+      this.failure = error;
+      this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, STATUS.UNSUCCESSFUL, 0, index);
+      return;
+    }
+    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
+  }
+
+  private answerPort(thread: KThread): void {
+    const budget = this.memory.u64(KSYSTEM.Address + KSYSTEM.StopBudget64);
+    const request = this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER));
+    this.setInstruction(request);
+    const word = request[0] as number;
+    if ((word & 0xff) !== 0x11) return;
+    this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, request[1] as number);
+  }
+
+  private answerCall(thread: KThread, request: number, number: number, argument: number): void {
+    let status: number = STATUS.NOT_IMPLEMENTED;
+    const handler = (request === HOST_REQUEST.HostCall ? this.hostCalls : this.systemCalls).get(
+      number,
+    );
+    if (handler !== undefined) status = handler(thread, argument) ?? STATUS.SUCCESS;
+    else if (request === HOST_REQUEST.SystemCall && this.anySystemCall !== undefined) {
+      status = this.anySystemCall(thread, number, argument) ?? STATUS.SUCCESS;
+    }
+    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostStatus, status);
+  }
+
+  private setInstruction(words: readonly number[]): void {
+    const address = KSYSTEM.Address + KSYSTEM.HostInstruction;
+    words.forEach((word, index) => {
+      this.memory.setU32(address + index * 4, word);
+    });
+  }
+
+  private system(field: number): number {
+    return this.memory.u32(KSYSTEM.Address + field);
+  }
+
+  private tableRow(table: number, rowSize: number, index: number): number {
+    if (index < 1 || index > this.system(table + KTABLE.HighWater)) return 0;
+    return this.system(table + KTABLE.Base) + index * rowSize;
+  }
+
+  /** @internal A thread by the address of its row. */
+  threadAt(address: number): KThread | undefined {
+    if (address === 0) return undefined;
+    return this.thread((address - this.system(KSYSTEM.ThreadTable + KTABLE.Base)) / KTHREAD.Size);
+  }
+
+  /** @internal The row number of an event, semaphore, thread or process, by its address. */
+  objectIndex(address: number): number {
+    const tables = [KSYSTEM.ObjectTable, KSYSTEM.ThreadTable, KSYSTEM.ProcessTable];
+    for (const table of tables) {
+      const offset = address - this.system(table + KTABLE.Base);
+      const size = this.system(table + KTABLE.RowSize);
+      if (offset >= 0 && offset <= this.system(table + KTABLE.Capacity) * size)
+        return offset / size;
+    }
+    return 0;
+  }
+
+  private processOfRow(address: number): KProcess {
+    const index = (address - this.system(KSYSTEM.ProcessTable + KTABLE.Base)) / KPROCESS.Size;
+    return (
+      this.process(index) ??
+      new KProcess(this, this.handleOf(TABLE.Process, index), `process ${index}`)
+    );
+  }
+
+  private handleOf(table: TABLE, index: number): number {
+    const [field, size, generation] =
+      table === TABLE.Thread
+        ? [KSYSTEM.ThreadTable, KTHREAD.Size, KTHREAD.Generation]
+        : [KSYSTEM.ProcessTable, KPROCESS.Size, KPROCESS.Generation];
+    const row = this.memory.u32(KSYSTEM.Address + field + KTABLE.Base) + index * size;
+    return (
+      table * 2 ** LIMIT.TableShift +
+      this.memory.u32(row + generation) * 2 ** LIMIT.TableIndexBits +
+      index
+    );
+  }
+}

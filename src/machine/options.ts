@@ -1,0 +1,221 @@
+import { LIMIT } from '../../assembly/shared/limits';
+import { MachineError } from './errors';
+import {
+  type MachineProfile,
+  type ProfileOptions,
+  requireInteger,
+  resolveProfile,
+} from './profile';
+
+/** How many of each the machine has room for. Tables are laid out at creation; a full one is STATUS_INSUFFICIENT_RESOURCES. */
+export interface Capacities {
+  readonly processes: number;
+  readonly threads: number;
+  /** Events and semaphores. */
+  readonly objects: number;
+  /** 32-bit words of program memory. */
+  readonly programWords: number;
+  /** 32-bit words that programs share (InterlockedAdd). */
+  readonly sharedWords: number;
+  /** Device interrupts scheduled and not yet taken. */
+  readonly interrupts: number;
+  /** Records of the trace ring, a power of two. */
+  readonly traceRecords: number;
+}
+
+const DEFAULT_CAPACITIES: Capacities = {
+  processes: 1024,
+  threads: 8192,
+  objects: 8192,
+  programWords: 65_536,
+  sharedWords: 1024,
+  interrupts: 4096,
+  traceRecords: 65_536,
+};
+
+const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, number] } = {
+  processes: [2, LIMIT.Processes],
+  threads: [4, LIMIT.Threads],
+  objects: [1, LIMIT.Objects],
+  programWords: [64, 0x3fffffff],
+  sharedWords: [1, 0x3fffffff],
+  interrupts: [1, 0x7ffffff],
+  traceRecords: [1024, 0x4000000],
+};
+
+export interface Topology {
+  /** 1-2048. */
+  readonly processors: number;
+  /** Processors a group, 1-64; groups are filled evenly. */
+  readonly groupSize?: number;
+  /** NUMA nodes, 1-64, at least one a group; processors are dealt evenly. */
+  readonly nodes?: number;
+  /** Row by row, the distance from each node to each: the order in which work is looked for. Default |a - b|. */
+  readonly nodeDistances?: readonly (readonly number[])[];
+}
+
+export interface MachineOptions extends Partial<Topology> {
+  readonly profile?: 'client' | 'server' | ProfileOptions;
+  readonly capacities?: Partial<Capacities>;
+  /** Seeds every random draw of the machine; a safe integer. Default 0. */
+  readonly seed?: number;
+  readonly trace?: {
+    /** 'drain' stops for the subscribers, or returns if there are none; 'overwrite' counts what it lost. Default 'overwrite'. */
+    readonly whenFull?: 'drain' | 'overwrite';
+  };
+  /** Steps in which threads only synchronise before `run` reports a livelock; 0: no guard. Default 50,000,000. */
+  readonly livelockSteps?: number;
+  /** The core to run on: bytes or a module of `ntps.wasm`, or a function that makes its exports. Default: built in. */
+  readonly core?: CoreSource;
+}
+
+export type CoreImports = { readonly env: { readonly memory: WebAssembly.Memory } };
+export type CoreSource =
+  | BufferSource
+  | WebAssembly.Module
+  | ((imports: CoreImports) => Record<string, unknown> | Promise<Record<string, unknown>>);
+
+export interface ProcessorPlace {
+  readonly group: number;
+  readonly groupIndex: number;
+  readonly node: number;
+}
+
+export interface ResolvedOptions {
+  readonly processors: number;
+  readonly profile: MachineProfile;
+  readonly capacities: Capacities;
+  readonly places: readonly ProcessorPlace[];
+  readonly groups: number;
+  readonly nodes: number;
+  /** For each node, all nodes by distance. */
+  readonly nodeOrder: readonly (readonly number[])[];
+  readonly seed: number;
+  readonly overwrite: boolean;
+  readonly livelockSteps: number;
+}
+
+const OPTION_NAMES = [
+  'processors',
+  'groupSize',
+  'nodes',
+  'nodeDistances',
+  'profile',
+  'capacities',
+  'seed',
+  'trace',
+  'livelockSteps',
+  'core',
+];
+
+function resolveCapacities(given: Partial<Capacities> = {}): Capacities {
+  for (const name of Object.keys(given)) {
+    if (!(name in DEFAULT_CAPACITIES)) {
+      throw new MachineError(
+        `capacities.${name} is no capacity; known: ${Object.keys(DEFAULT_CAPACITIES).join(', ')}`,
+      );
+    }
+  }
+  const capacities = { ...DEFAULT_CAPACITIES, ...given };
+  for (const [name, [low, high]] of Object.entries(CAPACITY_BOUNDS)) {
+    requireInteger(`capacities.${name}`, capacities[name as keyof Capacities], low, high);
+  }
+  const records = capacities.traceRecords;
+  if ((records & (records - 1)) !== 0) {
+    throw new MachineError(
+      `capacities.traceRecords is ${records}; give a power of two, such as 65536`,
+    );
+  }
+  return capacities;
+}
+
+/** Places processors: groups filled evenly, each node's processors side by side within a group. */
+function placeProcessors(processors: number, groups: number, nodes: number): ProcessorPlace[] {
+  const places: ProcessorPlace[] = [];
+  for (let group = 0; group < groups; group++) {
+    const first = Math.floor((processors * group) / groups);
+    const count = Math.floor((processors * (group + 1)) / groups) - first;
+    const firstNode = Math.floor((nodes * group) / groups);
+    const nodeCount = Math.floor((nodes * (group + 1)) / groups) - firstNode;
+    for (let groupIndex = 0; groupIndex < count; groupIndex++) {
+      places.push({
+        group,
+        groupIndex,
+        node: firstNode + Math.floor((groupIndex * nodeCount) / count),
+      });
+    }
+  }
+  return places;
+}
+
+function orderNodes(nodes: number, distances: Topology['nodeDistances']): number[][] {
+  if (
+    distances !== undefined &&
+    (distances.length !== nodes || distances.some((row) => row.length !== nodes))
+  ) {
+    throw new MachineError(
+      `nodeDistances must have ${nodes} rows of ${nodes} numbers, one for each node`,
+    );
+  }
+  const all = Array.from({ length: nodes }, (_, node) => node);
+  return all.map((from) => {
+    const distance = (to: number) =>
+      to === from ? -1 : (distances?.[from]?.[to] ?? Math.abs(to - from));
+    return [...all].sort((a, b) => distance(a) - distance(b) || a - b);
+  });
+}
+
+export function resolveOptions(options: MachineOptions): ResolvedOptions {
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.includes(name)) {
+      throw new MachineError(
+        `'${name}' is no option of a machine; known: ${OPTION_NAMES.join(', ')}`,
+      );
+    }
+  }
+  const processors = requireInteger('processors', options.processors ?? 1, 1, LIMIT.Processors);
+  const groupSize = requireInteger(
+    'groupSize',
+    options.groupSize ?? 64,
+    1,
+    LIMIT.ProcessorsPerGroup,
+  );
+  const groups = Math.ceil(processors / groupSize);
+  if (groups > LIMIT.Groups) {
+    throw new MachineError(
+      `${processors} processors in groups of ${groupSize} are ${groups} groups; raise groupSize (32 groups at most)`,
+    );
+  }
+  const nodes = requireInteger('nodes', options.nodes ?? groups, 1, LIMIT.Nodes);
+  if (nodes < groups || nodes > processors) {
+    throw new MachineError(
+      `nodes is ${nodes}; give at least one for each of the ${groups} groups and at most one for each processor`,
+    );
+  }
+  const whenFull = options.trace?.whenFull ?? 'overwrite';
+  if (whenFull !== 'drain' && whenFull !== 'overwrite') {
+    throw new MachineError(`trace.whenFull is '${String(whenFull)}'; give 'drain' or 'overwrite'`);
+  }
+  return {
+    processors,
+    profile: resolveProfile(options.profile),
+    capacities: resolveCapacities(options.capacities),
+    places: placeProcessors(processors, groups, nodes),
+    groups,
+    nodes,
+    nodeOrder: orderNodes(nodes, options.nodeDistances),
+    seed: requireInteger(
+      'seed',
+      options.seed ?? 0,
+      Number.MIN_SAFE_INTEGER,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    overwrite: whenFull === 'overwrite',
+    livelockSteps: requireInteger(
+      'livelockSteps',
+      options.livelockSteps ?? 50_000_000,
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
+  };
+}

@@ -1,0 +1,427 @@
+import { LIMIT } from '../../assembly/shared/limits';
+import { CONDITION, OP, OPERAND } from '../../assembly/shared/opcode';
+import { KWAIT_REASON, MODE, type PRIORITY_CLASS } from '../../assembly/shared/types';
+import { MachineError } from './errors';
+import {
+  CONDITIONS,
+  encode,
+  INSTRUCTIONS,
+  instructionLength,
+  type ObjectOperand,
+  objectWords,
+  WIDTH,
+  words64,
+} from './instruction';
+import { requireInteger } from './profile';
+
+/** Bytecode of program threads, as 32-bit words; made by `program`, or by hand. */
+export interface Program {
+  readonly name: string;
+  readonly words: Uint32Array;
+}
+
+/** A program in a machine's memory. */
+export interface LoadedProgram {
+  readonly name: string;
+  /** Byte address of its first word. */
+  readonly address: number;
+  readonly length: number;
+}
+
+/** A place in a program that is being built. */
+export class Label {
+  /** @internal */ offset = -1;
+  /** @internal */ readonly uses: number[] = [];
+}
+
+/** One of a thread's four registers, each a signed 64-bit integer. */
+export class Register {
+  constructor(readonly register: number) {}
+}
+
+export interface WaitOptions {
+  /** Ns from now; 0 polls; absent: for ever. */
+  readonly timeoutNs?: number;
+  readonly reason?: KWAIT_REASON;
+  readonly mode?: MODE;
+}
+
+/** A duration: ns, or a distribution to draw it from, seeded by the machine and the thread. */
+export type Duration =
+  | number
+  | { readonly uniform: readonly [number, number] }
+  | { readonly exponential: number };
+
+const MAX_NS = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Builds a program instruction by instruction. Methods that wait leave their NTSTATUS for
+ * `ifStatus`; those that signal leave the previous state.
+ */
+export class ProgramBuilder {
+  private readonly code: number[] = [];
+  private registers = 0;
+  private readonly labels: Label[] = [];
+
+  /** Computes for a time; a drawn time is at least 1 ns. */
+  compute(duration: Duration, mode: MODE = MODE.UserMode): this {
+    if (typeof duration === 'number') {
+      return this.emit(
+        OP.Compute,
+        mode,
+        0,
+        words64(requireInteger('compute', duration, 1, MAX_NS)),
+      );
+    }
+    if ('uniform' in duration) {
+      const [low, high] = duration.uniform;
+      requireInteger('compute.uniform[0]', low, 1, MAX_NS);
+      requireInteger('compute.uniform[1]', high, low, MAX_NS);
+      return this.emit(OP.ComputeUniform, mode, 0, [...words64(low), ...words64(high)]);
+    }
+    const mean = requireInteger('compute.exponential', duration.exponential, 1, 2 ** 47);
+    return this.emit(OP.ComputeExponential, mode, 0, words64(mean));
+  }
+
+  /** KeWaitForSingleObject. */
+  wait(object: ObjectOperand, options: WaitOptions = {}): this {
+    const { a, words } = objectWords(object);
+    const timeout = options.timeoutNs === undefined ? Number.POSITIVE_INFINITY : options.timeoutNs;
+    if (timeout !== Number.POSITIVE_INFINITY) requireInteger('wait.timeoutNs', timeout, 0, MAX_NS);
+    const reason =
+      (options.reason ?? KWAIT_REASON.Executive) | ((options.mode ?? MODE.KernelMode) << 15);
+    return this.emit(OP.Wait, a, reason, [...words, ...words64(timeout)]);
+  }
+
+  /** KeSetEvent. */
+  setEvent(object: ObjectOperand, increment = 1): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.SetEvent, a, requireInteger('setEvent.increment', increment, 0, 15), words);
+  }
+
+  resetEvent(object: ObjectOperand): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.ResetEvent, a, 0, words);
+  }
+
+  /** KePulseEvent. */
+  pulseEvent(object: ObjectOperand, increment = 1): this {
+    const { a, words } = objectWords(object);
+    return this.emit(
+      OP.PulseEvent,
+      a,
+      requireInteger('pulseEvent.increment', increment, 0, 15),
+      words,
+    );
+  }
+
+  /** KeReleaseSemaphore; past the limit the status is STATUS_SEMAPHORE_LIMIT_EXCEEDED. */
+  releaseSemaphore(object: ObjectOperand, adjustment: number | Register = 1, increment = 1): this {
+    const { a, words } = objectWords(object);
+    if (adjustment instanceof Register)
+      return this.emit(OP.ReleaseSemaphoreRegister, a, adjustment.register, words);
+    requireInteger('releaseSemaphore.adjustment', adjustment, 1, 0x7fffffff);
+    requireInteger('releaseSemaphore.increment', increment, 0, 15);
+    return this.emit(OP.ReleaseSemaphore, a, increment, [...words, adjustment]);
+  }
+
+  /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now. */
+  delay(ns: number): this {
+    return this.emit(OP.Delay, 0, 0, words64(requireInteger('delay', ns, 0, MAX_NS)));
+  }
+
+  /** The same until a time since boot; not at all if that has come. */
+  delayUntil(ns: number): this {
+    return this.emit(OP.DelayUntil, 0, 0, words64(requireInteger('delayUntil', ns, 0, MAX_NS)));
+  }
+
+  /** Delays until `ns` after the last time held in `last` (0: now), and stores the new time there. */
+  delayPeriod(last: Register, ns: number): this {
+    return this.emit(
+      OP.DelayPeriod,
+      last.register,
+      0,
+      words64(requireInteger('delayPeriod', ns, 1, MAX_NS)),
+    );
+  }
+
+  /** NtYieldExecution. */
+  yield(): this {
+    return this.emit(OP.Yield);
+  }
+
+  /** KeSetPriorityThread of the thread itself, 1-31. */
+  setPriority(priority: number): this {
+    return this.emit(OP.SetPriority, 0, requireInteger('setPriority', priority, 1, 31), []);
+  }
+
+  /** KeSetBasePriorityThread of the thread itself. */
+  setBasePriority(increment: number): this {
+    return this.emit(OP.SetBasePriority, 0, 0, [
+      requireInteger('setBasePriority', increment, -32, 31) >>> 0,
+    ]);
+  }
+
+  /** Hard affinity of the thread itself: a mask of processors of its group. */
+  setAffinity(mask: bigint): this {
+    return this.emit(OP.SetAffinity, 0, 0, words64(mask));
+  }
+
+  /** A thread of the same process at base priority + `increment`; its handle goes to `into`. */
+  createThread(into: Register, program: LoadedProgram, increment = 0): this {
+    requireInteger('createThread.increment', increment, -15, 15);
+    return this.emit(OP.CreateThread, into.register, 0, [program.address, increment >>> 0]);
+  }
+
+  /** A process with one thread; the thread's handle goes to `into`. */
+  createProcess(into: Register, program: LoadedProgram, priorityClass: PRIORITY_CLASS): this {
+    return this.emit(OP.CreateProcess, into.register, 0, [program.address, priorityClass]);
+  }
+
+  /** Calls the host's function of that number; its status is left. */
+  hostCall(number: number, argument = 0): this {
+    return this.emit(OP.HostCall, 0, requireInteger('hostCall', number, 0, 0xffff), [
+      argument >>> 0,
+    ]);
+  }
+
+  systemCall(number: number, argument = 0): this {
+    return this.emit(OP.SystemCall, 0, requireInteger('systemCall', number, 0, 0xffff), [
+      argument >>> 0,
+    ]);
+  }
+
+  /** Puts a record of the user's own into the trace. */
+  mark(value: number, second = 0): this {
+    return this.emit(OP.Mark, 0, 0, [value >>> 0, second >>> 0]);
+  }
+
+  /** InterlockedAdd on a shared word; the new value goes to `into`. */
+  interlockedAdd(into: Register, word: number, addend: number): this {
+    requireInteger('interlockedAdd.word', word, 0, 0x3fffffff);
+    return this.emit(OP.InterlockedAdd, into.register, 0, [word, addend >>> 0]);
+  }
+
+  load(register: Register, value: number | bigint): this {
+    return this.emit(OP.Load, register.register, 0, words64(value));
+  }
+
+  add(register: Register, value: number | bigint): this {
+    return this.emit(OP.Add, register.register, 0, words64(value));
+  }
+
+  loadTime(register: Register): this {
+    return this.emit(OP.LoadTime, register.register);
+  }
+
+  loadStatus(register: Register): this {
+    return this.emit(OP.LoadStatus, register.register);
+  }
+
+  /** Ends the thread. */
+  exit(status = 0): this {
+    return this.emit(OP.Exit, 0, 0, [status >>> 0]);
+  }
+
+  label(): Label {
+    const label = new Label();
+    this.labels.push(label);
+    return label;
+  }
+
+  place(label: Label): this {
+    if (label.offset !== -1)
+      throw new MachineError('program: this label has been placed already; make another');
+    label.offset = this.code.length;
+    return this;
+  }
+
+  jump(label: Label): this {
+    return this.emit(OP.Jump, 0, 0, [this.use(label, 1)]);
+  }
+
+  branchStatus(condition: CONDITION, status: number, label: Label): this {
+    return this.emit(OP.BranchStatus, condition, 0, [status >>> 0, this.use(label, 2)]);
+  }
+
+  branchRegister(
+    condition: CONDITION,
+    register: Register,
+    value: number | bigint,
+    label: Label,
+  ): this {
+    return this.emit(OP.BranchRegister, condition, register.register, [
+      ...words64(value),
+      this.use(label, 3),
+    ]);
+  }
+
+  /** Runs `body` if the last status is `status`. */
+  ifStatus(status: number, body: () => void): this {
+    const end = this.label();
+    this.branchStatus(CONDITION.NotEqual, status, end);
+    body();
+    return this.place(end);
+  }
+
+  /** A register of the thread's four, for the length of `body` or for good. */
+  register(): Register;
+  register(body: (register: Register) => void): this;
+  register(body?: (register: Register) => void): Register | this {
+    if (this.registers === LIMIT.ProgramRegisters) {
+      throw new MachineError(
+        `program: more than ${LIMIT.ProgramRegisters} registers or loops within each other; nest less`,
+      );
+    }
+    const register = new Register(this.registers++);
+    if (body === undefined) return register;
+    body(register);
+    this.registers--;
+    return this;
+  }
+
+  /** Repeats `body` `count` times. */
+  loop(count: number, body: () => void): this {
+    requireInteger('loop', count, 1, MAX_NS);
+    return this.register((counter) => {
+      this.load(counter, count);
+      const top = this.label();
+      this.place(top);
+      body();
+      this.emit(OP.Loop, counter.register, 0, [this.use(top, 1)]);
+    });
+  }
+
+  forever(body: () => void): this {
+    const top = this.label();
+    this.place(top);
+    body();
+    return this.jump(top);
+  }
+
+  /** @internal */
+  finish(): Uint32Array {
+    for (const label of this.labels) {
+      if (label.uses.length === 0) continue;
+      if (label.offset === -1)
+        throw new MachineError('program: a label is jumped to but never placed; call place');
+      for (const use of label.uses) this.code[use] = label.offset;
+    }
+    return Uint32Array.from(this.code);
+  }
+
+  private use(label: Label, operand: number): number {
+    label.uses.push(this.code.length + operand);
+    return 0;
+  }
+
+  private emit(opcode: OP, a = 0, b = 0, operands: readonly number[] = []): this {
+    this.code.push(encode(opcode, a, b), ...operands);
+    return this;
+  }
+}
+
+/** Builds a program; an `exit` with status 0 is added where the body's end can be reached. */
+export function program(name: string, body: (builder: ProgramBuilder) => void): Program {
+  const builder = new ProgramBuilder();
+  body(builder);
+  builder.exit();
+  return { name, words: builder.finish() };
+}
+
+/** Throws for bytecode that the core could not run: the offset, what is there, and why not. */
+export function verifyProgram(
+  program: Program,
+  sharedWords: number,
+  isProgram: (address: number) => boolean,
+): void {
+  const { words } = program;
+  const starts = new Set<number>();
+  const targets: [number, number][] = [];
+  const refuse = (offset: number, why: string): never => {
+    throw new MachineError(`program '${program.name}', word ${offset}: ${why}`);
+  };
+  if (words.length === 0) refuse(0, 'the program is empty; it needs an exit at least');
+  let offset = 0;
+  let ends = false;
+  while (offset < words.length) {
+    const word = words[offset] as number;
+    const shape = INSTRUCTIONS.get(word & 0xff);
+    if (shape === undefined)
+      return refuse(offset, `0x${(word & 0xff).toString(16).padStart(2, '0')} is no opcode`);
+    const length = instructionLength(shape);
+    if (offset + length > words.length) {
+      refuse(offset, `'${shape.name}' takes ${length} words, ${words.length - offset} are left`);
+    }
+    starts.add(offset);
+    verifyFields(word, shape, (why) => refuse(offset, `'${shape.name}': ${why}`));
+    let operand = offset + 1;
+    for (const kind of shape.operands) {
+      const value = words[operand] as number;
+      const high = WIDTH[kind] === 2 ? (words[operand + 1] as number) : 0;
+      if (kind === 'target') targets.push([offset, value]);
+      if (kind === 'shared' && value >= sharedWords) {
+        refuse(
+          offset,
+          `'${shape.name}': shared word ${value}, but the machine has ${sharedWords}; raise capacities.sharedWords`,
+        );
+      }
+      if (kind === 'program' && !isProgram(value))
+        refuse(offset, `'${shape.name}': 0x${value.toString(16)} is no loaded program`);
+      if (kind === 'class' && (value < 1 || value > 6))
+        refuse(offset, `'${shape.name}': ${value} is no priority class (1-6)`);
+      if (kind === 'ns' && high > 0x1fffff) refuse(offset, `'${shape.name}': a time above 2^53 ns`);
+      if (
+        kind === 'object' &&
+        ((word >> 8) & 0xff) === OPERAND.Register &&
+        value >= LIMIT.ProgramRegisters
+      ) {
+        refuse(offset, `'${shape.name}': register ${value}, there are ${LIMIT.ProgramRegisters}`);
+      }
+      operand += WIDTH[kind];
+    }
+    verifyTimes(words, offset, (why) => refuse(offset, `'${shape.name}': ${why}`));
+    ends = shape.ends === true;
+    offset += length;
+  }
+  if (!ends) refuse(words.length, 'control runs off the end; add an exit or a jump');
+  for (const [from, target] of targets) {
+    if (!starts.has(target))
+      refuse(from, `the jump to word ${target} is not to the start of an instruction`);
+  }
+}
+
+function verifyTimes(words: Uint32Array, offset: number, refuse: (why: string) => void): void {
+  const opcode = (words[offset] as number) & 0xff;
+  const ns = (at: number) =>
+    (words[offset + at] as number) + (words[offset + at + 1] as number) * 2 ** 32;
+  if (opcode === OP.Compute && ns(1) === 0) refuse('0 ns; every operation takes at least 1');
+  if (opcode === OP.ComputeUniform && (ns(1) === 0 || ns(3) < ns(1)))
+    refuse('bounds must be at least 1 and in order');
+  if (opcode === OP.ComputeExponential && (ns(1) === 0 || ns(1) > 2 ** 47))
+    refuse('the mean must be from 1 to 2^47 ns');
+  if (opcode === OP.DelayPeriod && ns(1) === 0) refuse('a period of 0 ns');
+}
+
+function verifyFields(
+  word: number,
+  shape: NonNullable<ReturnType<typeof INSTRUCTIONS.get>>,
+  refuse: (why: string) => void,
+): void {
+  const a = (word >>> 8) & 0xff;
+  const b = word >>> 16;
+  if (shape.a === undefined && a !== 0) refuse(`field a is ${a}, it must be 0`);
+  if (shape.a === 'mode' && a > MODE.UserMode) refuse(`mode ${a}; 0 is kernel, 1 user`);
+  if (shape.a === 'operand' && a > OPERAND.Register)
+    refuse(`operand kind ${a}; 0 is a handle, 1 a register`);
+  if (shape.a === 'register' && a >= LIMIT.ProgramRegisters)
+    refuse(`register ${a}, there are ${LIMIT.ProgramRegisters}`);
+  if (shape.a === 'condition' && !CONDITIONS.includes(a)) refuse(`condition ${a} is none`);
+  if (shape.b === undefined && b !== 0) refuse(`field b is ${b}, it must be 0`);
+  if (shape.b === 'increment' && b > 15) refuse(`priority increment ${b}, at most 15`);
+  if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
+  if (shape.b === 'register' && b >= LIMIT.ProgramRegisters)
+    refuse(`register ${b}, there are ${LIMIT.ProgramRegisters}`);
+  if (shape.b === 'reason' && (b & 0x7fff) > KWAIT_REASON.WrDeferredPreempt)
+    refuse(`wait reason ${b & 0x7fff} is none`);
+}

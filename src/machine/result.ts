@@ -1,0 +1,138 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import {
+  DISPATCHER_HEADER,
+  KPRCB,
+  KSYSTEM,
+  KTHREAD,
+  KWAIT_BLOCK,
+} from '../../assembly/shared/layout';
+import {
+  KOBJECTS,
+  KTHREAD_STATE,
+  type KWAIT_REASON,
+  THREAD_FLAG,
+} from '../../assembly/shared/types';
+import type { Machine } from './machine';
+import { decodeRecord, type TraceRecord } from './records';
+import { THREAD_STATE_NAMES, WAIT_REASON_NAMES } from './words';
+
+export interface RunOptions {
+  /** Virtual time to run up to, ns since boot; steps at that time are done. */
+  readonly until?: number;
+  /** Steps to do at most. Default 100,000,000. */
+  readonly maxEvents?: number;
+}
+
+/** A thread that is left when nothing can happen any more. */
+export interface ThreadLeft {
+  readonly name: string;
+  readonly process: string;
+  readonly index: number;
+  readonly state: string;
+  /** What it waits for, in words; absent if it does not wait. */
+  readonly waitsFor?: string;
+}
+
+export interface BugCheckReport {
+  readonly code: number;
+  readonly name: string;
+  readonly parameters: readonly [bigint, bigint, bigint, bigint];
+  readonly processor: number;
+  /** The thread that ran there; absent for the idle thread. */
+  readonly thread?: string;
+  readonly explanation: string;
+  /** The last records, oldest first. */
+  readonly lastRecords: readonly TraceRecord[];
+}
+
+/** Why `run` returned, and what belongs to it. */
+export type RunResult =
+  | { readonly reason: 'time' | 'events' | 'requested' | 'trace-full'; readonly now: number }
+  | { readonly reason: 'idle'; readonly now: number; readonly waiting: readonly ThreadLeft[] }
+  | { readonly reason: 'livelock'; readonly now: number; readonly threads: readonly ThreadLeft[] }
+  | ({
+      readonly reason: 'bugcheck';
+      readonly now: number /** What a guest or the core threw. */;
+      readonly cause: unknown;
+    } & BugCheckReport);
+
+const OBJECT_NAMES: Readonly<Record<number, string>> = {
+  [KOBJECTS.EventNotificationObject]: 'notification event',
+  [KOBJECTS.EventSynchronizationObject]: 'synchronization event',
+  [KOBJECTS.SemaphoreObject]: 'semaphore',
+  [KOBJECTS.ThreadObject]: 'thread',
+  [KOBJECTS.ProcessObject]: 'process',
+};
+
+/** The threads that have not ended, the machine's own left out. */
+export function remainingThreads(machine: Machine): ThreadLeft[] {
+  const left: ThreadLeft[] = [];
+  for (const thread of machine.allThreads()) {
+    const { address } = thread;
+    const flags = machine.memory.u32(address + KTHREAD.Flags);
+    const state = thread.state;
+    if ((flags & THREAD_FLAG.System) !== 0 || state === KTHREAD_STATE.Terminated) continue;
+    const base = {
+      name: thread.name,
+      process: thread.process.name,
+      index: thread.index,
+      state: THREAD_STATE_NAMES[state],
+    };
+    left.push(
+      state === KTHREAD_STATE.Waiting
+        ? { ...base, waitsFor: describeWait(machine, address, flags) }
+        : base,
+    );
+  }
+  return left;
+}
+
+function describeWait(machine: Machine, thread: number, flags: number): string {
+  const reason = WAIT_REASON_NAMES[machine.memory.u32(thread + KTHREAD.WaitReason) as KWAIT_REASON];
+  if ((flags & THREAD_FLAG.WaitBlockInserted) === 0) return `a time (${reason})`;
+  const object = machine.memory.u32(thread + KTHREAD.WaitBlock + KWAIT_BLOCK.Object);
+  const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
+  return `${type} ${machine.objectIndex(object)} (${reason})`;
+}
+
+const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
+  [BUGCHECK.INVALID_AFFINITY_SET]: [
+    'INVALID_AFFINITY_SET',
+    'An affinity without an active processor was set.',
+  ],
+  [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
+    'KMODE_EXCEPTION_NOT_HANDLED',
+    "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",
+  ],
+  [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
+    'MANUALLY_INITIATED_CRASH',
+    'Somebody asked for the crash.',
+  ],
+  [BUGCHECK.ASSERTION]: [
+    'NTPS_ASSERTION',
+    'An assertion of the ntps core failed (parameter 1 is the line): a defect of ntps. Please report it with the steps and the seed.',
+  ],
+};
+
+export function describeBugCheck(machine: Machine): BugCheckReport {
+  const code = machine.memory.u32(KSYSTEM.Address + KSYSTEM.BugCheckCode);
+  const processor = machine.memory.u32(KSYSTEM.Address + KSYSTEM.CurrentProcessor);
+  const prcb = machine.memory.u32(KSYSTEM.Address + KSYSTEM.PrcbBase) + processor * KPRCB.Size;
+  const parameter = (index: number) =>
+    machine.memory.big(KSYSTEM.Address + KSYSTEM.BugCheckParameter64 + index * 8);
+  const [name, explanation] = EXPLANATIONS[code] ?? [
+    `0x${code.toString(16)}`,
+    'No explanation is known for this code.',
+  ];
+  const current = machine.threadAt(machine.memory.u32(prcb + KPRCB.CurrentThread));
+  const last = machine.trace.last(16);
+  return {
+    code,
+    name,
+    parameters: [parameter(0), parameter(1), parameter(2), parameter(3)],
+    processor,
+    ...(current === undefined ? {} : { thread: current.name }),
+    explanation,
+    lastRecords: Array.from({ length: last.count }, (_, index) => decodeRecord(last, index)),
+  };
+}

@@ -1,0 +1,313 @@
+import { KPROCESS, KTHREAD } from '../../assembly/shared/layout';
+import { LIMIT } from '../../assembly/shared/limits';
+import {
+  type GUEST,
+  type KTHREAD_STATE,
+  type KWAIT_REASON,
+  type PRIORITY_CLASS,
+  THREAD_FLAG,
+} from '../../assembly/shared/types';
+import { MachineError } from './errors';
+import type { ObjectOperand } from './instruction';
+import type { Machine } from './machine';
+import { requireInteger } from './profile';
+
+/** Something in a machine's tables, named by a handle: a stale one is an error, never another object. */
+export abstract class KernelObject implements Pick<ObjectOperand & { handle: number }, 'handle'> {
+  constructor(
+    readonly machine: Machine,
+    readonly handle: number,
+  ) {}
+
+  /** Row number in its table: what trace records name it by. */
+  get index(): number {
+    return this.handle % 2 ** LIMIT.TableIndexBits;
+  }
+
+  /** @internal The byte address. */
+  get address(): number {
+    const address = this.machine.core.hostAddress(this.handle) >>> 0;
+    if (address === 0)
+      throw new MachineError(
+        `this ${this.constructor.name} (handle ${this.handle}) no longer exists`,
+      );
+    return address;
+  }
+
+  get exists(): boolean {
+    return this.machine.core.hostAddress(this.handle) !== 0;
+  }
+
+  protected word(field: number): number {
+    return this.machine.memory.u32(this.address + field);
+  }
+
+  /** SignalState: of an event 0 or 1, of a semaphore its count, of a thread or process 1 once it has ended. */
+  get signalState(): number {
+    return this.machine.memory.i32(this.address + 4);
+  }
+}
+
+/** KEVENT. */
+export class KEvent extends KernelObject {
+  /** KeSetEvent from outside any guest, at the present time. Returns the previous state. */
+  set(increment = 0): number {
+    return this.machine.core.hostSetEvent(
+      this.address,
+      requireInteger('increment', increment, 0, 15),
+    );
+  }
+
+  pulse(increment = 0): number {
+    return this.machine.core.hostPulseEvent(
+      this.address,
+      requireInteger('increment', increment, 0, 15),
+    );
+  }
+
+  reset(): number {
+    return this.machine.core.hostResetEvent(this.address);
+  }
+
+  /** Frees it; an error while a thread waits for it. */
+  delete(): void {
+    deleteObject(this);
+  }
+}
+
+/** KSEMAPHORE. */
+export class KSemaphore extends KernelObject {
+  /** KeReleaseSemaphore from outside any guest. Returns the previous count; an error past the limit. */
+  release(adjustment = 1, increment = 0): number {
+    requireInteger('adjustment', adjustment, 1, 0x7fffffff);
+    requireInteger('increment', increment, 0, 15);
+    const previous = this.machine.core.hostReleaseSemaphore(this.address, increment, adjustment);
+    if (previous < 0)
+      throw new MachineError(
+        'release: the semaphore would pass its limit (STATUS_SEMAPHORE_LIMIT_EXCEEDED)',
+      );
+    return previous;
+  }
+
+  delete(): void {
+    deleteObject(this);
+  }
+}
+
+function deleteObject(object: KernelObject): void {
+  object.address;
+  if (object.machine.core.hostDeleteObject(object.handle) === 0) {
+    throw new MachineError(
+      `delete: a thread waits for this ${object.constructor.name}; end its wait first`,
+    );
+  }
+}
+
+/** KTHREAD. */
+export class KThread extends KernelObject {
+  constructor(
+    machine: Machine,
+    handle: number,
+    readonly process: KProcess,
+    readonly name: string,
+  ) {
+    super(machine, handle);
+  }
+
+  get state(): KTHREAD_STATE {
+    return this.word(KTHREAD.State);
+  }
+
+  get priority(): number {
+    return this.word(KTHREAD.Priority);
+  }
+
+  get basePriority(): number {
+    return this.word(KTHREAD.BasePriority);
+  }
+
+  get waitReason(): KWAIT_REASON {
+    return this.word(KTHREAD.WaitReason);
+  }
+
+  /** The status its last operation left. */
+  get status(): number {
+    return this.word(KTHREAD.WaitStatus);
+  }
+
+  get exitStatus(): number {
+    return this.word(KTHREAD.ExitStatus);
+  }
+
+  get idealProcessor(): number {
+    return this.word(KTHREAD.IdealProcessor);
+  }
+
+  /** The processor it runs, is queued or stands by on. */
+  get nextProcessor(): number {
+    return this.word(KTHREAD.NextProcessor);
+  }
+
+  get lastProcessor(): number {
+    return this.word(KTHREAD.LastProcessor);
+  }
+
+  get affinity(): bigint {
+    return this.machine.memory.big(this.address + KTHREAD.Affinity64);
+  }
+
+  /** Run time, ns. */
+  get runTimeNs(): number {
+    this.machine.core.KiSettleAccounts();
+    return this.machine.memory.u64(this.address + KTHREAD.CycleTime64);
+  }
+
+  /** Run time in cycles of the profile's processor. */
+  get cycleTime(): number {
+    return Math.floor((this.runTimeNs * this.machine.profile.cyclesPerMicrosecond) / 1000);
+  }
+
+  /** User time as Windows shows it, 100 ns: whole clock intervals. */
+  get userTime100ns(): number {
+    return (this.word(KTHREAD.UserTicks) * this.machine.profile.clockIntervalNs) / 100;
+  }
+
+  get kernelTime100ns(): number {
+    return (this.word(KTHREAD.KernelTicks) * this.machine.profile.clockIntervalNs) / 100;
+  }
+
+  /** What is left of its quantum, ns. */
+  get remainingQuantumNs(): number {
+    const target = this.machine.memory.u64(this.address + KTHREAD.QuantumTarget64);
+    return target - this.runTimeNs;
+  }
+
+  get contextSwitches(): number {
+    return this.word(KTHREAD.ContextSwitches);
+  }
+
+  /** Of those that ended a run, the ones it did not ask for: preemption, quantum end and yields. */
+  get preemptions(): number {
+    return this.word(KTHREAD.Preemptions);
+  }
+
+  get migrations(): number {
+    return this.word(KTHREAD.Migrations);
+  }
+
+  get guest(): GUEST {
+    const flags = this.word(KTHREAD.Flags);
+    return (flags & THREAD_FLAG.Host) !== 0 ? 1 : (flags & THREAD_FLAG.Port) !== 0 ? 2 : 0;
+  }
+
+  /** Lets a thread that was created with `start: false` run. */
+  start(): void {
+    if (this.state !== 0)
+      throw new MachineError(`start: thread '${this.name}' has been started already`);
+    this.machine.core.hostStartThread(this.address);
+  }
+
+  /** KeSetPriorityThread from outside any guest. Returns the old priority. */
+  setPriority(priority: number): number {
+    return this.machine.core.hostSetPriority(
+      this.address,
+      requireInteger('priority', priority, 1, 31),
+    );
+  }
+
+  /** KeSetBasePriorityThread from outside any guest. Returns the previous increment. */
+  setBasePriority(increment: number): number {
+    return this.machine.core.hostSetBasePriority(
+      this.address,
+      requireInteger('increment', increment, -32, 31),
+    );
+  }
+
+  /** Hard affinity: a mask of processors of the thread's group. */
+  setAffinity(mask: bigint): void {
+    const allowed = this.machine.groupAffinity(this.process.group);
+    if (mask === 0n || (mask & ~allowed) !== 0n) {
+      throw new MachineError(
+        `setAffinity: mask 0x${mask.toString(16)} is no part of the group's processors 0x${allowed.toString(16)}`,
+      );
+    }
+    this.machine.core.hostSetAffinity(
+      this.address,
+      Number(mask & 0xffffffffn),
+      Number(mask >> 32n),
+    );
+  }
+
+  /** Lets go of it: its table row is free once it has ended, and this object is stale then. */
+  close(): void {
+    this.machine.core.hostCloseThread(this.address);
+  }
+}
+
+export interface ThreadOptions {
+  readonly name?: string;
+  /** Relative to the process's base priority; 15 and -15 are the ends of the range. Default 0. */
+  readonly increment?: number;
+  /** Hard affinity within the process's group. Default: the process's. */
+  readonly affinity?: bigint;
+  /** Default true. */
+  readonly start?: boolean;
+  /** Runs in user mode: ticks count as user time. Default true for programs and ports, false for host threads. */
+  readonly userMode?: boolean;
+  readonly disableBoost?: boolean;
+  /** What its instructions cost is overhead of its processor, not its run time. For recorded workloads. */
+  readonly uncharged?: boolean;
+}
+
+/** KPROCESS. */
+export class KProcess extends KernelObject {
+  constructor(
+    machine: Machine,
+    handle: number,
+    readonly name: string,
+  ) {
+    super(machine, handle);
+  }
+
+  get basePriority(): number {
+    return this.word(KPROCESS.BasePriority);
+  }
+
+  get priorityClass(): PRIORITY_CLASS {
+    return this.word(KPROCESS.PriorityClass);
+  }
+
+  get group(): number {
+    return this.word(KPROCESS.Group);
+  }
+
+  get node(): number {
+    return this.word(KPROCESS.Node);
+  }
+
+  get threadCount(): number {
+    return this.word(KPROCESS.ThreadCount);
+  }
+
+  get exitStatus(): number {
+    return this.word(KPROCESS.ExitStatus);
+  }
+
+  get foreground(): boolean {
+    return this.word(KPROCESS.Foreground) !== 0;
+  }
+
+  /** Moves it into or out of the foreground: longer quanta and a wake boost by PsPrioritySeparation. */
+  setForeground(foreground: boolean): void {
+    const units = this.machine.quanta[foreground ? 'foreground' : 'background'];
+    this.machine.core.hostSetForeground(this.address, foreground ? 1 : 0, units);
+  }
+
+  createThread(body: Parameters<Machine['createThread']>[1], options?: ThreadOptions): KThread {
+    return this.machine.createThread(this, body, options);
+  }
+
+  close(): void {
+    this.machine.core.hostCloseProcess(this.address);
+  }
+}
