@@ -1,5 +1,5 @@
 import { KPRCB, KSYSTEM } from './shared/layout';
-import type { DECISION } from './shared/types';
+import { DECISION } from './shared/types';
 
 /**
  * What the rest of the core stands on: where the tables are, the order of virtual time, and the one

@@ -6,8 +6,8 @@ import {
   HalSetProcessorTime,
   KeGetPrcb,
   NEVER,
-  type PKPRCB,
-  type PKTHREAD,
+  PKPRCB,
+  PKTHREAD,
   SYSTEM,
 } from './hal';
 import { KeBugCheckEx } from './ke/bugcheck';

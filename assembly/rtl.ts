@@ -1,4 +1,4 @@
-import { DBG, type PLIST_ENTRY } from './hal';
+import { DBG, PLIST_ENTRY } from './hal';
 import { LIST_ENTRY } from './shared/layout';
 
 export function RtlInitializeListHead(head: PLIST_ENTRY): void {

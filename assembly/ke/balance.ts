@@ -1,4 +1,4 @@
-import { KeGetPrcb, type PKPRCB, type PKPROCESS, type PKTHREAD, SYSTEM } from '../hal';
+import { KeGetPrcb, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInsertTailList, RtlIsListEmpty, RtlRemoveEntryList } from '../rtl';
 import { KPRCB, KPROCESS, KSYSTEM, KTHREAD, LIST_ENTRY } from '../shared/layout';
 import { STATUS } from '../shared/status';

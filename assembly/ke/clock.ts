@@ -1,4 +1,4 @@
-import { HalPublish, KeGetPrcb, NEVER, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { HalPublish, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';

@@ -4,8 +4,8 @@ import {
   HalSetProcessorTime,
   KeGetPrcb,
   NEVER,
-  type PKPRCB,
-  type PKTHREAD,
+  PKPRCB,
+  PKTHREAD,
   SYSTEM,
 } from '../hal';
 import { RtlInsertTailList, RtlIsListEmpty, RtlRemoveEntryList } from '../rtl';

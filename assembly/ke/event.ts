@@ -1,4 +1,4 @@
-import type { PKOBJECT, PKPRCB } from '../hal';
+import { PKOBJECT, PKPRCB } from '../hal';
 import { DISPATCHER_HEADER } from '../shared/layout';
 import { KOBJECTS } from '../shared/types';
 import { KiHasWaiters, KiUnwaitAll, KiUnwaitFirst } from './wait';

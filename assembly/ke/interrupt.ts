@@ -1,4 +1,4 @@
-import { HalPublish, KeGetPrcb, NEVER, type PKPRCB, SYSTEM } from '../hal';
+import { HalPublish, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';

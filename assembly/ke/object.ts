@@ -1,4 +1,4 @@
-import { type PKOBJECT, type PKPROCESS, type PKTHREAD, SYSTEM } from '../hal';
+import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
 import { KOBJECT, KSYSTEM } from '../shared/layout';
 import { LIMIT } from '../shared/limits';

@@ -1,4 +1,4 @@
-import { KeGetPrcb, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { KeGetPrcb, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
 import { KPRCB, KPROCESS, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';

@@ -1,22 +1,22 @@
 import {
   HalOthersTime,
-  type PKOBJECT,
-  type PKPRCB,
-  type PKPROCESS,
-  type PKTHREAD,
+  PKOBJECT,
+  PKPRCB,
+  PKPROCESS,
+  PKTHREAD,
   SYSTEM,
 } from '../hal';
 import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
 import { EVENT } from '../shared/event';
-import { ATTENTION, KGROUP, KPRCB, KPROCESS, KSYSTEM, KTHREAD } from '../shared/layout';
+import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { CONDITION, OP, OPERAND } from '../shared/opcode';
 import { STATUS } from '../shared/status';
-import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, TABLE, THREAD_FLAG } from '../shared/types';
+import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
 import { KiRequestDispatch, KiSetAffinityThread, KiTakeTime } from './dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
-import { KiObjectFromHandle, KiProcessIndex, KiThreadHandle, KiThreadIndex } from './object';
+import { KiObjectFromHandle, KiThreadHandle, KiThreadIndex } from './object';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KiReleaseSemaphoreFrom } from './semaphore';

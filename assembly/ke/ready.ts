@@ -1,4 +1,4 @@
-import { DBG, decide, KeGetPrcb, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { DBG, decide, KeGetPrcb, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInsertHeadList, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
 import { KGROUP, KNODE, KPRCB, KSYSTEM, KTHREAD, LIST_ENTRY } from '../shared/layout';
 import { DECISION, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';

@@ -1,4 +1,4 @@
-import type { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
+import { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
 import { KOBJECT, KTHREAD } from '../shared/layout';
 import { STATUS } from '../shared/status';
 import { KiHasWaiters, KiUnwaitFirst } from './wait';

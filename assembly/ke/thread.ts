@@ -1,4 +1,4 @@
-import { KeGetPrcb, type PKPRCB, type PKPROCESS, type PKTHREAD, SYSTEM } from '../hal';
+import { KeGetPrcb, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead, RtlInsertTailList, RtlMix64, RtlRemoveEntryList } from '../rtl';
 import { EVENT } from '../shared/event';
 import { KGROUP, KNODE, KPRCB, KPROCESS, KSYSTEM, KTHREAD, PROCESS_FLAG } from '../shared/layout';

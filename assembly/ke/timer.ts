@@ -1,4 +1,4 @@
-import { NEVER, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
 import { KSYSTEM, KTHREAD, KTIMER, KTIMER_TABLE, LIST_ENTRY } from '../shared/layout';
 import { LIMIT } from '../shared/limits';

@@ -1,4 +1,4 @@
-import { type PKOBJECT, type PKPRCB, type PKTHREAD, SYSTEM } from '../hal';
+import { PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInsertTailList, RtlIsListEmpty, RtlRemoveEntryList } from '../rtl';
 import { DISPATCHER_HEADER, KSYSTEM, KTHREAD, KWAIT_BLOCK, LIST_ENTRY } from '../shared/layout';
 import { STATUS } from '../shared/status';

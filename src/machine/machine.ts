@@ -28,9 +28,13 @@ import { TraceRing } from './trace';
 import { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './views';
 
 /** What a host call or system call does: the status goes to the thread that made it. */
-export type CallHandler = (thread: KThread, argument: number) => number | void;
+export type CallHandler = (thread: KThread, argument: number) => number | undefined;
 /** The same for every number without a handler of its own. */
-export type AnyCallHandler = (thread: KThread, number: number, argument: number) => number | void;
+export type AnyCallHandler = (
+  thread: KThread,
+  number: number,
+  argument: number,
+) => number | undefined;
 
 export interface ProcessOptions {
   readonly name?: string;

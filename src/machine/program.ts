@@ -338,7 +338,7 @@ export function verifyProgram(
   const { words } = program;
   const starts = new Set<number>();
   const targets: [number, number][] = [];
-  const refuse = (offset: number, why: string): never => {
+  const refuse: (offset: number, why: string) => never = (offset, why) => {
     throw new MachineError(`program '${program.name}', word ${offset}: ${why}`);
   };
   if (words.length === 0) refuse(0, 'the program is empty; it needs an exit at least');
@@ -348,7 +348,7 @@ export function verifyProgram(
     const word = words[offset] as number;
     const shape = INSTRUCTIONS.get(word & 0xff);
     if (shape === undefined)
-      return refuse(offset, `0x${(word & 0xff).toString(16).padStart(2, '0')} is no opcode`);
+      refuse(offset, `0x${(word & 0xff).toString(16).padStart(2, '0')} is no opcode`);
     const length = instructionLength(shape);
     if (offset + length > words.length) {
       refuse(offset, `'${shape.name}' takes ${length} words, ${words.length - offset} are left`);

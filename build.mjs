@@ -1,0 +1,30 @@
+// Builds what is stale: the core (asc), its bytes as a module, the library and the command (tsc, rollup).
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const newest = (path) => {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+};
+const isStale = (output, inputs) =>
+  !existsSync(output) || Math.max(...inputs.map(newest)) > statSync(output).mtimeMs;
+const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
+
+const asc = 'node_modules/assemblyscript/bin/asc.js';
+for (const [output, entry, target] of [
+  ['build/ntps.wasm', 'assembly/index.ts', 'release'],
+  ['build/ntps.debug.wasm', 'assembly/debug.ts', 'debug'],
+]) {
+  if (isStale(output, ['assembly', 'asconfig.json'])) run(asc, entry, '--target', target);
+}
+if (isStale('build/core.js', ['build/ntps.wasm'])) {
+  const bytes = readFileSync('build/ntps.wasm').toString('base64');
+  writeFileSync('build/core.js', `export default '${bytes}';\n`);
+  writeFileSync('build/core.d.ts', 'declare const bytes: string;\nexport default bytes;\n');
+}
+if (isStale('build/ntps.js', ['src', 'assembly/shared', 'build/core.js', 'rollup.config.mjs'])) {
+  run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
+  run('node_modules/rollup/dist/bin/rollup', '-c', '--silent');
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { decodePrioritySeparation } from '../../src/machine/profile';
+
+test.each([
+  [0x00, 'short', 'variable', 0, 6, 6],
+  [0x02, 'short', 'variable', 2, 18, 6],
+  [0x03, 'short', 'variable', 2, 18, 6],
+  [0x08, 'short', 'fixed', 0, 18, 18],
+  [0x11, 'long', 'variable', 1, 24, 12],
+  [0x18, 'long', 'fixed', 0, 36, 36],
+  [0x26, 'short', 'variable', 2, 18, 6],
+  [0x2a, 'short', 'fixed', 2, 18, 18],
+  [0x36, 'short', 'variable', 2, 18, 6],
+  [0x102, 'short', 'variable', 2, 18, 6],
+] as const)(
+  'Win32PrioritySeparation 0x%i of a client is %s %s',
+  (value, interval, length, separation, foreground, background) => {
+    expect(decodePrioritySeparation(value, 'client')).toEqual({
+      interval,
+      length,
+      separation,
+      foreground,
+      background,
+    });
+  },
+);
+
+test('the server default of Win32PrioritySeparation is long and fixed', () => {
+  expect(decodePrioritySeparation(2, 'server')).toEqual({
+    interval: 'long',
+    length: 'fixed',
+    separation: 2,
+    foreground: 36,
+    background: 36,
+  });
+});
+
+test('a fractional Win32PrioritySeparation is refused by name', () => {
+  expect(() => decodePrioritySeparation(1.5, 'client')).toThrow(/win32PrioritySeparation is 1.5/);
+});

@@ -1,0 +1,329 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { KTHREAD_STATE, KWAIT_REASON, MODE, PRIORITY_CLASS } from '../../assembly/shared/types';
+import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { Machine } from '../../src/machine/machine';
+import type { CoreSource } from '../../src/machine/options';
+import { program } from '../../src/machine/program';
+import { decodeRecord, type TraceRecord } from '../../src/machine/records';
+
+const MS = 1_000_000;
+
+function records(machine: Machine): TraceRecord[] {
+  const last = machine.trace.last(100_000);
+  return Array.from({ length: last.count }, (_, index) => decodeRecord(last, index));
+}
+
+const compute = (ns: number) => program('compute', (b) => b.compute(ns));
+
+async function pingPong(core?: CoreSource): Promise<Machine> {
+  const machine = await Machine.create({
+    processors: 3,
+    seed: 7,
+    ...(core === undefined ? {} : { core }),
+  });
+  const process = machine.createProcess();
+  for (let pair = 0; pair < 10; pair++) {
+    const a = machine.createEvent('synchronization');
+    const b = machine.createEvent('synchronization');
+    process.createThread(
+      machine.loadProgram(
+        program('a', (p) =>
+          p.loop(50, () =>
+            p
+              .compute({ exponential: 20_000 })
+              .setEvent(b)
+              .wait(a, { timeoutNs: 40 * MS }),
+          ),
+        ),
+      ),
+    );
+    process.createThread(
+      machine.loadProgram(
+        program('b', (p) =>
+          p.loop(50, () =>
+            p
+              .wait(b, { timeoutNs: 30 * MS })
+              .compute({ uniform: [1, 90_000] })
+              .setEvent(a),
+          ),
+        ),
+      ),
+    );
+  }
+  machine.run({ until: 20_000 * MS });
+  return machine;
+}
+
+test('release and debug builds have one history', async () => {
+  const release = await pingPong();
+  const debug = await pingPong(await readFile('build/ntps.debug.wasm'));
+  expect(release.trace.written).toBeGreaterThan(1000);
+  expect(debug.digest).toBe(release.digest);
+});
+
+test('a run in slices has the history of one run', async () => {
+  const whole = await Machine.create({ processors: 2 });
+  const sliced = await Machine.create({ processors: 2 });
+  for (const machine of [whole, sliced]) {
+    const process = machine.createProcess();
+    for (let i = 0; i < 6; i++) process.createThread(machine.loadProgram(compute(100 * MS)));
+  }
+  whole.run({ until: 1000 * MS });
+  for (let ms = 7; ms < 1000; ms += 7) sliced.run({ until: ms * MS });
+  sliced.run({ until: 1000 * MS });
+  expect(sliced.digest).toBe(whole.digest);
+});
+
+test('another seed is another history', async () => {
+  const digests = await Promise.all(
+    [1, 2].map(async (seed) => {
+      const machine = await Machine.create({ seed });
+      machine
+        .createProcess()
+        .createThread(
+          machine.loadProgram(program('draw', (p) => p.compute({ uniform: [1, 1e9] }).mark(1))),
+        );
+      machine.run();
+      return machine.digest;
+    }),
+  );
+  expect(digests[0]).not.toBe(digests[1]);
+});
+
+test('the times of a processor add up to its time', async () => {
+  const machine = await pingPong();
+  const { idleNs, busyNs, interruptNs, overheadNs } = machine.processorTimes(1);
+  expect(idleNs + busyNs + interruptNs + overheadNs).toBe(machine.now);
+});
+
+describe('priorities', () => {
+  test.each([
+    [PRIORITY_CLASS.Idle, [1, 2, 3, 4, 5, 6, 15]],
+    [PRIORITY_CLASS.BelowNormal, [1, 4, 5, 6, 7, 8, 15]],
+    [PRIORITY_CLASS.Normal, [1, 6, 7, 8, 9, 10, 15]],
+    [PRIORITY_CLASS.AboveNormal, [1, 8, 9, 10, 11, 12, 15]],
+    [PRIORITY_CLASS.High, [1, 11, 12, 13, 14, 15, 15]],
+    [PRIORITY_CLASS.Realtime, [16, 22, 23, 24, 25, 26, 31]],
+  ])('the bases of priority class %i are those of the table', async (priorityClass, bases) => {
+    const machine = await Machine.create();
+    const process = machine.createProcess({ priorityClass });
+    const loaded = machine.loadProgram(compute(1));
+    const made = [-15, -2, -1, 0, 1, 2, 15].map(
+      (increment) => process.createThread(loaded, { increment }).basePriority,
+    );
+    expect(made).toEqual(bases);
+  });
+
+  test('a wake by an event boosts to base + increment, and the boost decays a level at each quantum end', async () => {
+    const machine = await Machine.create();
+    const event = machine.createEvent('synchronization');
+    const thread = machine
+      .createProcess()
+      .createThread(
+        machine.loadProgram(program('boosted', (p) => p.wait(event).compute(200 * MS))),
+      );
+    machine.run({ until: MS });
+    event.set(3);
+    machine.run({ until: 150 * MS });
+    const levels = records(machine).flatMap((r) =>
+      r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
+    );
+    expect(levels).toEqual([11, 10, 9, 8]);
+  });
+
+  test('a thread of base 10 in the foreground runs at 13, then at 11, then at 10', async () => {
+    const machine = await Machine.create();
+    const event = machine.createEvent('synchronization');
+    const process = machine.createProcess({
+      priorityClass: PRIORITY_CLASS.AboveNormal,
+      foreground: true,
+    });
+    const thread = process.createThread(
+      machine.loadProgram(program('fg', (p) => p.wait(event).compute(500 * MS))),
+    );
+    machine.run({ until: MS });
+    event.set(1);
+    machine.run({ until: 450 * MS });
+    const levels = records(machine).flatMap((r) =>
+      r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
+    );
+    expect(levels).toEqual([13, 11, 10]);
+  });
+});
+
+test('a client quantum in the background is two clock intervals, and equal threads take turns', async () => {
+  const machine = await Machine.create();
+  const process = machine.createProcess();
+  const loaded = machine.loadProgram(compute(200 * MS));
+  process.createThread(loaded);
+  process.createThread(loaded);
+  machine.run({ until: 200 * MS });
+  const ends = records(machine).flatMap((r) =>
+    r.type === 'contextSwitch' && r.oldWaitReason === KWAIT_REASON.WrQuantumEnd ? [r.timeNs] : [],
+  );
+  expect(ends.length).toBeGreaterThan(3);
+  expect(ends.every((time) => time % 15_625_000 === 0)).toBe(true);
+});
+
+test('a preempting thread runs at once and the preempted one goes back to the head of its queue', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('synchronization');
+  const process = machine.createProcess();
+  const high = process.createThread(
+    machine.loadProgram(program('high', (p) => p.wait(event).compute(MS))),
+    { increment: 2 },
+  );
+  machine.run({ until: 2 * MS });
+  const first = process.createThread(machine.loadProgram(compute(20 * MS)));
+  const second = process.createThread(machine.loadProgram(compute(20 * MS)));
+  machine.run({ until: 5 * MS });
+  event.set(0);
+  machine.run({ until: 10 * MS });
+  expect(high.state).toBe(KTHREAD_STATE.Terminated);
+  expect(first.state).toBe(KTHREAD_STATE.Running);
+  expect(second.state).toBe(KTHREAD_STATE.Ready);
+});
+
+test('a thread starved for more than 4 s is lifted to 15 for one quantum', async () => {
+  const machine = await Machine.create();
+  const hog = machine.createProcess({ priorityClass: PRIORITY_CLASS.High });
+  hog.createThread(machine.loadProgram(compute(10_000 * MS)));
+  const starved = machine.createProcess().createThread(machine.loadProgram(compute(1000 * MS)));
+  machine.run({ until: 6000 * MS });
+  const levels = records(machine).flatMap((r) =>
+    r.type === 'priority' && r.thread === starved.index ? [r.newPriority] : [],
+  );
+  expect(levels).toEqual([15, 8]);
+  expect(starved.runTimeNs).toBeGreaterThan(30 * MS);
+});
+
+test('a wait ends at the first tick at or after its due time', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('notification');
+  machine
+    .createProcess()
+    .createThread(
+      machine.loadProgram(program('w', (p) => p.wait(event, { timeoutNs: 20 * MS }).mark(1))),
+    );
+  machine.run();
+  const mark = records(machine).find((r) => r.type === 'mark');
+  expect(mark?.timeNs).toBeGreaterThan(31_250_000);
+  expect(mark?.timeNs).toBeLessThan(31_270_000);
+});
+
+test('a hard affinity change of a running thread moves it', async () => {
+  const machine = await Machine.create({ processors: 2 });
+  const thread = machine
+    .createProcess()
+    .createThread(machine.loadProgram(compute(100 * MS)), { affinity: 1n });
+  machine.run({ until: 5 * MS });
+  expect(thread.lastProcessor).toBe(0);
+  thread.setAffinity(2n);
+  machine.run({ until: 10 * MS });
+  expect([thread.state, thread.lastProcessor]).toEqual([KTHREAD_STATE.Running, 1]);
+});
+
+test('an idle machine of 2048 processors with one timer takes few steps', async () => {
+  const machine = await Machine.create({ processors: 2048 });
+  machine
+    .createProcess()
+    .createThread(machine.loadProgram(program('sleeper', (p) => p.delay(3_600_000 * MS))));
+  const result = machine.run();
+  expect(result.reason).toBe('idle');
+  expect(machine.steps).toBeLessThan(100);
+});
+
+test('idle for ever names the threads left and what they wait for', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('notification');
+  machine
+    .createProcess({ name: 'p' })
+    .createThread(machine.loadProgram(program('stuck', (p) => p.wait(event))));
+  expect(machine.run()).toMatchObject({
+    reason: 'idle',
+    waiting: [
+      {
+        name: 'stuck',
+        process: 'p',
+        state: 'Waiting',
+        waitsFor: 'notification event 1 (Executive)',
+      },
+    ],
+  });
+});
+
+test('a loop that only synchronises ends by the livelock guard', async () => {
+  const machine = await Machine.create({ livelockSteps: 100_000 });
+  machine
+    .createProcess()
+    .createThread(machine.loadProgram(program('spin', (p) => p.forever(() => p.yield()))));
+  expect(machine.run().reason).toBe('livelock');
+});
+
+test('a host thread waits and signals by the routines of the kernel', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('synchronization');
+  const done = machine.createEvent('notification');
+  const statuses: number[] = [];
+  machine.createProcess().createThread(function* () {
+    statuses.push(
+      yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, -200_000),
+    );
+    yield* KeSetEvent(done, 0, false);
+  });
+  machine.run();
+  expect(statuses).toEqual([0x102]);
+  expect(done.signalState).toBe(1);
+});
+
+test('a generator call left without yield* is an error that names the routine', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('synchronization');
+  machine.createProcess().createThread(function* () {
+    KeSetEvent(event, 0, false);
+    yield* KeSetEvent(event, 0, false);
+  });
+  expect(() => machine.run()).toThrow(/KeSetEvent was called without yield\*/);
+});
+
+test('what a host thread throws is bugcheck KMODE_EXCEPTION_NOT_HANDLED', async () => {
+  const machine = await Machine.create();
+  // biome-ignore lint/correctness/useYield: a driver may throw before it first waits
+  machine.createProcess().createThread(function* () {
+    throw new Error('driver defect');
+  });
+  expect(machine.run()).toMatchObject({
+    reason: 'bugcheck',
+    code: 0x1e,
+    name: 'KMODE_EXCEPTION_NOT_HANDLED',
+  });
+});
+
+test('a CpuPort is run within its budget until it halts', async () => {
+  const machine = await Machine.create();
+  let left = 50 * MS;
+  const thread = machine.createProcess().createThread({
+    run: (_thread, budgetNs) => {
+      const usedNs = Math.min(budgetNs, left);
+      left -= usedNs;
+      return { usedNs, reason: left === 0 ? 'halt' : 'budget' };
+    },
+  });
+  machine.run();
+  expect(thread.state).toBe(KTHREAD_STATE.Terminated);
+  expect(left).toBe(0);
+});
+
+test('bad bytecode is refused with the offset and the reason', async () => {
+  const machine = await Machine.create();
+  expect(() => machine.loadProgram({ name: 'bad', words: Uint32Array.of(0x0a, 0xee) })).toThrow(
+    "program 'bad', word 1: 0xee is no opcode",
+  );
+});
+
+test('a full table is an error that names the capacity', async () => {
+  const machine = await Machine.create({ capacities: { objects: 1 } });
+  machine.createEvent('notification');
+  expect(() => machine.createEvent('notification')).toThrow(/raise capacities.objects/);
+});
