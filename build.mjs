@@ -1,6 +1,6 @@
 // Builds what is stale: the core (asc), its bytes as a module, the library and the command (tsc, rollup).
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const newest = (path) => {
@@ -12,6 +12,7 @@ const isStale = (output, inputs) =>
   !existsSync(output) || Math.max(...inputs.map(newest)) > statSync(output).mtimeMs;
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: 'inherit' });
 
+mkdirSync('build', { recursive: true });
 const asc = 'node_modules/assemblyscript/bin/asc.js';
 for (const [output, entry, target] of [
   ['build/ntps.wasm', 'assembly/index.ts', 'release'],
