@@ -38,3 +38,23 @@ test('the server default of Win32PrioritySeparation is long and fixed', () => {
 test('a fractional Win32PrioritySeparation is refused by name', () => {
   expect(() => decodePrioritySeparation(1.5, 'client')).toThrow(/win32PrioritySeparation is 1.5/);
 });
+
+// Counts of a table read from live systems, by what each of the values 0 to 271 decodes to.
+test('the 272 values of Win32PrioritySeparation decode as often to each table as on live systems', () => {
+  const counts: Record<string, number> = {};
+  for (let value = 0; value < 272; value++) {
+    const q = decodePrioritySeparation(value, 'client');
+    const key = `${q.interval} ${q.length} ${q.foreground} ${q.background}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  expect(counts).toEqual({
+    'long fixed 36 36': 16,
+    'long variable 12 12': 12,
+    'long variable 24 12': 12,
+    'long variable 36 12': 24,
+    'short fixed 18 18': 52,
+    'short variable 12 6': 39,
+    'short variable 18 6': 78,
+    'short variable 6 6': 39,
+  });
+});
