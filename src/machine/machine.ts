@@ -1,6 +1,7 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KGROUP, KPRCB, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
+import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import {
   HOST_REQUEST,
@@ -476,7 +477,7 @@ export class Machine {
     const request = this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER));
     this.setInstruction(request);
     const word = request[0] as number;
-    if ((word & 0xff) !== 0x11) return;
+    if ((word & 0xff) !== OP.SystemCall) return;
     this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, request[1] as number);
   }
 

@@ -6,12 +6,19 @@ import { Machine } from '../../src/machine/machine';
 import type { CoreSource } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
 import { decodeRecord, type TraceRecord } from '../../src/machine/records';
+import type { KThread } from '../../src/machine/views';
 
 const MS = 1_000_000;
 
 function records(machine: Machine): TraceRecord[] {
   const last = machine.trace.last(100_000);
   return Array.from({ length: last.count }, (_, index) => decodeRecord(last, index));
+}
+
+function priorityLevels(machine: Machine, thread: KThread): number[] {
+  return records(machine).flatMap((r) =>
+    r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
+  );
 }
 
 const compute = (ns: number) => program('compute', (b) => b.compute(ns));
@@ -126,9 +133,7 @@ describe('priorities', () => {
     machine.run({ until: MS });
     event.set(3);
     machine.run({ until: 150 * MS });
-    const levels = records(machine).flatMap((r) =>
-      r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
-    );
+    const levels = priorityLevels(machine, thread);
     expect(levels).toEqual([11, 10, 9, 8]);
   });
 
@@ -145,9 +150,7 @@ describe('priorities', () => {
     machine.run({ until: MS });
     event.set(1);
     machine.run({ until: 450 * MS });
-    const levels = records(machine).flatMap((r) =>
-      r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
-    );
+    const levels = priorityLevels(machine, thread);
     expect(levels).toEqual([13, 11, 10]);
   });
 });
@@ -191,9 +194,7 @@ test('a thread starved for more than 4 s is lifted to 15 for one quantum', async
   hog.createThread(machine.loadProgram(compute(10_000 * MS)));
   const starved = machine.createProcess().createThread(machine.loadProgram(compute(1000 * MS)));
   machine.run({ until: 6000 * MS });
-  const levels = records(machine).flatMap((r) =>
-    r.type === 'priority' && r.thread === starved.index ? [r.newPriority] : [],
-  );
+  const levels = priorityLevels(machine, starved);
   expect(levels).toEqual([15, 8]);
   expect(starved.runTimeNs).toBeGreaterThan(30 * MS);
 });
