@@ -36,6 +36,7 @@ import {
 } from './ke/thread';
 import { KiInitializeTimerTable } from './ke/timer';
 import { KiTraceIsFull } from './ke/trace';
+import { KiStartWaitingThread } from './ke/wait';
 import { RtlInitializeListHead } from './rtl';
 import { BUGCHECK } from './shared/bugcheck';
 import {
@@ -318,6 +319,13 @@ export function hostCreateThread(
 export function hostStartThread(thread: u32): void {
   const prcb = KiBeginHostCall();
   KeStartThread(prcb, thread);
+  KiEndHostCall(prcb);
+}
+
+/** The same, as one that waits for an object already. */
+export function hostStartWaitingThread(thread: u32, object: u32): void {
+  const prcb = KiBeginHostCall();
+  KiStartWaitingThread(prcb, thread, object);
   KiEndHostCall(prcb);
 }
 

@@ -27,7 +27,7 @@ import {
   KiSelectReadyThread,
   KiTakePreempted,
 } from './ready';
-import { KiReleaseTerminatedThread } from './thread';
+import { KiReleaseTerminatedThread, KiTraceThreadTotals } from './thread';
 import { KiTrace } from './trace';
 
 /**
@@ -342,7 +342,10 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
     const state = load<u32>(thread, KTHREAD.State);
     if (state != KTHREAD_STATE.Running) {
       KiSwapContext(prcb, thread, state, KiTakeNextThread(prcb));
-      if (state == KTHREAD_STATE.Terminated) KiReleaseTerminatedThread(thread);
+      if (state == KTHREAD_STATE.Terminated) {
+        KiTraceThreadTotals(prcb, thread);
+        KiReleaseTerminatedThread(thread);
+      }
     } else {
       if (load<u32>(prcb, KPRCB.NextThread) == 0 && load<u32>(prcb, KPRCB.Attention) == 0) break;
       KiDispatchAttention(prcb, thread);

@@ -248,6 +248,21 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   KiUnwaitAll(prcb, process, 0);
 }
 
+/** Called when an ended thread has left its processor. */
+export function KiTraceThreadTotals(prcb: PKPRCB, thread: PKTHREAD): void {
+  const time = load<u64>(thread, KTHREAD.CycleTime64);
+  KiTrace(
+    EVENT.ThreadTotals,
+    load<u32>(prcb, KPRCB.Number),
+    0,
+    KiThreadIndex(thread),
+    <u32>time,
+    <u32>(time >> 32),
+    load<u32>(thread, KTHREAD.ContextSwitches),
+    load<u32>(thread, KTHREAD.Migrations),
+  );
+}
+
 /** Called when an ended thread has left its processor, and when the host lets go of it. */
 export function KiReleaseTerminatedThread(thread: PKTHREAD): void {
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Referenced) != 0) return;

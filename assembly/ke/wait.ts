@@ -2,7 +2,7 @@ import { PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInsertTailList, RtlIsListEmpty, RtlRemoveEntryList } from '../rtl';
 import { DISPATCHER_HEADER, KSYSTEM, KTHREAD, KWAIT_BLOCK, LIST_ENTRY } from '../shared/layout';
 import { STATUS } from '../shared/status';
-import { ADJUST, KOBJECTS, KWAIT_REASON, MODE, THREAD_FLAG } from '../shared/types';
+import { ADJUST, KOBJECTS, KTHREAD_STATE, KWAIT_REASON, MODE, THREAD_FLAG } from '../shared/types';
 import { KiThreadBlocks, KiThreadUnblocks } from './balance';
 import { KiBlockThread, KiReadyThread } from './dispatch';
 import { KiInsertTimer, KiRemoveTimer } from './timer';
@@ -42,6 +42,32 @@ export function KiDueTime(interval: u64): u64 {
   return now + interval < now ? u64.MAX_VALUE : now + interval;
 }
 
+function KiInsertWaitBlock(thread: PKTHREAD, object: PKOBJECT, mode: u32): void {
+  const block = thread + KTHREAD.WaitBlock;
+  store<u32>(block, <u32>thread, KWAIT_BLOCK.Thread);
+  store<u32>(block, <u32>object, KWAIT_BLOCK.Object);
+  store<u32>(block, STATUS.WAIT_0, KWAIT_BLOCK.WaitKey);
+  RtlInsertTailList(object + DISPATCHER_HEADER.WaitListHead, block + KWAIT_BLOCK.WaitListEntry);
+  let flags = load<u32>(thread, KTHREAD.Flags) | THREAD_FLAG.WaitBlockInserted;
+  if (mode == MODE.UserMode) flags |= THREAD_FLAG.UserWait;
+  store<u32>(thread, flags, KTHREAD.Flags);
+}
+
+/** Lets an Initialized thread begin as one that has come to wait for `object`; ready if that is signaled. */
+export function KiStartWaitingThread(prcb: PKPRCB, thread: PKTHREAD, object: PKOBJECT): void {
+  store<u32>(thread, ADJUST.None, KTHREAD.Adjust);
+  if (KiIsSignaled(object)) {
+    KiSatisfyObject(object);
+    KiReadyThread(prcb, thread);
+    return;
+  }
+  KiInsertWaitBlock(thread, object, MODE.UserMode);
+  store<u32>(thread, KTHREAD_STATE.Waiting, KTHREAD.State);
+  store<u32>(thread, KWAIT_REASON.UserRequest, KTHREAD.WaitReason);
+  store<u64>(thread, load<u64>(SYSTEM, KSYSTEM.Time64), KTHREAD.StateTime64);
+  KiThreadBlocks(thread);
+}
+
 /**
  * Waits for one object. `timeout` is in ns from now, 0 polls, all ones waits for ever.
  *
@@ -65,14 +91,7 @@ export function KeWaitForSingleObject(
     store<u32>(thread, STATUS.TIMEOUT, KTHREAD.WaitStatus);
     return true;
   }
-  const block = thread + KTHREAD.WaitBlock;
-  store<u32>(block, <u32>thread, KWAIT_BLOCK.Thread);
-  store<u32>(block, <u32>object, KWAIT_BLOCK.Object);
-  store<u32>(block, STATUS.WAIT_0, KWAIT_BLOCK.WaitKey);
-  RtlInsertTailList(object + DISPATCHER_HEADER.WaitListHead, block + KWAIT_BLOCK.WaitListEntry);
-  let flags = load<u32>(thread, KTHREAD.Flags) | THREAD_FLAG.WaitBlockInserted;
-  if (mode == MODE.UserMode) flags |= THREAD_FLAG.UserWait;
-  store<u32>(thread, flags, KTHREAD.Flags);
+  KiInsertWaitBlock(thread, object, mode);
   if (timeout != u64.MAX_VALUE) KiSetThreadTimer(thread, KiDueTime(timeout));
   KiBlockThread(prcb, thread, reason);
   KiThreadBlocks(thread);

@@ -55,6 +55,9 @@ export const enum EVENT {
   HostCall = 13,
   /** A code, B-E first words of the parameters. */
   BugCheck = 14,
+  /** What an ended thread came to, once it is off its processor.
+   *  A thread, B low, C high word of its run time in ns, D context switches, E migrations. */
+  ThreadTotals = 15,
 }
 
 export const enum VECTOR {

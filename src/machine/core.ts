@@ -35,6 +35,7 @@ export interface CoreExports {
     flags: number,
   ): number;
   hostStartThread(thread: number): void;
+  hostStartWaitingThread(thread: number, object: number): void;
   hostCloseThread(thread: number): void;
   hostCloseProcess(process: number): void;
   hostSetForeground(process: number, foreground: number, quantum: number): void;

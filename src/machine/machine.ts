@@ -257,7 +257,9 @@ export class Machine {
     this.threads.set(index, thread);
     if (host) this.guests.addHost(thread, body);
     else if (port) this.guests.addPort(thread, body as CpuPort);
-    if (options.start !== false) this.core.hostStartThread(thread.address);
+    if (options.waitsFor !== undefined)
+      this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
+    else if (options.start !== false) this.core.hostStartThread(thread.address);
     return thread;
   }
 

@@ -122,6 +122,13 @@ export type TraceRecord = RecordBase &
         readonly number: number;
         readonly argument: number;
       }
+    | {
+        readonly type: 'threadTotals';
+        readonly thread: number;
+        readonly runTimeNs: number;
+        readonly contextSwitches: number;
+        readonly migrations: number;
+      }
     | { readonly type: 'bugCheck'; readonly code: number; readonly parameters: readonly number[] }
   );
 
@@ -223,6 +230,15 @@ export function decodeRecord(batch: RecordBatch, index: number): TraceRecord {
         thread: a,
         mask: (BigInt(c) << 32n) | BigInt(b),
         group: d & 0xffff,
+      };
+    case EVENT.ThreadTotals:
+      return {
+        ...base,
+        type: 'threadTotals',
+        thread: a,
+        runTimeNs: b + c * 2 ** 32,
+        contextSwitches: d,
+        migrations: e,
       };
     case EVENT.Mark:
       return { ...base, type: 'mark', thread: a, value: b, second: c };

@@ -252,6 +252,8 @@ export interface ThreadOptions {
   readonly affinity?: bigint;
   /** Default true. */
   readonly start?: boolean;
+  /** It begins waiting for this object, as one that came to wait for it before; ready if it is signaled. */
+  readonly waitsFor?: KernelObject;
   /** Runs in user mode: ticks count as user time. Default true for programs and ports, false for host threads. */
   readonly userMode?: boolean;
   readonly disableBoost?: boolean;

@@ -328,3 +328,18 @@ test('a full table is an error that names the capacity', async () => {
   machine.createEvent('notification');
   expect(() => machine.createEvent('notification')).toThrow(/raise capacities.objects/);
 });
+
+test('a thread can begin as one that waits already, and ends with its totals in the trace', async () => {
+  const machine = await Machine.create({ processors: 1 });
+  const gate = machine.createSemaphore(0);
+  const process = machine.createProcess();
+  const body = machine.loadProgram(program('late', (p) => p.compute(7000)));
+  const thread = process.createThread(body, { waitsFor: gate, uncharged: true });
+  machine.run();
+  expect([thread.state, thread.contextSwitches]).toEqual([KTHREAD_STATE.Waiting, 0]);
+  gate.release();
+  machine.run();
+  expect(records(machine).filter((record) => record.type === 'threadTotals')).toMatchObject([
+    { thread: thread.index, runTimeNs: 7000, contextSwitches: 1, migrations: 0 },
+  ]);
+});
