@@ -11,7 +11,7 @@ export default [
   {
     input: { ntps: 'build/ts/src/index.js', cli: 'build/ts/src/cli/main.js' },
     output: { dir: 'build', format: 'es', chunkFileNames: '[name].js', banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : '') },
-    external: [/^node:/, 'commander', 'cli-table3'],
+    external: [/^node:/, 'ajv', 'cli-progress', 'cli-table3', 'commander', 'jsonc-parser'],
     plugins: [resolve({ preferBuiltins: true })],
   },
   {

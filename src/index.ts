@@ -41,12 +41,32 @@ export {
 export { decodeRecord, type RecordBatch, type TraceRecord } from './machine/records';
 export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machine/result';
 export { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './machine/views';
+export type { BurstSink } from './workload/bursts';
 export { RecordingError } from './workload/errors';
+export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { RecordingReader, readRecording } from './workload/ftrace';
+export { Histogram } from './workload/histogram';
+export { mapPriority, type Policy } from './workload/policy';
+export { Replay, type ReplayedFigures, type ReplayOptions } from './workload/replay';
 export {
-  mapPriority,
-  type Policy,
-  RecordedWorkload,
-  type ReplayReport,
-  replay,
-} from './workload/replay';
+  type RecordingReplay,
+  type ReplayRecordingOptions,
+  replayRecording,
+} from './workload/replay-recording';
+export type {
+  ProcessorReport,
+  ProcessReport,
+  ReadyFigures,
+  ReplayReport,
+  RunReport,
+  ScheduleReport,
+  ThreadReport,
+} from './workload/report';
+export { recordedFigures, reportReplay } from './workload/report';
+export type {
+  Attribution,
+  RecordedProcess,
+  RecordingSummary,
+  RecordingWarning,
+  ThreadFigures,
+} from './workload/summary';

@@ -1,13 +1,18 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-/** Reads `--processors`: 1 to 2048. */
-export function processorCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > 2048) {
-    throw new InvalidArgumentError('give an integer from 1 to 2048');
-  }
-  return count;
+/** Reads an integer from `low` to `high`. */
+export function integerOption(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`give an integer from ${low} to ${high}`);
+    }
+    return value;
+  };
 }
+
+/** Reads `--processors`: 1 to 2048. */
+export const processorCount = integerOption(1, 2048);
 
 export function profileOption(): Option {
   return new Option('--profile <profile>', 'edition')

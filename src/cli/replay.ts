@@ -1,90 +1,39 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { type Policy, RecordedWorkload, type ReplayReport, readRecording, replay } from '../index';
+import { type Policy, recordedFigures, replayRecording } from '../index';
 import { openRecording } from '../workload/open';
-import { policyOption, processorCount, profileOption } from './options';
-
-const milliseconds = (ns: number) => (ns / 1e6).toFixed(3);
-
-function printReports(reports: readonly ReplayReport[]): void {
-  const overall = new Table({
-    head: ['policy', 'end ms', 'switches', 'utilisation', 'stopped', 'digest'],
-  });
-  for (const report of reports) {
-    const shares = report.utilisation.map((share) => `${(share * 100).toFixed(1)} %`).join(' ');
-    overall.push([
-      report.policy,
-      milliseconds(report.endNs),
-      report.contextSwitches,
-      shares,
-      report.stopped,
-      report.digest,
-    ]);
-  }
-  console.log(overall.toString());
-  const [first] = reports;
-  if (first === undefined) return;
-  const busiest = [...first.threads].sort((a, b) => b.runNs - a.runNs).slice(0, 15);
-  const table = new Table({
-    head: ['thread', 'recorded ms', 'run ms', 'switches', 'preempted', 'migrations'],
-  });
-  for (const thread of busiest) {
-    table.push([
-      thread.name,
-      milliseconds(thread.recordedRunNs),
-      milliseconds(thread.runNs),
-      thread.contextSwitches,
-      thread.preemptions,
-      thread.migrations,
-    ]);
-  }
-  console.log(
-    `the ${busiest.length} busiest threads of ${first.threads.length} under ${first.policy}:`,
-  );
-  console.log(table.toString());
-}
+import { integerOption, policyOption, processorCount, profileOption } from './options';
+import { Progress } from './progress';
+import { printReplay, replayJson } from './report';
 
 interface ReplayFlags {
   readonly processors?: number;
   readonly profile: 'client' | 'server';
   readonly policy?: Policy;
+  readonly top: number;
+  readonly liveThreads?: number;
   readonly json?: boolean;
 }
 
 async function replayCommand(path: string, flags: ReplayFlags): Promise<void> {
-  const workload = new RecordedWorkload();
   const input = await openRecording(path);
-  const summary = await readRecording(input, workload, { name: path });
-  const processors = flags.processors ?? Math.max(1, summary.cpus);
-  const policies: readonly Policy[] =
-    flags.policy === undefined ? ['nt', 'fifo', 'rr'] : [flags.policy];
-  const reports: ReplayReport[] = [];
-  for (const policy of policies) {
-    reports.push(await replay(workload, { processors, profile: flags.profile, policy }));
+  const progress = new Progress('reading and replaying', input.sizeBytes);
+  const { processors, profile, policy, liveThreads } = flags;
+  try {
+    const replay = await replayRecording(input, {
+      name: path,
+      profile,
+      ...(processors === undefined ? {} : { processors }),
+      ...(policy === undefined ? {} : { policies: [policy] }),
+      ...(liveThreads === undefined ? {} : { liveThreads }),
+      onProgress: () => progress.update(input.bytesRead),
+    });
+    progress.stop();
+    const recorded = recordedFigures(replay.recording);
+    if (flags.json === true) console.log(replayJson(recorded, replay));
+    else printReplay(recorded, replay, flags.top);
+  } finally {
+    progress.stop();
   }
-  if (flags.json === true) {
-    console.log(
-      JSON.stringify(
-        { recording: path, attribution: summary.attribution, warnings: summary.warnings, reports },
-        null,
-        2,
-      ),
-    );
-    return;
-  }
-  const { attribution } = summary;
-  console.log(
-    `${path}: ${summary.lines} lines, ${milliseconds(summary.durationNs)} ms on ${summary.cpus} processors, ${summary.threads.length} threads`,
-  );
-  console.log(
-    `wakes: ${attribution.byThread} by threads (${attribution.contextUnknown} of unknown context), ${attribution.byInterrupt} by interrupts, ${attribution.unattributed} unattributed`,
-  );
-  for (const warning of summary.warnings) {
-    console.log(
-      `warning: ${warning.kind}, ${warning.count} times, first in line ${warning.firstLine}: ${warning.text}`,
-    );
-  }
-  printReports(reports);
 }
 
 /** Registers `ntps replay`. */
@@ -102,6 +51,12 @@ export function addReplayCommand(cli: Command): void {
     )
     .addOption(profileOption())
     .addOption(policyOption('only this one; default: all three'))
+    .option('--top <n>', 'processes and threads to list', integerOption(0, 1_000_000), 8)
+    .option(
+      '--live-threads <n>',
+      'room for threads alive at once; default: 65536',
+      integerOption(1, 1_000_000),
+    )
     .option('--json', 'print everything as JSON')
     .action(replayCommand);
 }

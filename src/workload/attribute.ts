@@ -9,7 +9,13 @@ import type { BurstSink } from './bursts';
 import type { EventBody, Task } from './ftrace-body';
 import { CONTEXT, type Context, type LineHead } from './ftrace-line';
 import { HeldSink } from './held-sink';
-import type { Attribution, CpuFigures, ThreadFigures, WarningKind } from './summary';
+import type {
+  Attribution,
+  CpuFigures,
+  RecordedProcess,
+  ThreadFigures,
+  WarningKind,
+} from './summary';
 import { Cpu, STATE, type TaskThread, TGID_UNDECIDED } from './tasks';
 import { ThreadTable } from './threads';
 
@@ -57,6 +63,15 @@ export class Attributor {
 
   get threads(): ThreadFigures[] {
     return this.#threads.all.map((thread) => thread.figures);
+  }
+
+  get processes(): RecordedProcess[] {
+    return this.#out.processes;
+  }
+
+  /** The highest processor number seen, and one. */
+  get processors(): number {
+    return this.#cpus.length;
   }
 
   get cpus(): CpuFigures[] {

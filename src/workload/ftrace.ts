@@ -25,6 +25,7 @@ const LOST = bytesOf(' [LOST ');
 const CPU = bytesOf('CPU:');
 const STACK_ENTRY = bytesOf(' => ');
 const STACK_HEAD = bytesOf('<stack trace>');
+const PROCESSORS = [bytesOf('#P:'), bytesOf('cpus=')];
 const CONTEXT_COLUMN = bytesOf('=> hardirq/softirq');
 
 export interface ReadOptions {
@@ -59,6 +60,7 @@ export class RecordingReader {
   #startSeconds = 0;
   #startNanos = 0;
   #nowNs = 0;
+  #processorsTold = 0;
   #damage: string | undefined;
   #noFraction = 0;
   #noFractionLine = 0;
@@ -75,6 +77,16 @@ export class RecordingReader {
     this.#attributor = new Attributor(sink, this.#head, this.#body, (kind, text) =>
       this.#warn(kind, 1, text),
     );
+  }
+
+  /** Processors, as its head tells (`#P:4`, `cpus=4`), or those seen so far. */
+  get processors(): number {
+    return this.#processorsTold > 0 ? this.#processorsTold : this.#attributor.processors;
+  }
+
+  /** Whether the head of the recording tells the number of processors. */
+  get processorsTold(): boolean {
+    return this.#processorsTold > 0;
   }
 
   /** Reads the next piece of the text. */
@@ -114,6 +126,7 @@ export class RecordingReader {
       cpus: cpus.length,
       cpuFigures: cpus,
       threads,
+      processes: this.#attributor.processes,
       lostEvents: this.#lostEvents,
       warnings: this.#warnings.list(),
       attribution: counts,
@@ -251,11 +264,19 @@ export class RecordingReader {
   /** The comment that draws the flags says which of them tells of interrupts. */
   #layout(buffer: Uint8Array, start: number, end: number): void {
     if (end - start > 200) return;
+    this.#readProcessors(buffer, start, end);
     const at = findFirst(buffer, start, end, CONTEXT_COLUMN);
     if (at < 0) return;
     let column = 1;
     for (let i = start; i < at; i++) if (buffer[i] === 0x7c) column++;
     this.#head.contextColumn = column;
+  }
+
+  #readProcessors(buffer: Uint8Array, start: number, end: number): void {
+    for (const label of PROCESSORS) {
+      const at = findFirst(buffer, start, end, label);
+      if (at >= 0) this.#processorsTold = numberAt(buffer, at + label.length, end);
+    }
   }
 
   #strangeText(buffer: Uint8Array, start: number, end: number, complete: boolean): void {
@@ -264,8 +285,10 @@ export class RecordingReader {
       findFirst(buffer, start, Math.min(end, start + 200), STACK_HEAD) >= 0;
     if (stack) this.#ignoredLines++;
     else if (!complete && this.#events > 0) this.#cutOff(1);
-    else if (this.#events === 0) this.#ignoredLines++;
-    else if (this.#strange++ === 0) this.#strangeLine = this.#lines;
+    else if (this.#events === 0) {
+      this.#ignoredLines++;
+      if (end - start < 80) this.#readProcessors(buffer, start, end);
+    } else if (this.#strange++ === 0) this.#strangeLine = this.#lines;
   }
 
   #reportStrange(): void {

@@ -7,6 +7,7 @@
  * Invariant: what is held is bounded; the oldest undecided call is told to expire.
  */
 import type { BurstSink } from './bursts';
+import type { RecordedProcess, ThreadFigures } from './summary';
 
 const HELD_MAX = 4096;
 
@@ -17,6 +18,7 @@ export interface DeclaredThread {
   readonly firstName: string;
   readonly firstPriority: number;
   readonly parent: number;
+  readonly figures: ThreadFigures;
 }
 
 export class HeldCall {
@@ -30,8 +32,9 @@ export class HeldSink {
   readonly #sink: BurstSink;
   readonly #queue: (HeldCall | (() => void))[] = [];
   #head = 0;
-  readonly #processes = new Map<number, { index: number; leaderSeen: boolean }>();
-  #processCount = 0;
+  /** By index. */
+  readonly processes: RecordedProcess[] = [];
+  readonly #byTgid = new Map<number, { index: number; leader: boolean }>();
 
   constructor(sink: BurstSink) {
     this.#sink = sink;
@@ -117,16 +120,24 @@ export class HeldSink {
   }
 
   #declare(thread: DeclaredThread, tgid: number): void {
-    const { index, firstTid, firstName, firstPriority, parent } = thread;
+    const { index, firstTid, firstName, firstPriority, parent, figures } = thread;
     const leader = firstTid === tgid;
-    let process = this.#processes.get(tgid);
+    let found = this.#byTgid.get(tgid);
     // A second leader of the same id is a new process: the first has exited.
-    if (process === undefined || (leader && process.leaderSeen)) {
-      process = { index: this.#processCount++, leaderSeen: leader };
-      this.#processes.set(tgid, process);
-      this.#sink.process(process.index, tgid, firstName);
-    } else if (leader) process.leaderSeen = true;
-    this.#sink.thread(index, process.index, firstTid, firstName, firstPriority, parent);
+    if (found === undefined || (leader && found.leader)) {
+      found = { index: this.processes.length, leader: false };
+      this.#byTgid.set(tgid, found);
+      this.processes.push({ tgid, name: firstName, threads: [] });
+      this.#sink.process(found.index, tgid, firstName);
+    }
+    const process = this.processes[found.index] as RecordedProcess;
+    if (leader) {
+      found.leader = true;
+      process.leader = figures;
+    }
+    process.threads.push(index);
+    figures.process = found.index;
+    this.#sink.thread(index, found.index, firstTid, firstName, firstPriority, parent);
   }
 
   #push(call: HeldCall | (() => void)): void {

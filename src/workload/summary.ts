@@ -1,3 +1,4 @@
+import type { ScheduleTally } from './figures';
 import { Histogram } from './histogram';
 
 /** What was found wrong, how often, and where first; line and column count from 1. */
@@ -37,8 +38,21 @@ export interface Attribution {
   guessedProcesses: number;
 }
 
+/** A process of the recording. */
+export interface RecordedProcess {
+  readonly tgid: number;
+  /** Of the first thread seen of it. */
+  readonly name: string;
+  /** Indices of its threads. */
+  readonly threads: number[];
+  /** Its first thread by id, if that was seen: the process bears its last name. */
+  leader?: ThreadFigures;
+}
+
 /** The recorded figures of one thread. */
-export class ThreadFigures {
+export class ThreadFigures implements ScheduleTally {
+  /** Index of its process; -1 before that is known. */
+  process = -1;
   runNs = 0;
   /** Wake-up or preemption to switch-in. */
   readonly ready = new Histogram();
@@ -73,6 +87,7 @@ export interface RecordingSummary {
   readonly durationNs: number;
   readonly cpus: number;
   readonly cpuFigures: readonly CpuFigures[];
+  readonly processes: readonly RecordedProcess[];
   /** By thread index. */
   readonly threads: readonly ThreadFigures[];
   readonly lostEvents: number;

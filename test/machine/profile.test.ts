@@ -12,18 +12,15 @@ test.each([
   [0x2a, 'short', 'fixed', 2, 18, 18],
   [0x36, 'short', 'variable', 2, 18, 6],
   [0x102, 'short', 'variable', 2, 18, 6],
-] as const)(
-  'Win32PrioritySeparation 0x%i of a client is %s %s',
-  (value, interval, length, separation, foreground, background) => {
-    expect(decodePrioritySeparation(value, 'client')).toEqual({
-      interval,
-      length,
-      separation,
-      foreground,
-      background,
-    });
-  },
-);
+] as const)('Win32PrioritySeparation 0x%i of a client is %s %s', (value, interval, length, separation, foreground, background) => {
+  expect(decodePrioritySeparation(value, 'client')).toEqual({
+    interval,
+    length,
+    separation,
+    foreground,
+    background,
+  });
+});
 
 test('the server default of Win32PrioritySeparation is long and fixed', () => {
   expect(decodePrioritySeparation(2, 'server')).toEqual({

@@ -86,14 +86,17 @@ describe('wake-ups', () => {
     expect(summary.threads[0]?.ready.max).toBe(6000);
   });
 
-  it.each(['d.h2.', 'd.H2.', 'dNs4.', 'd.z1.', 'd.Z1.'])(
-    'under the flags %s an interrupt wakes',
-    (flags) => {
-      const { log, summary } = readText(asleep + waking(14, 'b-2', 'a-1', { flags }));
-      expect(log).toContain('at 4000 cpu 0 wakes 0');
-      expect(summary.attribution).toMatchObject({ byInterrupt: 1, byThread: 0 });
-    },
-  );
+  it.each([
+    'd.h2.',
+    'd.H2.',
+    'dNs4.',
+    'd.z1.',
+    'd.Z1.',
+  ])('under the flags %s an interrupt wakes', (flags) => {
+    const { log, summary } = readText(asleep + waking(14, 'b-2', 'a-1', { flags }));
+    expect(log).toContain('at 4000 cpu 0 wakes 0');
+    expect(summary.attribution).toMatchObject({ byInterrupt: 1, byThread: 0 });
+  });
 
   it('the idle task is an interrupt', () => {
     const { log } = readText(switchTo(10, 'a-1', 'S', IDLE) + waking(14, '<idle>-0', 'a-1'));

@@ -1,0 +1,166 @@
+import Table from 'cli-table3';
+import type {
+  ProcessorReport,
+  RecordingReplay,
+  ReplayReport,
+  RunReport,
+  ScheduleReport,
+} from '../index';
+
+export const milliseconds = (ns: number) => (ns / 1e6).toFixed(3);
+const micros = (ns: number) => (ns / 1e3).toFixed(1);
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
+const FIGURES_HEAD = [
+  'run ms',
+  'ready us p50',
+  'p90',
+  'p99',
+  'max',
+  'switches\nvoluntary',
+  'not',
+  'migrations',
+];
+
+function figures({ runNs, ready, ...counts }: ScheduleReport): (string | number)[] {
+  return [
+    milliseconds(runNs),
+    micros(ready.p50Ns),
+    micros(ready.p90Ns),
+    micros(ready.p99Ns),
+    micros(ready.maxNs),
+    counts.voluntarySwitches,
+    counts.involuntarySwitches,
+    counts.migrations,
+  ];
+}
+
+function boosts({ boosts, starvationBoosts }: RunReport): string {
+  return starvationBoosts === 0 ? `${boosts}` : `${boosts} + ${starvationBoosts} starved`;
+}
+
+const utilisation = (processors: readonly ProcessorReport[]) =>
+  processors.map((processor) => percent(processor.utilisation)).join(' ');
+
+/** Numbers to the right; the first `left` columns are text. */
+function table(head: string[], left: number): InstanceType<typeof Table> {
+  const colAligns = head.map((_, column) => (column < left ? 'left' : 'right') as 'left' | 'right');
+  const chars = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+  return new Table({ head, colAligns, chars, style: { head: [], border: [] } });
+}
+
+/** The recording's own figures beside each policy's. */
+function overallTable(recorded: ScheduleReport, { recording, reports }: RecordingReplay): string {
+  const rows = table(['policy', 'end ms', ...FIGURES_HEAD, 'boosts', 'utilisation'], 1);
+  const shares = recording.cpuFigures.map(({ busyNs }) => percent(busyNs / recording.durationNs));
+  rows.push([
+    'recorded',
+    milliseconds(recording.durationNs),
+    ...figures(recorded),
+    '',
+    shares.join(' '),
+  ]);
+  for (const report of reports) {
+    rows.push([
+      report.policy,
+      milliseconds(report.endNs),
+      ...figures(report.overall),
+      boosts(report.overall),
+      utilisation(report.processors),
+    ]);
+  }
+  return rows.toString();
+}
+
+interface Named {
+  readonly title: readonly string[];
+  readonly recorded: ScheduleReport;
+  readonly replayed: RunReport;
+}
+
+/** The busiest of some threads or processes, two rows each: as recorded, and as replayed. */
+function busiestTable(head: string[], policy: string, all: readonly Named[], top: number): string {
+  const rows = table([...head, '', ...FIGURES_HEAD, 'boosts'], head.length + 1);
+  const busiest = [...all].sort((a, b) => b.recorded.runNs - a.recorded.runNs).slice(0, top);
+  for (const { title, recorded, replayed } of busiest) {
+    rows.push([...title, 'recorded', ...figures(recorded), '']);
+    rows.push([...title.map(() => ''), policy, ...figures(replayed), boosts(replayed)]);
+  }
+  return rows.toString();
+}
+
+function leftovers(report: ReplayReport): string[] {
+  const lines = [];
+  if (report.waiting > 0)
+    lines.push(
+      `${report.policy}: ${report.waiting} threads still wait at the end, as the recording left them`,
+    );
+  if (report.notConserved > 0)
+    lines.push(
+      `${report.policy}: the run time of ${report.notConserved} threads is not what was recorded: a defect of ntps`,
+    );
+  return lines;
+}
+
+/** What could not be attributed, and how much of it there is. */
+function recordingLines({ recording }: RecordingReplay): string[] {
+  const { attribution, warnings } = recording;
+  const wakes = attribution.byThread + attribution.byInterrupt + attribution.unattributed;
+  const share = (count: number) => `${count} (${percent(count / Math.max(1, wakes))})`;
+  return [
+    `${recording.name}: ${recording.lines} lines, ${milliseconds(recording.durationNs)} ms on ${recording.cpus} processors, ${recording.processes.length} processes, ${recording.threads.length} threads`,
+    `wakes: ${share(attribution.byThread)} by threads, of which ${attribution.contextUnknown} may be interrupts'; ${share(attribution.byInterrupt)} by interrupts; ${share(attribution.unattributed)} seen only by their effect; ${attribution.redundant} redundant`,
+    ...(attribution.guessedProcesses > 0
+      ? [`${attribution.guessedProcesses} threads whose process is not told are taken as processes`]
+      : []),
+    ...warnings.map(
+      ({ kind, count, firstLine, firstColumn, text }) =>
+        `warning: ${kind}, ${count} times, first at ${recording.name}:${firstLine}:${firstColumn}: ${text}`,
+    ),
+  ];
+}
+
+/** A replay for people; `top` processes and threads of each list. */
+export function printReplay(recorded: ScheduleReport, replay: RecordingReplay, top: number): void {
+  for (const line of recordingLines(replay)) console.log(line);
+  console.log(overallTable(recorded, replay));
+  const [first] = replay.reports;
+  if (first === undefined) return;
+  const { processes, threads, policy } = first;
+  const shownProcesses = Math.min(top, processes.length);
+  console.log(
+    `the ${shownProcesses} busiest of ${processes.length} processes, recorded and ${policy}:`,
+  );
+  const processRows = processes.map(({ name, tgid, threads: count, ...both }) => {
+    return { title: [name, `${tgid}`, `${count}`], ...both };
+  });
+  console.log(busiestTable(['process', 'id', 'threads'], policy, processRows, top));
+  const shownThreads = Math.min(top, threads.length);
+  console.log(`the ${shownThreads} busiest of ${threads.length} threads:`);
+  const threadRows = threads.map(({ name, tid, process, ...both }) => {
+    return { title: [name, `${tid}`, process], ...both };
+  });
+  console.log(busiestTable(['thread', 'id', 'process'], policy, threadRows, top));
+  for (const report of replay.reports) for (const line of leftovers(report)) console.log(line);
+  for (const report of replay.reports) console.log(`digest ${report.policy} ${report.digest}`);
+}
+
+/** The same for programs. */
+export function replayJson(
+  recorded: ScheduleReport,
+  { recording, reports }: RecordingReplay,
+): string {
+  const { threads, processes, events, ignoredEvents, ...summary } = recording;
+  const whole = {
+    recording: {
+      ...summary,
+      processes: processes.length,
+      threads: threads.length,
+      events: Object.fromEntries(events),
+      ignoredEvents: Object.fromEntries(ignoredEvents),
+      overall: recorded,
+    },
+    reports,
+  };
+  return JSON.stringify(whole, null, 2);
+}

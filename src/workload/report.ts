@@ -1,0 +1,179 @@
+import type { RunResult } from '../machine/result';
+import type { ScheduleTally, ThreadTally } from './figures';
+import { Histogram } from './histogram';
+import type { Policy } from './policy';
+import type { Replay } from './replay';
+import type { RecordingSummary } from './summary';
+
+/** How long threads were ready before they ran, ns; quantiles within 2 %. */
+export interface ReadyFigures {
+  readonly count: number;
+  readonly sumNs: number;
+  readonly p50Ns: number;
+  readonly p90Ns: number;
+  readonly p99Ns: number;
+  readonly maxNs: number;
+}
+
+/** What a schedule did to a thread, to a process, or to all. */
+export interface ScheduleReport {
+  readonly runNs: number;
+  readonly ready: ReadyFigures;
+  readonly voluntarySwitches: number;
+  readonly involuntarySwitches: number;
+  readonly migrations: number;
+}
+
+export interface RunReport extends ScheduleReport {
+  /** Lifted after a wait. */
+  readonly boosts: number;
+  /** Lifted by the balance-set manager. */
+  readonly starvationBoosts: number;
+}
+
+export interface ThreadReport {
+  readonly name: string;
+  readonly tid: number;
+  readonly process: string;
+  readonly recorded: ScheduleReport;
+  readonly replayed: RunReport;
+  /** Whether it came to its end, or to the end of what was recorded of it. */
+  readonly ended: boolean;
+}
+
+export interface ProcessReport {
+  readonly name: string;
+  readonly tgid: number;
+  readonly threads: number;
+  readonly recorded: ScheduleReport;
+  readonly replayed: RunReport;
+}
+
+export interface ProcessorReport {
+  readonly processor: number;
+  readonly busyNs: number;
+  readonly interruptNs: number;
+  readonly overheadNs: number;
+  readonly contextSwitches: number;
+  /** Share of the time up to the end of the replay that threads ran, 0-1. */
+  readonly utilisation: number;
+}
+
+/** One policy's schedule of a recording. */
+export interface ReplayReport {
+  readonly policy: Policy;
+  /** 'idle': nothing was left to do. */
+  readonly stopped: RunResult['reason'];
+  /** When the last thread left its processor, ns. */
+  readonly endNs: number;
+  readonly overall: RunReport;
+  readonly processes: readonly ProcessReport[];
+  /** In the order in which the recording names them. */
+  readonly threads: readonly ThreadReport[];
+  readonly processors: readonly ProcessorReport[];
+  /** Threads that wait for ever, as they did when the recording ended. */
+  readonly waiting: number;
+  /** Ended threads whose run time differs from what was recorded: 0, or ntps has a defect. */
+  readonly notConserved: number;
+  /** Words of instructions that were read ahead of their threads, at the most. */
+  readonly backlogWordsMax: number;
+  readonly digest: string;
+}
+
+function readyFigures(ready: Histogram): ReadyFigures {
+  return {
+    count: ready.count,
+    sumNs: ready.sum,
+    p50Ns: ready.quantile(0.5),
+    p90Ns: ready.quantile(0.9),
+    p99Ns: ready.quantile(0.99),
+    maxNs: ready.max,
+  };
+}
+
+/** Adds up the figures of some threads. */
+export function addUp(tallies: readonly ScheduleTally[]): ScheduleReport {
+  const [only] = tallies;
+  let { ready } = only ?? { ready: new Histogram() };
+  if (tallies.length > 1) {
+    ready = new Histogram();
+    for (const tally of tallies) ready.merge(tally.ready);
+  }
+  const sum = (figure: Exclude<keyof ScheduleTally, 'ready'>) =>
+    tallies.reduce((total, tally) => total + tally[figure], 0);
+  return {
+    runNs: sum('runNs'),
+    ready: readyFigures(ready),
+    voluntarySwitches: sum('voluntarySwitches'),
+    involuntarySwitches: sum('involuntarySwitches'),
+    migrations: sum('migrations'),
+  };
+}
+
+/** Adds up the figures of some threads of a run. */
+export function addUpRun(tallies: readonly ThreadTally[]): RunReport {
+  return {
+    ...addUp(tallies),
+    boosts: tallies.reduce((total, tally) => total + tally.boosts, 0),
+    starvationBoosts: tallies.reduce((total, tally) => total + tally.starvationBoosts, 0),
+  };
+}
+
+/** The recording's own figures over all threads. */
+export function recordedFigures(recording: RecordingSummary): ScheduleReport {
+  return addUp(recording.threads);
+}
+
+/** The processors of a machine up to `endNs`. */
+export function processorReports(
+  replay: Pick<Replay, 'machine'>,
+  endNs: number,
+): ProcessorReport[] {
+  return Array.from({ length: replay.machine.processorCount }, (_, processor) => {
+    const { busyNs, interruptNs, overheadNs, contextSwitches } =
+      replay.machine.processorTimes(processor);
+    const utilisation = endNs === 0 ? 0 : busyNs / endNs;
+    return { processor, busyNs, interruptNs, overheadNs, contextSwitches, utilisation };
+  });
+}
+
+/** What a finished replay came to, beside the recording's own figures. */
+export function reportReplay(replay: Replay, recording: RecordingSummary): ReplayReport {
+  const none: ThreadTally[] = [];
+  const replayed = replay.threads;
+  const tallies = (threads: readonly number[]) =>
+    threads.flatMap((thread) => replayed[thread]?.tally ?? none);
+  const endNs = replay.figures.lastSwitchNs;
+  const processNames = recording.processes.map(({ name, leader }) => leader?.name ?? name);
+  return {
+    policy: replay.policy,
+    stopped: 'idle',
+    endNs,
+    overall: addUpRun(replay.figures.threads),
+    processes: recording.processes.map(({ tgid, threads }, index) => ({
+      name: processNames[index] ?? '',
+      tgid,
+      threads: threads.length,
+      recorded: addUp(threads.flatMap((thread) => recording.threads[thread] ?? [])),
+      replayed: addUpRun(tallies(threads)),
+    })),
+    threads: recording.threads.map((recorded, index) => {
+      const own = tallies([index]);
+      return {
+        name: recorded.name,
+        tid: recorded.tid,
+        process: processNames[recorded.process] ?? '',
+        recorded: addUp([recorded]),
+        replayed: addUpRun(own),
+        ended: own.some((tally) => tally.ended),
+      };
+    }),
+    processors: processorReports(replay, endNs),
+    waiting: replayed.filter(({ tally }) => tally?.ended === false).length,
+    notConserved: replayed.filter(
+      ({ tally, computeNs }) => tally?.ended === true && tally.runNs !== computeNs,
+    ).length,
+    backlogWordsMax: replay.backlogMax,
+    digest: replay.machine.digest,
+  };
+}
