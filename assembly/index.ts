@@ -149,12 +149,17 @@ export function KiInitializeSystem(): bool {
 function KiStep(prcb: PKPRCB, now: u64): bool {
   const deferred = prcb + KPRCB.DeferredReadyListHead;
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  // Whatever the step does, the time up to it is that of who ran; the host's acts come as steps too.
+  KiCharge(prcb, now);
   if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0) {
+    store<u32>(prcb, <u32>thread, KPRCB.Waker);
     KiExecuteThread(prcb, thread, now);
-  } else if (load<u32>(deferred) == <u32>deferred && !KiTakeInterrupts(prcb, now)) {
+  } else if (load<u32>(deferred) == <u32>deferred) {
     // What the step before could not place goes on first; then interrupts; then the thread.
-    if (load<u64>(prcb, KPRCB.ResumeTime64) <= now) {
-      KiCharge(prcb, now);
+    if (KiTakeInterrupts(prcb, now)) {
+      store<u32>(prcb, 0, KPRCB.Waker);
+    } else if (load<u64>(prcb, KPRCB.ResumeTime64) <= now) {
+      store<u32>(prcb, <u32>thread, KPRCB.Waker);
       if (!KiExecuteThread(prcb, thread, now)) return false;
     }
   }
@@ -216,8 +221,10 @@ export function KiSettleAccounts(): void {
  * the step's end sees to the consequences; outside, a step of processor 0 at the present time does.
  */
 function KiBeginHostCall(): PKPRCB {
-  if (load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.Host)
+  if (load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.Host) {
     store<u32>(SYSTEM, 0, KSYSTEM.CurrentProcessor);
+    store<u32>(KiHostPrcb(), 0, KPRCB.Waker);
+  }
   return KiHostPrcb();
 }
 

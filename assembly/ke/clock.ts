@@ -2,7 +2,7 @@ import { HalPublish, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
-import { KiCharge, KiTakeTime } from './dispatch';
+import { KiTakeTime } from './dispatch';
 import { KiThreadIndex } from './object';
 import { KiExpireTimers, KiIsTimerDue, KiTimersLowerBound } from './timer';
 import { KiTrace } from './trace';
@@ -97,7 +97,6 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
     store<u64>(prcb, KiIdleTickTime(prcb), KPRCB.TickTime64);
     return;
   }
-  KiCharge(prcb, now);
   KiTraceInterrupt(prcb, VECTOR.Clock, IRQL.CLOCK_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostClock));
   KiChargeTick(prcb, thread, now);
   if (

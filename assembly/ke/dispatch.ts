@@ -112,9 +112,14 @@ export function KiDisplaceStandby(prcb: PKPRCB): PKTHREAD {
   return thread;
 }
 
-function KiTraceReady(prcb: PKPRCB, thread: PKTHREAD, adjust: u32, waited: u64): void {
+function KiTraceReady(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  waker: PKTHREAD,
+  adjust: u32,
+  waited: u64,
+): void {
   const state = load<u32>(thread, KTHREAD.State);
-  const waker: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
   KiTrace(
     EVENT.Ready,
     load<u32>(prcb, KPRCB.Number),
@@ -143,11 +148,14 @@ function KiDeferredReadyThread(prcb: PKPRCB, thread: PKTHREAD): void {
   const preempted = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Preempted) != 0;
   const head = KiTakePreempted(thread);
   if (preempted && !head) KiResetQuantum(thread);
+  KiPlaceThread(prcb, thread, head);
+  KiTraceReady(prcb, thread, preempted ? 0 : load<u32>(prcb, KPRCB.Waker), adjust, waited);
+}
 
+function KiPlaceThread(prcb: PKPRCB, thread: PKTHREAD, head: bool): void {
   const idle = KiSelectIdleProcessor(thread, prcb);
   if (idle != 0) {
     KiRequestDispatch(prcb, idle, thread);
-    KiTraceReady(prcb, thread, adjust, waited);
     return;
   }
   const home = KiHomeProcessor(thread);
@@ -157,7 +165,6 @@ function KiDeferredReadyThread(prcb: PKPRCB, thread: PKTHREAD): void {
     if (priority > load<u32>(next, KTHREAD.Priority)) {
       KiDisplaceStandby(home);
       KiRequestDispatch(prcb, home, thread);
-      KiTraceReady(prcb, thread, adjust, waited);
       store<u32>(next, load<u32>(next, KTHREAD.Flags) | THREAD_FLAG.Preempted, KTHREAD.Flags);
       KiReadyThread(prcb, next);
       return;
@@ -168,12 +175,10 @@ function KiDeferredReadyThread(prcb: PKPRCB, thread: PKTHREAD): void {
     // A thread on its way out leaves the choice to the selection that follows in the same step.
     if (!leaving && (current == 0 || priority > load<u32>(current, KTHREAD.Priority))) {
       KiRequestDispatch(prcb, home, thread);
-      KiTraceReady(prcb, thread, adjust, waited);
       return;
     }
   }
   KiQueueReadyThread(home, thread, head);
-  KiTraceReady(prcb, thread, adjust, waited);
 }
 
 /** Places the readied threads in order; false if more remain than one step takes. */

@@ -3,7 +3,7 @@ import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
 import { KiClockInterrupt, KiTraceInterrupt } from './clock';
-import { KiCharge, KiTakeTime } from './dispatch';
+import { KiTakeTime } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiObjectFromHandle } from './object';
 import { KeReleaseSemaphore } from './semaphore';
@@ -93,7 +93,7 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
   }
 }
 
-/** Takes the interrupts that are due, the highest level first; false if there were none. */
+/** Takes the interrupts that are due, the highest level first; false if there were none. Time has been charged. */
 export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   const ipi = load<u64>(prcb, KPRCB.IpiTime64) <= now;
   const tick = load<u64>(prcb, KPRCB.TickTime64) <= now;
@@ -101,13 +101,9 @@ export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   if (!ipi && !tick && !device) return false;
   if (ipi) {
     store<u64>(prcb, NEVER, KPRCB.IpiTime64);
-    KiCharge(prcb, now);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));
   }
   if (tick) KiClockInterrupt(prcb, now);
-  if (device) {
-    KiCharge(prcb, now);
-    KiDeviceInterrupts(prcb, now);
-  }
+  if (device) KiDeviceInterrupts(prcb, now);
   return true;
 }

@@ -209,7 +209,8 @@ export const enum KPRCB {
   KernelTicks = 152,
   UserTicks = 156,
   IdleTicks = 160,
-  Reserved0 = 164,
+  /** Whose instruction readies what this step readies; 0: an interrupt or the host. [owner] */
+  Waker = 164,
 
   DispatcherReadyListHead = 256,
   Size = 512,

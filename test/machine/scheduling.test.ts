@@ -5,23 +5,7 @@ import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { Machine } from '../../src/machine/machine';
 import type { CoreSource } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
-import { decodeRecord, type TraceRecord } from '../../src/machine/records';
-import type { KThread } from '../../src/machine/views';
-
-const MS = 1_000_000;
-
-function records(machine: Machine): TraceRecord[] {
-  const last = machine.trace.last(100_000);
-  return Array.from({ length: last.count }, (_, index) => decodeRecord(last, index));
-}
-
-function priorityLevels(machine: Machine, thread: KThread): number[] {
-  return records(machine).flatMap((r) =>
-    r.type === 'priority' && r.thread === thread.index ? [r.newPriority] : [],
-  );
-}
-
-const compute = (ns: number) => program('compute', (b) => b.compute(ns));
+import { compute, MS, priorityLevels, records } from '../records';
 
 async function pingPong(core?: CoreSource): Promise<Machine> {
   const machine = await Machine.create({

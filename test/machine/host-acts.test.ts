@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { KTHREAD_STATE } from '../../assembly/shared/types';
+import { Machine } from '../../src/machine/machine';
+import { program } from '../../src/machine/program';
+import { compute, MS, records, recordsOf } from '../records';
+
+test('a wake from outside any guest happens at the present time, and is no thread’s', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('synchronization');
+  const process = machine.createProcess();
+  process.createThread(machine.loadProgram(program('woken', (p) => p.wait(event).mark(1))));
+  machine.run({ until: MS });
+  event.set();
+  machine.run({ until: 2 * MS });
+  expect(recordsOf(machine, 'ready').at(-1)).toMatchObject({ timeNs: MS, readiedBy: 0 });
+  expect(recordsOf(machine, 'mark')).toMatchObject([{ timeNs: MS + 1000 }]);
+});
+
+test('a thread that the host preempts has run up to the present time', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('synchronization');
+  const process = machine.createProcess();
+  process.createThread(machine.loadProgram(program('high', (p) => p.wait(event).compute(MS))), {
+    increment: 2,
+  });
+  machine.run({ until: MS });
+  const low = process.createThread(machine.loadProgram(compute(10 * MS)));
+  machine.run({ until: 3 * MS });
+  event.set();
+  machine.run({ until: 3 * MS });
+  expect([low.state, low.runTimeNs]).toEqual([KTHREAD_STATE.Ready, 2 * MS - 1000]);
+});
+
+test('lowering the running thread from outside lets the better one run from the present time on', async () => {
+  const machine = await Machine.create();
+  const process = machine.createProcess();
+  const first = process.createThread(machine.loadProgram(compute(10 * MS)));
+  process.createThread(machine.loadProgram(compute(10 * MS)));
+  machine.run({ until: 3 * MS });
+  first.setPriority(5);
+  machine.run({ until: 4 * MS });
+  expect(recordsOf(machine, 'contextSwitch').at(-1)).toMatchObject({ timeNs: 3 * MS });
+  expect(first.runTimeNs).toBe(3 * MS - 2 * 1000 - 200);
+});
+
+test('the times of the records of a run never go back', async () => {
+  const machine = await Machine.create({ processors: 2 });
+  const gate = machine.createSemaphore(0);
+  const process = machine.createProcess();
+  const body = machine.loadProgram(program('worker', (p) => p.wait(gate).compute(3 * MS)));
+  for (let count = 0; count < 4; count++) process.createThread(body);
+  machine.run({ until: 5 * MS });
+  gate.release(2);
+  machine.run({ until: 6 * MS });
+  gate.release(2);
+  machine.run();
+  const times = records(machine).map((record) => record.timeNs);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  expect(times.length).toBeGreaterThan(20);
+});
