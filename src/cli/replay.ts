@@ -24,13 +24,14 @@ async function replayCommand(path: string, flags: ReplayFlags): Promise<void> {
       profile,
       ...(processors === undefined ? {} : { processors }),
       ...(policy === undefined ? {} : { policies: [policy] }),
+      ...(flags.json === true ? {} : { top: flags.top }),
       ...(liveThreads === undefined ? {} : { liveThreads }),
       onProgress: () => progress.update(input.bytesRead),
     });
     progress.stop();
     const recorded = recordedFigures(replay.recording);
     if (flags.json === true) console.log(replayJson(recorded, replay));
-    else printReplay(recorded, replay, flags.top);
+    else printReplay(recorded, replay);
   } finally {
     progress.stop();
   }

@@ -78,10 +78,9 @@ interface Named {
   readonly replayed: RunReport;
 }
 
-/** The busiest of some threads or processes, two rows each: as recorded, and as replayed. */
-function busiestTable(head: string[], policy: string, all: readonly Named[], top: number): string {
+/** Two rows each: as recorded, and as replayed. */
+function busiestTable(head: string[], policy: string, busiest: readonly Named[]): string {
   const rows = table([...head, '', ...FIGURES_HEAD, 'boosts'], head.length + 1);
-  const busiest = [...all].sort((a, b) => b.recorded.runNs - a.recorded.runNs).slice(0, top);
   for (const { title, recorded, replayed } of busiest) {
     rows.push([...title, 'recorded', ...figures(recorded), '']);
     rows.push([...title.map(() => ''), policy, ...figures(replayed), boosts(replayed)]);
@@ -120,27 +119,26 @@ function recordingLines({ recording }: RecordingReplay): string[] {
   ];
 }
 
-/** A replay for people; `top` processes and threads of each list. */
-export function printReplay(recorded: ScheduleReport, replay: RecordingReplay, top: number): void {
+/** A replay for people. */
+export function printReplay(recorded: ScheduleReport, replay: RecordingReplay): void {
   for (const line of recordingLines(replay)) console.log(line);
   console.log(overallTable(recorded, replay));
   const [first] = replay.reports;
   if (first === undefined) return;
   const { processes, threads, policy } = first;
-  const shownProcesses = Math.min(top, processes.length);
+  const { recording } = replay;
   console.log(
-    `the ${shownProcesses} busiest of ${processes.length} processes, recorded and ${policy}:`,
+    `the ${processes.length} busiest of ${recording.processes.length} processes, recorded and ${policy}:`,
   );
   const processRows = processes.map(({ name, tgid, threads: count, ...both }) => {
     return { title: [name, `${tgid}`, `${count}`], ...both };
   });
-  console.log(busiestTable(['process', 'id', 'threads'], policy, processRows, top));
-  const shownThreads = Math.min(top, threads.length);
-  console.log(`the ${shownThreads} busiest of ${threads.length} threads:`);
+  console.log(busiestTable(['process', 'id', 'threads'], policy, processRows));
+  console.log(`the ${threads.length} busiest of ${recording.threads.length} threads:`);
   const threadRows = threads.map(({ name, tid, process, ...both }) => {
     return { title: [name, `${tid}`, process], ...both };
   });
-  console.log(busiestTable(['thread', 'id', 'process'], policy, threadRows, top));
+  console.log(busiestTable(['thread', 'id', 'process'], policy, threadRows));
   for (const report of replay.reports) for (const line of leftovers(report)) console.log(line);
   for (const report of replay.reports) console.log(`digest ${report.policy} ${report.digest}`);
 }

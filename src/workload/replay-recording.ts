@@ -17,6 +17,8 @@ export interface ReplayRecordingOptions {
   /** Default: all three. */
   readonly policies?: readonly Policy[];
   readonly liveThreads?: number;
+  /** Report only the processes and threads that ran longest in the recording. Default: all. */
+  readonly top?: number;
   /** Called when the machines stand, before anything is read into them: for trace writers. */
   readonly onStart?: (replays: readonly Replay[]) => void;
   /** Called after each chunk with the number of text bytes read so far. */
@@ -140,5 +142,8 @@ export async function replayRecording(
     options,
   );
   for (const replay of replays) replay.finish();
-  return { recording, reports: replays.map((replay) => reportReplay(replay, recording)) };
+  return {
+    recording,
+    reports: replays.map((replay) => reportReplay(replay, recording, options.top)),
+  };
 }

@@ -3,7 +3,7 @@ import type { ScheduleTally, ThreadTally } from './figures';
 import { Histogram } from './histogram';
 import type { Policy } from './policy';
 import type { Replay } from './replay';
-import type { RecordingSummary } from './summary';
+import type { RecordedProcess, RecordingSummary, ThreadFigures } from './summary';
 
 /** How long threads were ready before they ran, ns; quantiles within 2 %. */
 export interface ReadyFigures {
@@ -137,37 +137,31 @@ export function processorReports(
   });
 }
 
-/** What a finished replay came to, beside the recording's own figures. */
-export function reportReplay(replay: Replay, recording: RecordingSummary): ReplayReport {
-  const none: ThreadTally[] = [];
+/** Indices of all, or of the `top` that ran longest in the recording. */
+function selection(runNs: readonly number[], top: number): number[] {
+  const all = runNs.map((_, index) => index);
+  if (top >= all.length) return all;
+  return all.sort((a, b) => (runNs[b] as number) - (runNs[a] as number) || a - b).slice(0, top);
+}
+
+/**
+ * What a finished replay came to, beside the recording's own figures: of all processes and threads,
+ * or of the `top` that ran longest in the recording, these first.
+ */
+export function reportReplay(
+  replay: Replay,
+  recording: RecordingSummary,
+  top = Number.POSITIVE_INFINITY,
+): ReplayReport {
   const replayed = replay.threads;
-  const tallies = (threads: readonly number[]) =>
-    threads.flatMap((thread) => replayed[thread]?.tally ?? none);
   const endNs = replay.figures.lastSwitchNs;
-  const processNames = recording.processes.map(({ name, leader }) => leader?.name ?? name);
   return {
     policy: replay.policy,
     stopped: 'idle',
     endNs,
     overall: addUpRun(replay.figures.threads),
-    processes: recording.processes.map(({ tgid, threads }, index) => ({
-      name: processNames[index] ?? '',
-      tgid,
-      threads: threads.length,
-      recorded: addUp(threads.flatMap((thread) => recording.threads[thread] ?? [])),
-      replayed: addUpRun(tallies(threads)),
-    })),
-    threads: recording.threads.map((recorded, index) => {
-      const own = tallies([index]);
-      return {
-        name: recorded.name,
-        tid: recorded.tid,
-        process: processNames[recorded.process] ?? '',
-        recorded: addUp([recorded]),
-        replayed: addUpRun(own),
-        ended: own.some((tally) => tally.ended),
-      };
-    }),
+    processes: processReports(replay, recording, top),
+    threads: threadReports(replay, recording, top),
     processors: processorReports(replay, endNs),
     waiting: replayed.filter(({ tally }) => tally?.ended === false).length,
     notConserved: replayed.filter(
@@ -176,4 +170,40 @@ export function reportReplay(replay: Replay, recording: RecordingSummary): Repla
     backlogWordsMax: replay.backlogMax,
     digest: replay.machine.digest,
   };
+}
+
+const processName = ({ name, leader }: RecordedProcess) => leader?.name ?? name;
+
+function processReports(replay: Replay, recording: RecordingSummary, top: number): ProcessReport[] {
+  const runNs = recording.processes.map(({ threads }) =>
+    threads.reduce((sum, thread) => sum + (recording.threads[thread]?.runNs ?? 0), 0),
+  );
+  return selection(runNs, top).map((index) => {
+    const process = recording.processes[index] as RecordedProcess;
+    const { tgid, threads } = process;
+    return {
+      name: processName(process),
+      tgid,
+      threads: threads.length,
+      recorded: addUp(threads.flatMap((thread) => recording.threads[thread] ?? [])),
+      replayed: addUpRun(threads.flatMap((thread) => replay.threads[thread]?.tally ?? [])),
+    };
+  });
+}
+
+function threadReports(replay: Replay, recording: RecordingSummary, top: number): ThreadReport[] {
+  const runNs = recording.threads.map((thread) => thread.runNs);
+  return selection(runNs, top).map((index) => {
+    const recorded = recording.threads[index] as ThreadFigures;
+    const process = recording.processes[recorded.process];
+    const tally = replay.threads[index]?.tally;
+    return {
+      name: recorded.name,
+      tid: recorded.tid,
+      process: process === undefined ? '' : processName(process),
+      recorded: addUp([recorded]),
+      replayed: addUpRun(tally === undefined ? [] : [tally]),
+      ended: tally?.ended === true,
+    };
+  });
 }
