@@ -92,6 +92,12 @@ export function HalPublish(prcb: PKPRCB): void {
   HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), time);
 }
 
+/** Something is to happen on a processor at `time`: it acts then, unless it acts earlier anyway. */
+export function HalNotify(prcb: PKPRCB, time: u64): void {
+  const processor = load<u32>(prcb, KPRCB.Number);
+  if (time < HalProcessorTime(processor)) HalSetProcessorTime(processor, time);
+}
+
 // @ts-ignore: decorator
 @external('env', 'decide')
 declare function oracle(kind: u32, count: u32): u32;

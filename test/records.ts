@@ -1,7 +1,9 @@
-import type { Machine } from '../src/machine/machine';
-import { type Program, program } from '../src/machine/program';
+import { Machine } from '../src/machine/machine';
+import type { MachineOptions } from '../src/machine/options';
+import type { ProfileOptions } from '../src/machine/profile';
+import { type Program, type ProgramBuilder, program } from '../src/machine/program';
 import { decodeRecord, type TraceRecord } from '../src/machine/records';
-import type { KThread } from '../src/machine/views';
+import type { KEvent, KProcess, KThread, ThreadOptions } from '../src/machine/views';
 
 export const MS = 1_000_000;
 /** The clock interval of both profiles, ns. */
@@ -28,3 +30,57 @@ export function priorityLevels(machine: Machine, thread: KThread): number[] {
 
 /** A program that computes for `ns` and ends. */
 export const compute = (ns: number): Program => program('compute', (p) => p.compute(ns));
+
+/** Every operation costs 1 ns, and there is no balance-set manager: times in tests are short to write. */
+const QUIET: ProfileOptions = {
+  costs: {
+    contextSwitch: 1,
+    clockInterrupt: 1,
+    dpc: 1,
+    systemCall: 1,
+    ddi: 1,
+    interprocessorInterrupt: 1,
+    deviceInterrupt: 1,
+    balanceScan: 1,
+    swapIn: 1,
+  },
+  interprocessorLatencyNs: 1,
+  starvationNs: 0,
+};
+
+/** A machine where every operation costs 1 ns; `profile` overrides that and the rest. */
+export function quietMachine(
+  options: Omit<MachineOptions, 'profile'> & { readonly profile?: ProfileOptions } = {},
+): Promise<Machine> {
+  const costs = { ...QUIET.costs, ...options.profile?.costs };
+  return Machine.create({ ...options, profile: { ...QUIET, ...options.profile, costs } });
+}
+
+/** A thread that runs what `body` builds. */
+export function spawn(
+  process: KProcess,
+  name: string,
+  body: (builder: ProgramBuilder) => void,
+  options?: ThreadOptions,
+): KThread {
+  return process.createThread(process.machine.loadProgram(program(name, body)), options);
+}
+
+/** A thread that waits for `event`, then runs what `body` builds. */
+export function spawnWaiting(
+  process: KProcess,
+  name: string,
+  event: KEvent,
+  body: (builder: ProgramBuilder) => void,
+  options?: ThreadOptions,
+): KThread {
+  return spawn(process, name, body, { ...options, waitsFor: event });
+}
+
+/** Who was switched in, where and when: "15625000 P0 name", of threads that are still referred to. */
+export function switches(machine: Machine): string[] {
+  return recordsOf(machine, 'contextSwitch').map(
+    ({ timeNs, processor, newThread }) =>
+      `${timeNs} P${processor} ${machine.thread(newThread)?.name ?? 'idle'}`,
+  );
+}

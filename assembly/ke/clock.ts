@@ -1,4 +1,4 @@
-import { HalPublish, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { HalNotify, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
@@ -47,7 +47,7 @@ export function KiTimerInserted(due: u64): void {
   const tick = KiTickAtOrAfter(due);
   if (tick >= load<u64>(timekeeper, KPRCB.TickTime64)) return;
   store<u64>(timekeeper, tick, KPRCB.TickTime64);
-  HalPublish(timekeeper);
+  HalNotify(timekeeper, tick);
 }
 
 /** Charges a tick of `ClockInterval` to the mode it interrupted, as Windows shows times. */

@@ -1,5 +1,6 @@
 import {
   DBG,
+  HalNotify,
   HalPublish,
   HalSetProcessorTime,
   KeGetPrcb,
@@ -90,7 +91,7 @@ export function KiSendIpi(prcb: PKPRCB, target: PKPRCB): void {
   const arrival = load<u64>(SYSTEM, KSYSTEM.Time64) + load<u32>(SYSTEM, KSYSTEM.IpiLatency);
   if (arrival >= load<u64>(target, KPRCB.IpiTime64)) return;
   store<u64>(target, arrival, KPRCB.IpiTime64);
-  HalPublish(target);
+  HalNotify(target, arrival);
 }
 
 function KiClearIdle(prcb: PKPRCB): void {

@@ -1,4 +1,4 @@
-import { HalPublish, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
+import { HalNotify, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
@@ -60,7 +60,7 @@ export function KiScheduleInterrupt(processor: u32, time: u64, object: u64, incr
   if (next == 0) store<u32>(prcb, <u32>interrupt, KPRCB.DeviceTail);
   if (previous == 0) {
     store<u64>(prcb, time, KPRCB.DeviceTime64);
-    HalPublish(prcb);
+    HalNotify(prcb, time);
   }
   return true;
 }

@@ -67,39 +67,46 @@ export function KiComputeNewPriority(thread: PKTHREAD, reason: PRIORITY_CHANGE):
 }
 
 /**
- * Boosts a thread that a wait has just given back, and accounts the wait against its quantum.
+ * What the end of its wait does to a thread: a boost, or for a base of 14 or more a fresh quantum
+ * instead, if the wake has an increment; without any of that the wait is charged.
  *
- * base + increment, and + PsPrioritySeparation for a foreground process unless such a boost is in
- * force; at most 15; only above the current priority, only for a base below 14, never in the
- * real-time range. A base of 14 or more gets a fresh quantum instead.
+ * Boosts that are disabled and waits that ran out of time count as wakes without an increment.
  */
 export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
   const adjust = load<u32>(thread, KTHREAD.Adjust);
   if (adjust == ADJUST.None) return;
   store<u32>(thread, ADJUST.None, KTHREAD.Adjust);
-  const priority = load<u32>(thread, KTHREAD.Priority);
-  if (priority >= LOW_REALTIME_PRIORITY) return;
-  const increment = adjust >> 8;
-  const base = load<u32>(thread, KTHREAD.BasePriority);
-  const disabled = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) != 0;
-  if (disabled || (adjust & 0xff) == ADJUST.Timeout) {
-    KiChargeWait(thread);
-    return;
-  }
-  if (base >= 14) {
+  const boosts =
+    (adjust & 0xff) == ADJUST.Unwait &&
+    (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) == 0;
+  const increment = boosts ? adjust >> 8 : 0;
+  if (load<u32>(thread, KTHREAD.BasePriority) >= 14) {
     if (increment != 0) KiResetQuantum(thread);
+    else KiChargeWait(thread);
     return;
   }
+  if (boosts && KiBoostUnwaitedThread(thread, increment)) return;
+  if (increment == 0) KiChargeWait(thread);
+}
 
-  let boosted = min<u32>(base + increment, BOOST_LIMIT);
+/**
+ * base + increment, and + PsPrioritySeparation for a foreground process unless such a boost is in
+ * force; at most 15; only above the current priority, never in the real-time range. The base is
+ * below 14.
+ *
+ * @returns whether the thread was boosted.
+ */
+function KiBoostUnwaitedThread(thread: PKTHREAD, increment: u32): bool {
+  const priority = load<u32>(thread, KTHREAD.Priority);
+  if (priority >= LOW_REALTIME_PRIORITY) return false;
+  let boosted = min<u32>(load<u32>(thread, KTHREAD.BasePriority) + increment, BOOST_LIMIT);
   let reason = PRIORITY_CHANGE.Unwait;
-  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
   const process: usize = load<u32>(thread, KTHREAD.Process);
   const separation =
     load<u32>(process, KPROCESS.Foreground) != 0
       ? load<u32>(SYSTEM, KSYSTEM.PrioritySeparation)
       : 0;
-  if (separation != 0 && decrement == 0) {
+  if (separation != 0 && load<u32>(thread, KTHREAD.PriorityDecrement) == 0) {
     const foreground = min<u32>(boosted + separation, BOOST_LIMIT);
     if (foreground > priority) {
       store<u32>(thread, foreground - boosted, KTHREAD.PriorityDecrement);
@@ -107,27 +114,31 @@ export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
       boosted = foreground;
     }
   }
-  if (boosted <= priority) {
-    if (increment == 0) KiChargeWait(thread);
-    return;
-  }
+  if (boosted <= priority) return false;
   KiTracePriority(thread, boosted, reason);
   store<u32>(thread, boosted, KTHREAD.Priority);
+  return true;
 }
 
 /**
- * Takes the profile's charge for a wait that ended without a boost off the quantum.
+ * Takes the profile's charge for a wait that ended without a boost off the quantum; one that this
+ * uses up ends here.
  *
  * Literature has one unit; recordings of Windows show none beyond the run time. The profile's
  * default is what was recorded.
  */
-export function KiChargeWait(thread: PKTHREAD): void {
+function KiChargeWait(thread: PKTHREAD): void {
   const units = load<u32>(SYSTEM, KSYSTEM.WaitQuantumCharge);
   if (units == 0) return;
   const charge = KiQuantum(units);
   const target = load<u64>(thread, KTHREAD.QuantumTarget64);
-  const cycles = load<u64>(thread, KTHREAD.CycleTime64);
-  store<u64>(thread, target > cycles + charge ? target - charge : cycles, KTHREAD.QuantumTarget64);
+  if (target > load<u64>(thread, KTHREAD.CycleTime64) + charge) {
+    store<u64>(thread, target - charge, KTHREAD.QuantumTarget64);
+    return;
+  }
+  KiResetQuantum(thread);
+  const priority = KiComputeNewPriority(thread, PRIORITY_CHANGE.QuantumEnd);
+  store<u32>(thread, priority, KTHREAD.Priority);
 }
 
 /** Lifts a ready thread for one quantum. The thread is in no queue now. */

@@ -58,3 +58,12 @@ test('the times of the records of a run never go back', async () => {
   expect(times).toEqual([...times].sort((a, b) => a - b));
   expect(times.length).toBeGreaterThan(20);
 });
+
+test('an interrupt that the host schedules does not hold up a thread that it has started', async () => {
+  const machine = await Machine.create();
+  const event = machine.createEvent('notification');
+  machine.createProcess().createThread(machine.loadProgram(compute(MS)));
+  machine.scheduleInterrupt(5 * MS, 0, event);
+  machine.run({ until: 10 * MS });
+  expect(recordsOf(machine, 'ready').at(-1)).toMatchObject({ timeNs: 0 });
+});

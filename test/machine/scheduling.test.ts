@@ -89,23 +89,6 @@ test('the times of a processor add up to its time', async () => {
 });
 
 describe('priorities', () => {
-  test.each([
-    [PRIORITY_CLASS.Idle, [1, 2, 3, 4, 5, 6, 15]],
-    [PRIORITY_CLASS.BelowNormal, [1, 4, 5, 6, 7, 8, 15]],
-    [PRIORITY_CLASS.Normal, [1, 6, 7, 8, 9, 10, 15]],
-    [PRIORITY_CLASS.AboveNormal, [1, 8, 9, 10, 11, 12, 15]],
-    [PRIORITY_CLASS.High, [1, 11, 12, 13, 14, 15, 15]],
-    [PRIORITY_CLASS.Realtime, [16, 22, 23, 24, 25, 26, 31]],
-  ])('the bases of priority class %i are those of the table', async (priorityClass, bases) => {
-    const machine = await Machine.create();
-    const process = machine.createProcess({ priorityClass });
-    const loaded = machine.loadProgram(compute(1));
-    const made = [-15, -2, -1, 0, 1, 2, 15].map(
-      (increment) => process.createThread(loaded, { increment }).basePriority,
-    );
-    expect(made).toEqual(bases);
-  });
-
   test('a wake by an event boosts to base + increment, and the boost decays a level at each quantum end', async () => {
     const machine = await Machine.create();
     const event = machine.createEvent('synchronization');
