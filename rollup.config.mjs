@@ -7,12 +7,24 @@ const plainEnums = {
   renderChunk: (code) => code.replace(/\bconst enum\b/g, 'enum'),
 };
 
+/** Above the library's own floor, code sees its index only, and the bundles see the library's. */
+const library = {
+  name: 'library',
+  resolveId: (source) =>
+    source === '../index' ? { id: './ntps.js', external: 'relative' } : undefined,
+};
+
 export default [
   {
-    input: { ntps: 'build/ts/src/index.js', cli: 'build/ts/src/cli/main.js' },
-    output: { dir: 'build', format: 'es', chunkFileNames: '[name].js', banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : '') },
+    input: { ntps: 'build/ts/src/index.js' },
+    output: { dir: 'build', format: 'es' },
+    plugins: [resolve()],
+  },
+  {
+    input: { cli: 'build/ts/src/cli/main.js' },
+    output: { dir: 'build', format: 'es', banner: '#!/usr/bin/env node' },
     external: [/^node:/, 'ajv', 'cli-progress', 'cli-table3', 'commander', 'jsonc-parser'],
-    plugins: [resolve({ preferBuiltins: true })],
+    plugins: [library, resolve({ preferBuiltins: true })],
   },
   {
     input: { ntps: 'build/ts/src/index.d.ts' },

@@ -42,7 +42,7 @@ export { decodeRecord, type RecordBatch, type TraceRecord } from './machine/reco
 export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machine/result';
 export { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './machine/views';
 export type { BurstSink } from './workload/bursts';
-export { RecordingError } from './workload/errors';
+export { InputDamaged, RecordingError } from './workload/errors';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Policy, recordedFigures, replayRecording } from '../index';
-import { openRecording } from '../workload/open';
+import { openRecording } from './open';
 import { integerOption, policyOption, processorCount, profileOption } from './options';
 import { Progress } from './progress';
 import { printReplay, replayJson } from './report';

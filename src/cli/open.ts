@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { InputDamaged, RecordingError } from './errors';
+import { InputDamaged, RecordingError } from '../index';
 
 const CHUNK_BYTES = 1 << 18;
 const PIECE_BYTES = 1 << 14;

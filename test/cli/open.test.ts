@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecording } from '../../src/workload/ftrace';
-import { openRecording } from '../../src/workload/open';
+import { openRecording } from '../../src/cli/open';
 import type { RecordingSummary } from '../../src/workload/summary';
-import { LogSink } from './sink';
-import { event, switchTo } from './trace-text';
+import { LogSink } from '../workload/sink';
+import { event, switchTo } from '../workload/trace-text';
 
 const filler = (from: number, count: number): string =>
   Array.from({ length: count }, (_, i) => event(from + i, 'b-2', `print: ${i * 7919}`)).join('');
