@@ -3,7 +3,7 @@ import { RtlInitializeListHead } from '../rtl';
 import { KOBJECT, KSYSTEM } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { TABLE } from '../shared/types';
-import { KiAllocateRow, KiFreeRow, KiMakeHandle, KiRowFromHandle } from './table';
+import { KiAllocateRow, KiFreeRow, KiHasRow, KiMakeHandle, KiRowFromHandle } from './table';
 import { KiHasWaiters } from './wait';
 
 /** Handles and what they name: events and semaphores, threads, processes. */
@@ -27,6 +27,10 @@ export function KiThreadFromHandle(handle: u64): PKTHREAD {
 
 export function KiProcessFromHandle(handle: u64): PKPROCESS {
   return handle >> LIMIT.TableShift == TABLE.Process ? KiRowFromHandle(PROCESS_TABLE, handle) : 0;
+}
+
+export function KiHasThreadRow(): bool {
+  return KiHasRow(THREAD_TABLE);
 }
 
 export function KiThreadHandle(thread: PKTHREAD): u64 {

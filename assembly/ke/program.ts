@@ -1,33 +1,35 @@
-import {
-  HalOthersTime,
-  PKOBJECT,
-  PKPRCB,
-  PKPROCESS,
-  PKTHREAD,
-  SYSTEM,
-} from '../hal';
+import { HalOthersTime, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
 import { EVENT } from '../shared/event';
-import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { CONDITION, OP, OPERAND } from '../shared/opcode';
-import { STATUS } from '../shared/status';
+import { CONDITION, OP } from '../shared/opcode';
 import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
-import { KiRequestDispatch, KiSetAffinityThread, KiTakeTime } from './dispatch';
+import { KiTakeTime } from './dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
-import { KiObjectFromHandle, KiThreadHandle, KiThreadIndex } from './object';
-import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
-import { KiGroupOf, KiSelectReadyThread } from './ready';
-import { KiReleaseSemaphoreFrom } from './semaphore';
+import { KiThreadIndex } from './object';
 import {
-  KeInitializeProcess,
-  KeInitializeThread,
-  KeStartThread,
-  KeTerminateThread,
-} from './thread';
+  KiCreate,
+  KiCreateProcess,
+  KiDelay,
+  KiInterlockedAdd,
+  KiInterlockedTake,
+  KiOperand,
+  KiPeriodicDue,
+  KiRegister,
+  KiSetOwnAffinity,
+  KiSharedWord,
+  KiSignalAndWait,
+  KiWait,
+  KiYield,
+  SIGNAL_INCREMENT,
+} from './operation';
+import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
+import { KiReleaseSemaphoreFrom } from './semaphore';
+import { KeTerminateThread } from './thread';
 import { KiTrace } from './trace';
-import { KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
+import { KiDueTime } from './wait';
 
 /**
  * The bytecode of program threads, and the same operations asked for by host and port threads.
@@ -36,10 +38,6 @@ import { KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
  * its cost follows. Local ones (registers, control, computing) touch nothing shared, and run ahead
  * of time with the step before them. The loader has checked every program: no bound is checked here.
  */
-
-function KiRegister(thread: PKTHREAD, register: u32): usize {
-  return thread + KTHREAD.Register64 + (register << 3);
-}
 
 function KiCompare(condition: u32, left: i64, right: i64): bool {
   if (condition == CONDITION.Equal) return left == right;
@@ -167,15 +165,6 @@ function KiTakeAnswer(): bool {
   return answered;
 }
 
-/** The object an instruction names, or 0 with STATUS_INVALID_HANDLE left in the thread. */
-function KiOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
-  let handle = load<u64>(pc, 4);
-  if (a == OPERAND.Register) handle = load<u64>(KiRegister(thread, <u32>handle));
-  const object = KiObjectFromHandle(handle);
-  if (object == 0) store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
-  return object;
-}
-
 /** Host calls and system calls: true if the host's answer was there. */
 function KiCallHost(
   prcb: PKPRCB,
@@ -203,77 +192,6 @@ function KiCallHost(
   return true;
 }
 
-/** Gives way to a ready thread of at least this one's priority, if there is one here. */
-function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
-  if (load<u32>(prcb, KPRCB.NextThread) == 0) {
-    const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
-    if (next == 0) {
-      store<u32>(thread, STATUS.NO_YIELD_PERFORMED, KTHREAD.WaitStatus);
-      return;
-    }
-    KiRequestDispatch(prcb, prcb, next);
-  }
-  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
-  store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Yield, KPRCB.Attention);
-}
-
-function KiCreate(
-  prcb: PKPRCB,
-  thread: PKTHREAD,
-  pc: usize,
-  process: PKPROCESS,
-  increment: i32,
-  register: u32,
-): void {
-  const inherited =
-    load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.UserMode | THREAD_FLAG.DisableBoost);
-  const program = <usize>load<u32>(pc, 4);
-  let created: PKTHREAD = 0;
-  if (process != 0) created = KeInitializeThread(process, thread, program, increment, 0, inherited);
-  if (created == 0) {
-    store<u32>(thread, STATUS.INSUFFICIENT_RESOURCES, KTHREAD.WaitStatus);
-    return;
-  }
-  store<u64>(KiRegister(thread, register), KiThreadHandle(created));
-  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
-  KeStartThread(prcb, created);
-}
-
-function KiInterlockedAdd(thread: PKTHREAD, pc: usize, register: u32): void {
-  const word = <usize>load<u32>(SYSTEM, KSYSTEM.WordBase) + (load<u32>(pc, 4) << 2);
-  const value = load<i32>(word) + load<i32>(pc, 8);
-  store<i32>(word, value);
-  store<i64>(KiRegister(thread, register), <i64>value);
-}
-
-function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): void {
-  const allowed = mask & load<u64>(KiGroupOf(prcb), KGROUP.ActiveProcessors64);
-  if (allowed == 0 || allowed != mask) {
-    store<u32>(thread, STATUS.INVALID_PARAMETER, KTHREAD.WaitStatus);
-    return;
-  }
-  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
-  KiSetAffinityThread(prcb, thread, mask);
-}
-
-/** Delays until a time, or not at all if that has come; false if it blocked. */
-function KiDelay(prcb: PKPRCB, thread: PKTHREAD, due: u64): bool {
-  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
-  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-  if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) return true;
-  KiDelayUntil(prcb, thread, due);
-  return false;
-}
-
-/** The next due time of a periodic delay; the register holds the last. */
-function KiPeriodicDue(thread: PKTHREAD, pc: usize, register: u32): u64 {
-  const slot = KiRegister(thread, register);
-  const last = load<u64>(slot);
-  const due = (last == 0 ? load<u64>(SYSTEM, KSYSTEM.Time64) : last) + load<u64>(pc, 4);
-  store<u64>(slot, due);
-  return due;
-}
-
 /**
  * One instruction that others could observe, at the step's time. `pc` is in the program or in the
  * host's answer.
@@ -289,11 +207,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 8;
     case OP.Wait: {
       const object = KiOperand(thread, pc, a);
-      const timeout = load<u64>(pc, 12);
-      if (object != 0) KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
-      if (timeout != 0 && timeout != u64.MAX_VALUE) {
-        store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-      }
+      if (object != 0) KiWait(prcb, thread, object, b, load<u64>(pc, 12));
       return 20;
     }
     case OP.SetEvent:
@@ -316,7 +230,9 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ReleaseSemaphoreRegister: {
       const semaphore = KiOperand(thread, pc, a);
       const adjustment = <i32>load<u64>(KiRegister(thread, b));
-      if (semaphore != 0) KiReleaseSemaphoreFrom(prcb, thread, semaphore, 1, adjustment);
+      if (semaphore != 0) {
+        KiReleaseSemaphoreFrom(prcb, thread, semaphore, SIGNAL_INCREMENT, adjustment);
+      }
       return 12;
     }
     case OP.Delay:
@@ -325,9 +241,16 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.DelayUntil:
       KiDelay(prcb, thread, load<u64>(pc, 4));
       return 12;
-    case OP.DelayPeriod:
-      KiDelay(prcb, thread, KiPeriodicDue(thread, pc, a));
+    case OP.DelayPeriod: {
+      const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+      KiDelay(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b));
       return 12;
+    }
+    case OP.DelayShared: {
+      const first = load<u64>(KiRegister(thread, a));
+      KiDelay(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b));
+      return 16;
+    }
     case OP.Yield:
       KiYield(prcb, thread);
       return 4;
@@ -347,13 +270,9 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.CreateThread:
       KiCreate(prcb, thread, pc, load<u32>(thread, KTHREAD.Process), load<i32>(pc, 8), a);
       return 12;
-    case OP.CreateProcess: {
-      const parent: PKPROCESS = load<u32>(thread, KTHREAD.Process);
-      const quantum = load<u32>(SYSTEM, KSYSTEM.BackgroundQuantum);
-      const process = KeInitializeProcess(parent, thread, load<u32>(pc, 8), quantum, 0, 0);
-      KiCreate(prcb, thread, pc, process, 0, a);
+    case OP.CreateProcess:
+      KiCreateProcess(prcb, thread, pc, a);
       return 12;
-    }
     case OP.HostCall:
       return KiCallHost(prcb, thread, pc, HOST_REQUEST.HostCall, b) ? 8 : 0;
     case OP.SystemCall:
@@ -373,6 +292,12 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.InterlockedAdd:
       KiInterlockedAdd(thread, pc, a);
       return 12;
+    case OP.InterlockedTake:
+      KiInterlockedTake(thread, pc, a);
+      return 12;
+    case OP.SignalAndWait:
+      KiSignalAndWait(prcb, thread, pc, a, b);
+      return 28;
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;

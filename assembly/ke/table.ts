@@ -33,6 +33,12 @@ export function KiAllocateRow(table: usize): usize {
   return row;
 }
 
+/** Whether there is room for another row. */
+export function KiHasRow(table: usize): bool {
+  if (load<u32>(table, KTABLE.FreeHead) != 0) return true;
+  return load<u32>(table, KTABLE.HighWater) < load<u32>(table, KTABLE.Capacity);
+}
+
 export function KiFreeRow(table: usize, row: usize): void {
   if (DBG) assert(load<u32>(table, KTABLE.Count) != 0);
   store<u32>(table, load<u32>(table, KTABLE.Count) - 1, KTABLE.Count);

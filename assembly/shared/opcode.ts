@@ -48,10 +48,16 @@ export const enum OP {
   ReleaseSemaphoreRegister = 0x14,
   /** Absolute wait: b unused; ns64 since boot. */
   DelayUntil = 0x15,
-  /** a register, b unused; ns64: waits until the register's time plus ns and stores that; a start time of 0 is now. */
+  /** a register, b PERIOD; ns64: waits until the register's time plus ns and stores that; a start time of 0 is now. */
   DelayPeriod = 0x16,
   /** a register: the time, ns since boot. */
   LoadTime = 0x17,
+  /** a register, b PERIOD; index of two words, ns64: DelayPeriod on shared words; 0 there is the register's time. */
+  DelayShared = 0x18,
+  /** a register; word index, limit: takes what is above 0 from the word, at most the limit, and puts it into the register. */
+  InterlockedTake = 0x19,
+  /** a OPERAND, b KWAIT_REASON | MODE << 15; signalled64, object64, timeout64: both in one step. */
+  SignalAndWait = 0x1a,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */
@@ -78,6 +84,14 @@ export const enum OP {
   /** Waits for a stack or process to swap in. */
   SwapWait = 0x62,
   SwapIn = 0x63,
+}
+
+/** What a periodic delay does whose time has passed already. */
+export const enum PERIOD {
+  /** The next one counts from that time. */
+  Keep = 0,
+  /** The next one counts from now. */
+  Restart = 1,
 }
 
 export const enum OPERAND {

@@ -9,11 +9,13 @@ export type OperandKind =
   | 'timeout'
   | 'word'
   | 'signed'
+  | 'count'
   | 'value64'
   | 'target'
   | 'program'
   | 'mask'
   | 'shared'
+  | 'shared64'
   | 'class';
 
 export interface InstructionShape {
@@ -21,7 +23,7 @@ export interface InstructionShape {
   readonly operands: readonly OperandKind[];
   /** What the a and b fields of the first word hold. */
   readonly a?: 'mode' | 'operand' | 'register' | 'condition';
-  readonly b?: 'increment' | 'reason' | 'priority' | 'number' | 'register';
+  readonly b?: 'increment' | 'reason' | 'priority' | 'number' | 'register' | 'period';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
 }
@@ -33,11 +35,13 @@ export const WIDTH: Readonly<Record<OperandKind, number>> = {
   timeout: 2,
   word: 1,
   signed: 1,
+  count: 1,
   value64: 2,
   target: 1,
   program: 1,
   mask: 2,
   shared: 1,
+  shared64: 1,
   class: 1,
 };
 
@@ -73,8 +77,22 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     { name: 'releaseSemaphoreRegister', operands: ['object'], a: 'operand', b: 'register' },
   ],
   [OP.DelayUntil, { name: 'delayUntil', operands: ['ns'] }],
-  [OP.DelayPeriod, { name: 'delayPeriod', operands: ['ns'], a: 'register' }],
+  [OP.DelayPeriod, { name: 'delayPeriod', operands: ['ns'], a: 'register', b: 'period' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
+  [
+    OP.DelayShared,
+    { name: 'delayShared', operands: ['shared64', 'ns'], a: 'register', b: 'period' },
+  ],
+  [OP.InterlockedTake, { name: 'interlockedTake', operands: ['shared', 'count'], a: 'register' }],
+  [
+    OP.SignalAndWait,
+    {
+      name: 'signalAndWait',
+      operands: ['object', 'object', 'timeout'],
+      a: 'operand',
+      b: 'reason',
+    },
+  ],
   [OP.Jump, { name: 'jump', operands: ['target'], ends: true }],
   [OP.Load, { name: 'load', operands: ['value64'], a: 'register' }],
   [OP.Add, { name: 'add', operands: ['value64'], a: 'register' }],

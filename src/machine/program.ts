@@ -1,5 +1,5 @@
 import { LIMIT } from '../../assembly/shared/limits';
-import { CONDITION, OP, OPERAND } from '../../assembly/shared/opcode';
+import { CONDITION, OP, OPERAND, PERIOD } from '../../assembly/shared/opcode';
 import { KWAIT_REASON, MODE, type PRIORITY_CLASS } from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import {
@@ -54,6 +54,18 @@ export type Duration =
 
 const MAX_NS = Number.MAX_SAFE_INTEGER;
 
+function waitFields(
+  what: string,
+  { timeoutNs, reason, mode }: WaitOptions,
+): { readonly reason: number; readonly timeout: number } {
+  const timeout = timeoutNs ?? Number.POSITIVE_INFINITY;
+  if (timeout !== Number.POSITIVE_INFINITY) requireInteger(`${what}.timeoutNs`, timeout, 0, MAX_NS);
+  return {
+    reason: (reason ?? KWAIT_REASON.Executive) | ((mode ?? MODE.KernelMode) << 15),
+    timeout,
+  };
+}
+
 /**
  * Builds a program instruction by instruction. Methods that wait leave their NTSTATUS for
  * `ifStatus`; those that signal leave the previous state.
@@ -86,11 +98,25 @@ export class ProgramBuilder {
   /** KeWaitForSingleObject. */
   wait(object: ObjectOperand, options: WaitOptions = {}): this {
     const { a, words } = objectWords(object);
-    const timeout = options.timeoutNs === undefined ? Number.POSITIVE_INFINITY : options.timeoutNs;
-    if (timeout !== Number.POSITIVE_INFINITY) requireInteger('wait.timeoutNs', timeout, 0, MAX_NS);
-    const reason =
-      (options.reason ?? KWAIT_REASON.Executive) | ((options.mode ?? MODE.KernelMode) << 15);
+    const { reason, timeout } = waitFields('wait', options);
     return this.emit(OP.Wait, a, reason, [...words, ...words64(timeout)]);
+  }
+
+  /**
+   * NtSignalAndWaitForSingleObject: sets the event or releases the semaphore `signalled` by one, and
+   * waits for `object`, with nothing in between. Both are handles, or both are registers.
+   */
+  signalAndWait(signalled: ObjectOperand, object: ObjectOperand, options: WaitOptions = {}): this {
+    const first = objectWords(signalled);
+    const second = objectWords(object);
+    if (first.a !== second.a) {
+      throw new MachineError(
+        'signalAndWait: one object is named by a handle, the other by a register; name both alike',
+      );
+    }
+    const { reason, timeout } = waitFields('signalAndWait', options);
+    const words = [...first.words, ...second.words, ...words64(timeout)];
+    return this.emit(OP.SignalAndWait, first.a, reason, words);
   }
 
   /** KeSetEvent. */
@@ -135,14 +161,30 @@ export class ProgramBuilder {
     return this.emit(OP.DelayUntil, 0, 0, words64(requireInteger('delayUntil', ns, 0, MAX_NS)));
   }
 
-  /** Delays until `ns` after the last time held in `last` (0: now), and stores the new time there. */
-  delayPeriod(last: Register, ns: number): this {
-    return this.emit(
-      OP.DelayPeriod,
-      last.register,
-      0,
-      words64(requireInteger('delayPeriod', ns, 1, MAX_NS)),
-    );
+  /**
+   * Delays until `ns` after the last time held in `last` (0: now), and stores the new time there.
+   * A time that has passed is no delay; the next one then counts from it, or with 'restart' from now.
+   */
+  delayPeriod(last: Register, ns: number, missed: 'keep' | 'restart' = 'keep'): this {
+    const mode = missed === 'keep' ? PERIOD.Keep : PERIOD.Restart;
+    const period = requireInteger('delayPeriod', ns, 1, MAX_NS);
+    return this.emit(OP.DelayPeriod, last.register, mode, words64(period));
+  }
+
+  /**
+   * The same on the shared words `word` (even) and `word + 1`, so that threads share the time. While
+   * they are 0, the time is that of `first`.
+   */
+  delayShared(
+    word: number,
+    first: Register,
+    ns: number,
+    missed: 'keep' | 'restart' = 'keep',
+  ): this {
+    const mode = missed === 'keep' ? PERIOD.Keep : PERIOD.Restart;
+    requireInteger('delayShared.word', word, 0, 0x3ffffffe);
+    const period = requireInteger('delayShared', ns, 1, MAX_NS);
+    return this.emit(OP.DelayShared, first.register, mode, [word, ...words64(period)]);
   }
 
   /** NtYieldExecution. */
@@ -200,6 +242,13 @@ export class ProgramBuilder {
   interlockedAdd(into: Register, word: number, addend: number): this {
     requireInteger('interlockedAdd.word', word, 0, 0x3fffffff);
     return this.emit(OP.InterlockedAdd, into.register, 0, [word, addend >>> 0]);
+  }
+
+  /** Takes what a shared word has above 0, at most `limit`, and puts it into `into`. */
+  interlockedTake(into: Register, word: number, limit: number): this {
+    requireInteger('interlockedTake.word', word, 0, 0x3fffffff);
+    requireInteger('interlockedTake.limit', limit, 1, 0x7fffffff);
+    return this.emit(OP.InterlockedTake, into.register, 0, [word, limit]);
   }
 
   load(register: Register, value: number | bigint): this {
@@ -360,12 +409,19 @@ export function verifyProgram(
       const value = words[operand] as number;
       const high = WIDTH[kind] === 2 ? (words[operand + 1] as number) : 0;
       if (kind === 'target') targets.push([offset, value]);
-      if (kind === 'shared' && value >= sharedWords) {
-        refuse(
-          offset,
-          `'${shape.name}': shared word ${value}, but the machine has ${sharedWords}; raise capacities.sharedWords`,
-        );
+      if (kind === 'shared' || kind === 'shared64') {
+        const last = kind === 'shared' ? value : value + 1;
+        if (last >= sharedWords) {
+          refuse(
+            offset,
+            `'${shape.name}': shared word ${last}, but the machine has ${sharedWords}; raise capacities.sharedWords`,
+          );
+        }
+        if (kind === 'shared64' && value % 2 !== 0)
+          refuse(offset, `'${shape.name}': a pair of shared words starts at ${value}, an odd one`);
       }
+      if (kind === 'count' && (value < 1 || value > 0x7fffffff))
+        refuse(offset, `'${shape.name}': a limit of ${value | 0}, it must be at least 1`);
       if (kind === 'program' && !isProgram(value))
         refuse(offset, `'${shape.name}': 0x${value.toString(16)} is no loaded program`);
       if (kind === 'class' && (value < 1 || value > 6))
@@ -401,6 +457,7 @@ function verifyTimes(words: Uint32Array, offset: number, refuse: (why: string) =
   if (opcode === OP.ComputeExponential && (ns(1) === 0 || ns(1) > 2 ** 47))
     refuse('the mean must be from 1 to 2^47 ns');
   if (opcode === OP.DelayPeriod && ns(1) === 0) refuse('a period of 0 ns');
+  if (opcode === OP.DelayShared && ns(2) === 0) refuse('a period of 0 ns');
 }
 
 function verifyFields(
@@ -420,6 +477,7 @@ function verifyFields(
   if (shape.b === undefined && b !== 0) refuse(`field b is ${b}, it must be 0`);
   if (shape.b === 'increment' && b > 15) refuse(`priority increment ${b}, at most 15`);
   if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
+  if (shape.b === 'period' && b > PERIOD.Restart) refuse(`mode ${b}; 0 keeps, 1 restarts`);
   if (shape.b === 'register' && b >= LIMIT.ProgramRegisters)
     refuse(`register ${b}, there are ${LIMIT.ProgramRegisters}`);
   if (shape.b === 'reason' && (b & 0x7fff) > KWAIT_REASON.WrDeferredPreempt)

@@ -1,0 +1,163 @@
+import { PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
+import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { OPERAND, PERIOD } from '../shared/opcode';
+import { STATUS } from '../shared/status';
+import { KOBJECTS, THREAD_FLAG } from '../shared/types';
+import { KiRequestDispatch, KiSetAffinityThread } from './dispatch';
+import { KeSetEvent } from './event';
+import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
+import { KiGroupOf, KiSelectReadyThread } from './ready';
+import { KeReleaseSemaphore } from './semaphore';
+import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
+import { KeWaitForSingleObject, KiDelayUntil } from './wait';
+
+/** What the instructions of a thread do that have no routine of the kernel behind them. */
+
+/** The boost by an operation whose caller gives no increment: EVENT_INCREMENT, SEMAPHORE_INCREMENT. */
+export const SIGNAL_INCREMENT: u32 = 1;
+
+export function KiRegister(thread: PKTHREAD, register: u32): usize {
+  return thread + KTHREAD.Register64 + (register << 3);
+}
+
+/** The object an instruction names, or 0 with STATUS_INVALID_HANDLE left in the thread. */
+export function KiOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  let handle = load<u64>(pc, 4);
+  if (a == OPERAND.Register) handle = load<u64>(KiRegister(thread, <u32>handle));
+  const object = KiObjectFromHandle(handle);
+  if (object == 0) store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
+  return object;
+}
+
+/** Gives way to a ready thread of at least this one's priority, if there is one here. */
+export function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
+  if (load<u32>(prcb, KPRCB.NextThread) == 0) {
+    const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
+    if (next == 0) {
+      store<u32>(thread, STATUS.NO_YIELD_PERFORMED, KTHREAD.WaitStatus);
+      return;
+    }
+    KiRequestDispatch(prcb, prcb, next);
+  }
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Yield, KPRCB.Attention);
+}
+
+/** A thread that starts at once, and its handle in a register; no process is no room for one. */
+export function KiCreate(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  pc: usize,
+  process: PKPROCESS,
+  increment: i32,
+  register: u32,
+): void {
+  const inherited =
+    load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.UserMode | THREAD_FLAG.DisableBoost);
+  const program = <usize>load<u32>(pc, 4);
+  let created: PKTHREAD = 0;
+  if (process != 0) created = KeInitializeThread(process, thread, program, increment, 0, inherited);
+  if (created == 0) {
+    store<u32>(thread, STATUS.INSUFFICIENT_RESOURCES, KTHREAD.WaitStatus);
+    return;
+  }
+  store<u64>(KiRegister(thread, register), KiThreadHandle(created));
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  KeStartThread(prcb, created);
+}
+
+/** A process with one thread, or neither: a table that is full leaves nothing behind. */
+export function KiCreateProcess(prcb: PKPRCB, thread: PKTHREAD, pc: usize, register: u32): void {
+  let process: PKPROCESS = 0;
+  if (KiHasThreadRow()) {
+    const parent: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+    const quantum = load<u32>(SYSTEM, KSYSTEM.BackgroundQuantum);
+    process = KeInitializeProcess(parent, thread, load<u32>(pc, 8), quantum, 0, 0);
+  }
+  KiCreate(prcb, thread, pc, process, 0, register);
+}
+
+/** The address of the shared word that an instruction names. */
+export function KiSharedWord(pc: usize): usize {
+  return <usize>load<u32>(SYSTEM, KSYSTEM.WordBase) + (load<u32>(pc, 4) << 2);
+}
+
+export function KiInterlockedTake(thread: PKTHREAD, pc: usize, register: u32): void {
+  const word = KiSharedWord(pc);
+  const value = load<i32>(word);
+  const taken = max<i32>(0, min<i32>(value, load<i32>(pc, 8)));
+  store<i32>(word, value - taken);
+  store<i64>(KiRegister(thread, register), <i64>taken);
+}
+
+export function KiInterlockedAdd(thread: PKTHREAD, pc: usize, register: u32): void {
+  const word = KiSharedWord(pc);
+  const value = load<i32>(word) + load<i32>(pc, 8);
+  store<i32>(word, value);
+  store<i64>(KiRegister(thread, register), <i64>value);
+}
+
+export function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): void {
+  const allowed = mask & load<u64>(KiGroupOf(prcb), KGROUP.ActiveProcessors64);
+  if (allowed == 0 || allowed != mask) {
+    store<u32>(thread, STATUS.INVALID_PARAMETER, KTHREAD.WaitStatus);
+    return;
+  }
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  KiSetAffinityThread(prcb, thread, mask);
+}
+
+/** Delays until a time, or not at all if that has come; false if it blocked. */
+export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, due: u64): bool {
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+  if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) return true;
+  KiDelayUntil(prcb, thread, due);
+  return false;
+}
+
+/** The next due time of a periodic delay; `slot` holds the last, or 0: then it is `first`. */
+export function KiPeriodicDue(slot: usize, first: u64, period: u64, mode: u32): u64 {
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const last = load<u64>(slot);
+  let due = (last == 0 ? first : last) + period;
+  if (mode == PERIOD.Restart && due < now) due = now;
+  store<u64>(slot, due);
+  return due;
+}
+
+/** Signals one object and waits for another: no other processor sees the one without the other. */
+export function KiSignalAndWait(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): void {
+  const signalled = KiOperand(thread, pc, a);
+  const object = KiOperand(thread, pc + 8, a);
+  if (signalled == 0 || object == 0) return;
+  const type = load<u32>(signalled, DISPATCHER_HEADER.Type);
+  if (type == KOBJECTS.SemaphoreObject) {
+    if (KeReleaseSemaphore(prcb, signalled, SIGNAL_INCREMENT, 1) < 0) {
+      store<u32>(thread, STATUS.SEMAPHORE_LIMIT_EXCEEDED, KTHREAD.WaitStatus);
+      return;
+    }
+  } else if (
+    type == KOBJECTS.EventSynchronizationObject ||
+    type == KOBJECTS.EventNotificationObject
+  ) {
+    KeSetEvent(prcb, signalled, SIGNAL_INCREMENT);
+  } else {
+    store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+    return;
+  }
+  KiWait(prcb, thread, object, b, load<u64>(pc, 20));
+}
+
+/** A wait whose reason and mode are the b field of an instruction. */
+export function KiWait(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  object: PKOBJECT,
+  b: u32,
+  timeout: u64,
+): void {
+  KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
+  if (timeout == 0 || timeout == u64.MAX_VALUE) return;
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+}
