@@ -80,16 +80,19 @@ export function HalOthersTime(processor: u32): u64 {
   return earliest;
 }
 
-/** Recomputes and publishes when a processor acts next. */
+/** Sets when a kind of interrupt comes next: `kind` is IpiTime64, TickTime64 or DeviceTime64. */
+export function HalSetInterruptTime(prcb: PKPRCB, kind: usize, time: u64): void {
+  store<u64>(prcb + kind, time);
+  const first = min<u64>(load<u64>(prcb, KPRCB.IpiTime64), load<u64>(prcb, KPRCB.TickTime64));
+  const next = min<u64>(first, load<u64>(prcb, KPRCB.DeviceTime64));
+  store<u64>(prcb, next, KPRCB.NextInterrupt64);
+}
+
+/** Publishes when a processor acts next: when its computing ends, or at an interrupt. */
 export function HalPublish(prcb: PKPRCB): void {
-  let time = load<u64>(prcb, KPRCB.ResumeTime64);
-  const ipi = load<u64>(prcb, KPRCB.IpiTime64);
-  if (ipi < time) time = ipi;
-  const tick = load<u64>(prcb, KPRCB.TickTime64);
-  if (tick < time) time = tick;
-  const device = load<u64>(prcb, KPRCB.DeviceTime64);
-  if (device < time) time = device;
-  HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), time);
+  const resume = load<u64>(prcb, KPRCB.ResumeTime64);
+  const interrupt = load<u64>(prcb, KPRCB.NextInterrupt64);
+  HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), min<u64>(resume, interrupt));
 }
 
 /** Something is to happen on a processor at `time`: it acts then, unless it acts earlier anyway. */

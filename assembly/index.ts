@@ -35,7 +35,7 @@ import {
   KiSetForeground,
 } from './ke/thread';
 import { KiInitializeTimerTable } from './ke/timer';
-import { KiTraceIsFull } from './ke/trace';
+import { KiTraceStop } from './ke/trace';
 import { KiStartWaitingThread } from './ke/wait';
 import { RtlInitializeListHead } from './rtl';
 import { BUGCHECK } from './shared/bugcheck';
@@ -75,7 +75,7 @@ function KiInitializeProcessor(number: u32): void {
   store<u64>(prcb, NEVER, KPRCB.IpiTime64);
   store<u64>(prcb, NEVER, KPRCB.TickTime64);
   store<u64>(prcb, NEVER, KPRCB.DeviceTime64);
-  RtlInitializeListHead(prcb + KPRCB.DeferredReadyListHead);
+  store<u64>(prcb, NEVER, KPRCB.NextInterrupt64);
   for (let priority = 0; priority < LIMIT.Priorities; priority++) {
     RtlInitializeListHead(prcb + KPRCB.DispatcherReadyListHead + priority * LIST_ENTRY.Size);
   }
@@ -146,15 +146,21 @@ export function KiInitializeSystem(): bool {
   return true;
 }
 
+/** Ends a step; false if it has stopped the machine. */
+function KiEndStep(prcb: PKPRCB): bool {
+  KiExitDispatcher(prcb);
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64) + 1, KSYSTEM.Steps64);
+  return load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.None;
+}
+
+/** One step of a processor; false if the host must act first or the machine stops. */
 function KiStep(prcb: PKPRCB, now: u64): bool {
-  const deferred = prcb + KPRCB.DeferredReadyListHead;
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  store<u64>(SYSTEM, now, KSYSTEM.Time64);
+  store<u32>(SYSTEM, load<u32>(prcb, KPRCB.Number), KSYSTEM.CurrentProcessor);
   // Whatever the step does, the time up to it is that of who ran; the host's acts come as steps too.
   KiCharge(prcb, now);
-  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0) {
-    store<u32>(prcb, <u32>thread, KPRCB.Waker);
-    KiExecuteThread(prcb, thread, now);
-  } else if (load<u32>(deferred) == <u32>deferred) {
+  if (load<u32>(prcb, KPRCB.DeferredReadyHead) == 0) {
     // What the step before could not place goes on first; then interrupts; then the thread.
     if (KiTakeInterrupts(prcb, now)) {
       store<u32>(prcb, 0, KPRCB.Waker);
@@ -163,8 +169,16 @@ function KiStep(prcb: PKPRCB, now: u64): bool {
       if (!KiExecuteThread(prcb, thread, now)) return false;
     }
   }
-  KiExitDispatcher(prcb);
-  return true;
+  return KiEndStep(prcb);
+}
+
+/** Goes on with the step that waited for the host's answer. */
+function KiResumeStep(): bool {
+  const prcb = KeGetPrcb(load<u32>(SYSTEM, KSYSTEM.StopProcessor));
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  store<u32>(prcb, <u32>thread, KPRCB.Waker);
+  KiExecuteThread(prcb, thread, load<u64>(SYSTEM, KSYSTEM.Time64));
+  return KiEndStep(prcb);
 }
 
 /**
@@ -177,10 +191,13 @@ export function KiRun(): u32 {
   if (load<u32>(SYSTEM, KSYSTEM.BugCheckCode) != BUGCHECK.NONE) return STOP.BugCheck;
   const until = load<u64>(SYSTEM, KSYSTEM.Until64);
   const limit = load<u64>(SYSTEM, KSYSTEM.StepLimit64);
+  const traceStop = KiTraceStop();
+  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0 && !KiResumeStep()) {
+    return load<u32>(SYSTEM, KSYSTEM.StopReason);
+  }
   for (;;) {
-    const answered = load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0;
-    const processor = answered ? load<u32>(SYSTEM, KSYSTEM.StopProcessor) : HalFirstProcessor();
-    const now = answered ? load<u64>(SYSTEM, KSYSTEM.Time64) : HalProcessorTime(processor);
+    const processor = HalFirstProcessor();
+    const now = HalProcessorTime(processor);
     if (now > until || now == NEVER) {
       if (now == NEVER && until == NEVER) return STOP.Idle;
       if (until != NEVER)
@@ -188,14 +205,9 @@ export function KiRun(): u32 {
       return now == NEVER ? STOP.Idle : STOP.TimeReached;
     }
     const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
-    if (steps >= limit && !answered) return STOP.EventLimit;
-    if (!answered && KiTraceIsFull()) return STOP.TraceFull;
-    store<u64>(SYSTEM, now, KSYSTEM.Time64);
-    store<u32>(SYSTEM, processor, KSYSTEM.CurrentProcessor);
+    if (steps >= limit) return STOP.EventLimit;
+    if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return STOP.TraceFull;
     if (!KiStep(KeGetPrcb(processor), now)) return load<u32>(SYSTEM, KSYSTEM.StopReason);
-    store<u64>(SYSTEM, steps + 1, KSYSTEM.Steps64);
-    if (load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.None)
-      return load<u32>(SYSTEM, KSYSTEM.StopReason);
     if ((<u32>steps & 0xffff) == 0 && KiIsLivelocked(steps)) break;
   }
   return STOP.Livelock;

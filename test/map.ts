@@ -36,7 +36,6 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KSYSTEM.SwapListHead': layout.LIST_ENTRY.Size,
   'KSYSTEM.BugCheckParameter64': 4 * 8,
   'KSYSTEM.HostInstruction': limits.LIMIT.InstructionWords * 4,
-  'KPRCB.DeferredReadyListHead': layout.LIST_ENTRY.Size,
   'KPRCB.DispatcherReadyListHead': limits.LIMIT.Priorities * layout.LIST_ENTRY.Size,
   'KWAIT_BLOCK.WaitListEntry': layout.LIST_ENTRY.Size,
   'KTIMER.TimerListEntry': layout.LIST_ENTRY.Size,

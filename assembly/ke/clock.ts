@@ -1,4 +1,4 @@
-import { HalNotify, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
@@ -46,7 +46,7 @@ export function KiTimerInserted(due: u64): void {
   if (load<u32>(timekeeper, KPRCB.CurrentThread) != 0) return;
   const tick = KiTickAtOrAfter(due);
   if (tick >= load<u64>(timekeeper, KPRCB.TickTime64)) return;
-  store<u64>(timekeeper, tick, KPRCB.TickTime64);
+  HalSetInterruptTime(timekeeper, KPRCB.TickTime64, tick);
   HalNotify(timekeeper, tick);
 }
 
@@ -94,7 +94,7 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
   const timekeeper = load<u32>(prcb, KPRCB.Number) == 0;
   // An idle timekeeper may wake for a slot whose timers have gone or are due later: no interrupt then.
   if (thread == 0 && !KiIsTimerDue(now)) {
-    store<u64>(prcb, KiIdleTickTime(prcb), KPRCB.TickTime64);
+    HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
     return;
   }
   KiTraceInterrupt(prcb, VECTOR.Clock, IRQL.CLOCK_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostClock));
@@ -122,5 +122,5 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
       KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
     }
   }
-  store<u64>(prcb, thread != 0 ? KiNextTick() : KiIdleTickTime(prcb), KPRCB.TickTime64);
+  HalSetInterruptTime(prcb, KPRCB.TickTime64, thread != 0 ? KiNextTick() : KiIdleTickTime(prcb));
 }

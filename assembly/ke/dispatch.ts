@@ -2,6 +2,7 @@ import {
   DBG,
   HalNotify,
   HalPublish,
+  HalSetInterruptTime,
   HalSetProcessorTime,
   KeGetPrcb,
   NEVER,
@@ -9,9 +10,8 @@ import {
   PKTHREAD,
   SYSTEM,
 } from '../hal';
-import { RtlInsertTailList, RtlIsListEmpty, RtlRemoveEntryList } from '../rtl';
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
-import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD, LIST_ENTRY } from '../shared/layout';
+import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
 import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
 import { KiIdleTickTime, KiNextTick } from './clock';
@@ -71,7 +71,13 @@ export function KiTakeTime(prcb: PKPRCB, cost: u64, counter: usize): void {
 /** Makes `thread` ready: it is placed when this step ends. */
 export function KiReadyThread(prcb: PKPRCB, thread: PKTHREAD): void {
   store<u32>(thread, KTHREAD_STATE.DeferredReady, KTHREAD.State);
-  RtlInsertTailList(prcb + KPRCB.DeferredReadyListHead, thread + KTHREAD.WaitListEntry);
+  store<u32>(thread, 0, KTHREAD.WaitListEntry);
+  if (load<u32>(prcb, KPRCB.DeferredReadyHead) == 0) {
+    store<u32>(prcb, <u32>thread, KPRCB.DeferredReadyHead);
+  } else {
+    store<u32>(<usize>load<u32>(prcb, KPRCB.DeferredReadyTail), <u32>thread, KTHREAD.WaitListEntry);
+  }
+  store<u32>(prcb, <u32>thread, KPRCB.DeferredReadyTail);
 }
 
 /** Puts `thread` on standby for `target` and tells that processor, unless it is the one at work. */
@@ -90,7 +96,7 @@ export function KiSendIpi(prcb: PKPRCB, target: PKPRCB): void {
   if (prcb == target) return;
   const arrival = load<u64>(SYSTEM, KSYSTEM.Time64) + load<u32>(SYSTEM, KSYSTEM.IpiLatency);
   if (arrival >= load<u64>(target, KPRCB.IpiTime64)) return;
-  store<u64>(target, arrival, KPRCB.IpiTime64);
+  HalSetInterruptTime(target, KPRCB.IpiTime64, arrival);
   HalNotify(target, arrival);
 }
 
@@ -184,16 +190,14 @@ function KiPlaceThread(prcb: PKPRCB, thread: PKTHREAD, head: bool): void {
 
 /** Places the readied threads in order; false if more remain than one step takes. */
 export function KiProcessDeferredReadyList(prcb: PKPRCB): bool {
-  const listHead = prcb + KPRCB.DeferredReadyListHead;
   for (let count: u32 = 0; count < DEFERRED_BATCH; count++) {
-    if (RtlIsListEmpty(listHead)) return true;
-    const entry: usize = load<u32>(listHead, LIST_ENTRY.Flink);
-    RtlRemoveEntryList(entry);
-    const thread: PKTHREAD = entry - KTHREAD.WaitListEntry;
+    const thread: PKTHREAD = load<u32>(prcb, KPRCB.DeferredReadyHead);
+    if (thread == 0) return true;
+    store<u32>(prcb, load<u32>(thread, KTHREAD.WaitListEntry), KPRCB.DeferredReadyHead);
     if (KiIsSwappedOut(thread)) KiQueueForInSwap(prcb, thread);
     else KiDeferredReadyThread(prcb, thread);
   }
-  return RtlIsListEmpty(listHead);
+  return load<u32>(prcb, KPRCB.DeferredReadyHead) == 0;
 }
 
 /** Switches a processor from one thread to another; 0 is the idle thread. Both have been charged. */
@@ -234,7 +238,7 @@ function KiSwapContext(
     );
     store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
     KiSetIdle(prcb);
-    store<u64>(prcb, KiIdleTickTime(prcb), KPRCB.TickTime64);
+    HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
     return;
   }
   KiTrace(
@@ -257,11 +261,12 @@ function KiSwapContext(
       store<u32>(newThread, load<u32>(newThread, KTHREAD.Migrations) + 1, KTHREAD.Migrations);
     store<u32>(newThread, number, KTHREAD.LastProcessor);
   }
-  if (oldThread == 0) store<u64>(prcb, KiNextTick(), KPRCB.TickTime64);
-  store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
-  KiTakeTime(prcb, load<u32>(SYSTEM, KSYSTEM.CostContextSwitch), KPRCB.OverheadTime64);
+  if (oldThread == 0) HalSetInterruptTime(prcb, KPRCB.TickTime64, KiNextTick());
+  const cost = load<u32>(SYSTEM, KSYSTEM.CostContextSwitch);
+  const start = load<u64>(prcb, KPRCB.ChargeTime64) + cost;
+  store<u64>(prcb, start, KPRCB.ChargeTime64);
+  store<u64>(prcb, load<u64>(prcb, KPRCB.OverheadTime64) + cost, KPRCB.OverheadTime64);
   const burst = load<u64>(newThread, KTHREAD.BurstRemaining64);
-  const start = load<u64>(prcb, KPRCB.ChargeTime64);
   store<u64>(prcb, start + (burst != 0 ? burst : KiFetch(newThread)), KPRCB.ResumeTime64);
 }
 
@@ -356,11 +361,7 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
       if (load<u32>(prcb, KPRCB.NextThread) == 0 && load<u32>(prcb, KPRCB.Attention) == 0) break;
       KiDispatchAttention(prcb, thread);
     }
-    if (
-      RtlIsListEmpty(prcb + KPRCB.DeferredReadyListHead) &&
-      load<u32>(prcb, KPRCB.NextThread) == 0
-    )
-      break;
+    if ((load<u32>(prcb, KPRCB.DeferredReadyHead) | load<u32>(prcb, KPRCB.NextThread)) == 0) break;
   }
   HalPublish(prcb);
 }

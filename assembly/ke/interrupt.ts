@@ -1,4 +1,4 @@
-import { HalNotify, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
+import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
@@ -59,7 +59,7 @@ export function KiScheduleInterrupt(processor: u32, time: u64, object: u64, incr
   else store<u32>(prcb, <u32>interrupt, KPRCB.DeviceHead);
   if (next == 0) store<u32>(prcb, <u32>interrupt, KPRCB.DeviceTail);
   if (previous == 0) {
-    store<u64>(prcb, time, KPRCB.DeviceTime64);
+    HalSetInterruptTime(prcb, KPRCB.DeviceTime64, time);
     HalNotify(prcb, time);
   }
   return true;
@@ -86,7 +86,7 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
     const next: usize = load<u32>(interrupt, KINTERRUPT.Next);
     store<u32>(prcb, <u32>next, KPRCB.DeviceHead);
     if (next == 0) store<u32>(prcb, 0, KPRCB.DeviceTail);
-    store<u64>(prcb, next == 0 ? NEVER : load<u64>(next, KINTERRUPT.Time64), KPRCB.DeviceTime64);
+    HalSetInterruptTime(prcb, KPRCB.DeviceTime64, next == 0 ? NEVER : load<u64>(next, KINTERRUPT.Time64));
     KiDeviceInterrupt(prcb, interrupt);
     store<u32>(interrupt, load<u32>(SYSTEM, KSYSTEM.InterruptFree), KINTERRUPT.Next);
     store<u32>(SYSTEM, <u32>interrupt, KSYSTEM.InterruptFree);
@@ -95,12 +95,12 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
 
 /** Takes the interrupts that are due, the highest level first; false if there were none. Time has been charged. */
 export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
+  if (load<u64>(prcb, KPRCB.NextInterrupt64) > now) return false;
   const ipi = load<u64>(prcb, KPRCB.IpiTime64) <= now;
   const tick = load<u64>(prcb, KPRCB.TickTime64) <= now;
   const device = load<u64>(prcb, KPRCB.DeviceTime64) <= now;
-  if (!ipi && !tick && !device) return false;
   if (ipi) {
-    store<u64>(prcb, NEVER, KPRCB.IpiTime64);
+    HalSetInterruptTime(prcb, KPRCB.IpiTime64, NEVER);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));
   }
   if (tick) KiClockInterrupt(prcb, now);

@@ -66,6 +66,14 @@ function KiComputeTime(thread: PKTHREAD, pc: usize, opcode: i32): u64 {
   return first + RtlScale64(random, load<u64>(pc, 12) - first + 1);
 }
 
+/** Whether an instruction touches nothing shared: registers, control and computing. */
+function KiIsLocal(opcode: i32): bool {
+  return (
+    (opcode >= OP.FirstLocal && opcode < OP.Refill) ||
+    (opcode >= OP.Compute && opcode <= OP.ComputeExponential)
+  );
+}
+
 /**
  * Runs local instructions up to the next that is not, or to the end of one that computes.
  *
@@ -352,11 +360,9 @@ function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
 /** How far a port thread may run: to the next interrupt, its own or one that another could send. */
 function KiBudget(prcb: PKPRCB, now: u64): u64 {
   const others = HalOthersTime(load<u32>(prcb, KPRCB.Number));
-  let until = load<u64>(prcb, KPRCB.TickTime64);
+  let until = load<u64>(prcb, KPRCB.NextInterrupt64);
   if (others != u64.MAX_VALUE)
     until = min<u64>(until, others + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
-  until = min<u64>(until, load<u64>(prcb, KPRCB.DeviceTime64));
-  until = min<u64>(until, load<u64>(prcb, KPRCB.IpiTime64));
   return until > now ? until - now : 1;
 }
 
@@ -375,13 +381,17 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
   if ((load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.Host | THREAD_FLAG.Port)) != 0) {
     return KiExecuteHosted(prcb, thread, now);
   }
-  const time = KiFetch(thread);
-  if (time != 0) {
-    store<u64>(prcb, now + time, KPRCB.ResumeTime64);
-    return true;
+  let pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
+  let word = load<u32>(pc);
+  if (KiIsLocal(<i32>(word & 0xff))) {
+    const time = KiFetch(thread);
+    if (time != 0) {
+      store<u64>(prcb, now + time, KPRCB.ResumeTime64);
+      return true;
+    }
+    pc = load<u32>(thread, KTHREAD.ProgramCounter);
+    word = load<u32>(pc);
   }
-  const pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
-  const word = load<u32>(pc);
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
   store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);

@@ -1,7 +1,6 @@
-import { SYSTEM } from '../hal';
+import { NEVER, SYSTEM } from '../hal';
 import { RECORD, RECORD_HEADER } from '../shared/event';
 import { KSYSTEM } from '../shared/layout';
-import { STOP } from '../shared/types';
 
 /**
  * The trace ring and the digest of the run.
@@ -11,7 +10,7 @@ import { STOP } from '../shared/types';
  */
 
 /** Records that one step may write at the most, of which the longest are batches of readied threads. */
-export const RESERVE: u64 = 256;
+const RESERVE: u64 = 256;
 
 export function KiTrace(
   type: u32,
@@ -48,23 +47,12 @@ export function KiTrace(
   store<u64>(SYSTEM, rotl<u64>(digest, 29) * 0xff51afd7ed558ccd, KSYSTEM.Digest64);
 }
 
-/** Whether the next step must wait for the host to drain the ring. Overwriting instead is counted. */
-export function KiTraceIsFull(): bool {
-  const read = load<u64>(SYSTEM, KSYSTEM.TraceRead64);
-  const pending = load<u64>(SYSTEM, KSYSTEM.TraceWrite64) - read;
+/**
+ * The write position from which on a step must wait for the host to drain the ring; none if the
+ * oldest are overwritten instead, which the host counts.
+ */
+export function KiTraceStop(): u64 {
+  if (load<u32>(SYSTEM, KSYSTEM.TraceOverwrite) != 0) return NEVER;
   const capacity = <u64>load<u32>(SYSTEM, KSYSTEM.TraceCapacity);
-  if (pending + RESERVE <= capacity) return false;
-  if (load<u32>(SYSTEM, KSYSTEM.TraceOverwrite) == 0) {
-    store<u32>(SYSTEM, STOP.TraceFull, KSYSTEM.StopReason);
-    return true;
-  }
-  if (pending > capacity) {
-    store<u64>(SYSTEM, read + (pending - capacity), KSYSTEM.TraceRead64);
-    store<u64>(
-      SYSTEM,
-      load<u64>(SYSTEM, KSYSTEM.TraceLost64) + (pending - capacity),
-      KSYSTEM.TraceLost64,
-    );
-  }
-  return false;
+  return load<u64>(SYSTEM, KSYSTEM.TraceRead64) + capacity - RESERVE;
 }

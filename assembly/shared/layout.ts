@@ -189,7 +189,9 @@ export const enum KPRCB {
   MovableCount = 56,
   Attention = 60,
 
-  DeferredReadyListHead = 64,
+  /** Readied threads that wait to be placed, linked by WaitListEntry.Flink; 0 ends the list. [owner] */
+  DeferredReadyHead = 64,
+  DeferredReadyTail = 68,
   SetMember64 = 72,
   Number = 80,
   Group = 84,
@@ -211,6 +213,8 @@ export const enum KPRCB {
   IdleTicks = 160,
   /** Whose instruction readies what this step readies; 0: an interrupt or the host. [owner] */
   Waker = 164,
+  /** The earliest of IpiTime64, TickTime64 and DeviceTime64. */
+  NextInterrupt64 = 168,
 
   DispatcherReadyListHead = 256,
   Size = 512,
