@@ -395,14 +395,14 @@ export function KiBlockThread(prcb: PKPRCB, thread: PKTHREAD, reason: u32): void
 
 /**
  * Moves a thread to another affinity, at once if it runs or is queued where it may not.
- * `affinity` holds at least one processor of the thread's group.
+ * `affinity` holds at least one processor of the thread's group. The ideal processor stays what it
+ * was, allowed or not: it counts again when a later affinity has it.
  *
  * @irql DISPATCH_LEVEL   @nt KiSetAffinityThread
  */
 export function KiSetAffinityThread(prcb: PKPRCB, thread: PKTHREAD, affinity: u64): void {
   const state = load<u32>(thread, KTHREAD.State);
   const home = KeGetPrcb(load<u32>(thread, KTHREAD.NextProcessor));
-  const group = KiGroupOf(KeGetPrcb(load<u32>(thread, KTHREAD.IdealProcessor)));
   KiTrace(
     EVENT.Affinity,
     load<u32>(prcb, KPRCB.Number),
@@ -417,14 +417,6 @@ export function KiSetAffinityThread(prcb: PKPRCB, thread: PKTHREAD, affinity: u6
   const allowed = (affinity & load<u64>(home, KPRCB.SetMember64)) != 0;
   if (queued) KiRemoveReadyThread(home, thread);
   store<u64>(thread, affinity, KTHREAD.Affinity64);
-  const ideal = KeGetPrcb(load<u32>(thread, KTHREAD.IdealProcessor));
-  if ((affinity & load<u64>(ideal, KPRCB.SetMember64)) == 0) {
-    store<u32>(
-      thread,
-      load<u32>(group, KGROUP.FirstProcessor) + <u32>ctz(affinity),
-      KTHREAD.IdealProcessor,
-    );
-  }
   if (queued) {
     KiReadyThread(prcb, thread);
   } else if (state == KTHREAD_STATE.Standby && !allowed) {
