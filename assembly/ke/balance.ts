@@ -38,44 +38,55 @@ export function KiBalanceWait(prcb: PKPRCB, thread: PKTHREAD): void {
  * @irql PASSIVE_LEVEL   @nt KiScanReadyQueues
  */
 export function KiScanReadyQueues(prcb: PKPRCB): void {
-  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
-  const limit = load<u64>(SYSTEM, KSYSTEM.StarvationTime64);
-  const boosted = load<u32>(SYSTEM, KSYSTEM.StarvationPriority);
+  const highest = load<u32>(SYSTEM, KSYSTEM.StarvationPriority) - 1;
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
   let number = load<u32>(SYSTEM, KSYSTEM.BalanceProcessor);
   let priority = load<u32>(SYSTEM, KSYSTEM.BalancePriority);
+  let skip = load<u32>(SYSTEM, KSYSTEM.BalanceSkip);
   let threads = load<u32>(SYSTEM, KSYSTEM.BalanceScanThreads);
   let boosts = load<u32>(SYSTEM, KSYSTEM.BalanceBoostThreads);
-  if (limit == 0) return;
   for (let visited: u32 = 0; visited <= processors; visited++) {
     const other = KeGetPrcb(number);
-    const eligible = load<u32>(other, KPRCB.ReadySummary) & ((1 << boosted) - 2);
     for (; priority > 0; priority--) {
-      if ((eligible & (1 << priority)) == 0) continue;
       const head = other + KPRCB.DispatcherReadyListHead + priority * LIST_ENTRY.Size;
       let entry: usize = load<u32>(head, LIST_ENTRY.Flink);
+      let seen: u32 = 0;
+      for (; seen < skip && entry != head; seen++) entry = load<u32>(entry, LIST_ENTRY.Flink);
+      skip = 0;
       while (entry != head) {
         if (threads == 0 || boosts == 0) {
           store<u32>(SYSTEM, number, KSYSTEM.BalanceProcessor);
           store<u32>(SYSTEM, priority, KSYSTEM.BalancePriority);
+          store<u32>(SYSTEM, seen, KSYSTEM.BalanceSkip);
           return;
         }
         threads--;
         const thread: PKTHREAD = entry - KTHREAD.WaitListEntry;
         entry = load<u32>(entry, LIST_ENTRY.Flink);
-        if (now - load<u64>(thread, KTHREAD.StateTime64) <= limit) continue;
-        if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) != 0) continue;
+        if (!KiIsStarved(thread)) {
+          seen++;
+          continue;
+        }
         boosts--;
         KiRemoveReadyThread(other, thread);
         KiBoostStarvedThread(thread);
         KiReadyThread(prcb, thread);
       }
     }
-    priority = boosted - 1;
+    priority = highest;
     number = number + 1 == processors ? 0 : number + 1;
   }
   store<u32>(SYSTEM, number, KSYSTEM.BalanceProcessor);
   store<u32>(SYSTEM, priority, KSYSTEM.BalancePriority);
+  store<u32>(SYSTEM, 0, KSYSTEM.BalanceSkip);
+}
+
+function KiIsStarved(thread: PKTHREAD): bool {
+  const since = load<u64>(thread, KTHREAD.StateTime64);
+  if (load<u64>(SYSTEM, KSYSTEM.Time64) - since <= load<u64>(SYSTEM, KSYSTEM.StarvationTime64)) {
+    return false;
+  }
+  return (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) == 0;
 }
 
 /** A thread begins to wait: its process may become one with no active thread. */

@@ -125,7 +125,8 @@ export const enum KSYSTEM {
 
   TimerElapsed64 = 416,
   TimerCount = 424,
-  Reserved0 = 428,
+  /** Threads of the list where the balance-set manager stopped that it has looked at. */
+  BalanceSkip = 428,
 
   TraceWrite64 = 432,
   TraceRead64 = 440,

@@ -23,7 +23,7 @@ export interface MachineProfile {
   readonly starvationNs: number;
   /** The balance-set manager's period, ns. */
   readonly balancePeriodNs: number;
-  /** Ready threads it looks at in a pass, and boosts in a pass. */
+  /** Ready threads it looks at in a pass, and boosts in a pass (64 at most). */
   readonly balanceScanThreads: number;
   readonly balanceBoostThreads: number;
   /** Priority of a starved thread for one quantum, 1-15. */
@@ -41,7 +41,7 @@ export interface MachineProfile {
   readonly quantumUnits: number | 'infinite' | 'table';
   /** Kernel stacks of user-mode waits this long are swapped out, ns; 0: never, as with ample memory. */
   readonly stackOutswapNs: number;
-  /** So are processes all of whose threads have waited this long; 0: never. */
+  /** So are processes all of whose threads have waited this long; 0: never. Needs `stackOutswapNs`. */
   readonly processOutswapNs: number;
 }
 
@@ -153,7 +153,8 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
   starvationNs: [0, Number.MAX_SAFE_INTEGER],
   balancePeriodNs: [1_000_000, Number.MAX_SAFE_INTEGER],
   balanceScanThreads: [1, 0xffffffff],
-  balanceBoostThreads: [1, 0xffffffff],
+  // A pass is one step, and a step's records must fit what the trace ring keeps free for it.
+  balanceBoostThreads: [1, 64],
   starvationPriority: [1, 15],
   starvationQuantumUnits: [0, 1_000_000],
   waitQuantumCharge: [0, 1_000_000],
@@ -203,6 +204,11 @@ export function resolveProfile(
   if (profile.timerResolutionNs > profile.clockIntervalNs) {
     throw new MachineError(
       `profile.timerResolutionNs (${profile.timerResolutionNs}) is above clockIntervalNs (${profile.clockIntervalNs}); lower it`,
+    );
+  }
+  if (profile.processOutswapNs !== 0 && profile.stackOutswapNs === 0) {
+    throw new MachineError(
+      'profile.processOutswapNs does nothing without stackOutswapNs: a process goes out after the stacks of its threads; set both',
     );
   }
   if (profile.quantumUnits !== 'table' && profile.quantumUnits !== 'infinite') {

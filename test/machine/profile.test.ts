@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decodePrioritySeparation } from '../../src/machine/profile';
+import { decodePrioritySeparation, resolveProfile } from '../../src/machine/profile';
 
 test.each([
   [0x00, 'short', 'variable', 0, 6, 6],
@@ -54,4 +54,16 @@ test('the 272 values of Win32PrioritySeparation decode as often to each table as
     'short variable 18 6': 78,
     'short variable 6 6': 39,
   });
+});
+
+test('swapping processes out without their threads’ stacks is refused', () => {
+  expect(() => resolveProfile({ processOutswapNs: 1e9 })).toThrow(
+    'profile.processOutswapNs does nothing without stackOutswapNs',
+  );
+});
+
+test('more boosts in a pass than a step may record are refused', () => {
+  expect(() => resolveProfile({ balanceBoostThreads: 65 })).toThrow(
+    'profile.balanceBoostThreads is 65; give an integer from 1 to 64',
+  );
 });
