@@ -1,3 +1,4 @@
+import type { CoreSource } from '../machine/options';
 import type { BurstSink } from './bursts';
 import { RecordingReader, readRecording } from './ftrace';
 import type { Policy } from './policy';
@@ -17,6 +18,8 @@ export interface ReplayRecordingOptions {
   /** Default: all three. */
   readonly policies?: readonly Policy[];
   readonly liveThreads?: number;
+  /** The core to run on. Default: built in. */
+  readonly core?: CoreSource;
   /** Report only the processes and threads that ran longest in the recording. Default: all. */
   readonly top?: number;
   /** Called when the machines stand, before anything is read into them: for trace writers. */
@@ -125,13 +128,14 @@ export async function replayRecording(
   if (processors === undefined) ({ processors, text } = await peekProcessors(input));
   const replays: Replay[] = [];
   for (const policy of options.policies ?? (['nt', 'fifo', 'rr'] as const)) {
-    const { profile, liveThreads } = options;
+    const { profile, liveThreads, core } = options;
     replays.push(
       await Replay.create({
         processors,
         policy,
         ...(profile === undefined ? {} : { profile }),
         ...(liveThreads === undefined ? {} : { liveThreads }),
+        ...(core === undefined ? {} : { core }),
       }),
     );
   }

@@ -5,6 +5,7 @@ import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { MachineError } from '../machine/errors';
 import { encode } from '../machine/instruction';
 import { Machine } from '../machine/machine';
+import type { CoreSource } from '../machine/options';
 import type { KProcess, KSemaphore } from '../machine/views';
 import type { BurstSink } from './bursts';
 import { ScheduleFigures, type ThreadTally } from './figures';
@@ -74,6 +75,8 @@ export interface ReplayOptions {
   readonly policy?: Policy;
   /** Threads of the recording alive at once, at most. Default 65,536. */
   readonly liveThreads?: number;
+  /** The core to run on. Default: built in. */
+  readonly core?: CoreSource;
 }
 
 /** What a thread of the recording became. */
@@ -137,6 +140,7 @@ export class Replay implements BurstSink {
       },
       trace: { whenFull: 'drain' },
       livelockSteps: 0,
+      ...(options.core === undefined ? {} : { core: options.core }),
     });
     return new Replay(machine, options);
   }
