@@ -9,7 +9,7 @@ import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
-import { KeWaitForSingleObject, KiDelayUntil } from './wait';
+import { KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
 
 /** What the instructions of a thread do that have no routine of the kernel behind them. */
 
@@ -27,6 +27,26 @@ export function KiOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   const object = KiObjectFromHandle(handle);
   if (object == 0) store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
   return object;
+}
+
+/** The event an instruction names, or 0 with the status left in the thread. */
+export function KiEventOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const event = KiOperand(thread, pc, a);
+  if (event == 0) return 0;
+  const type = load<u32>(event, DISPATCHER_HEADER.Type);
+  if (type == KOBJECTS.EventSynchronizationObject) return event;
+  if (type == KOBJECTS.EventNotificationObject) return event;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
+/** The semaphore an instruction names, or 0 with the status left in the thread. */
+export function KiSemaphoreOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const semaphore = KiOperand(thread, pc, a);
+  if (semaphore == 0) return 0;
+  if (load<u32>(semaphore, DISPATCHER_HEADER.Type) == KOBJECTS.SemaphoreObject) return semaphore;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
 }
 
 /** Gives way to a ready thread of at least this one's priority, if there is one here. */
@@ -107,13 +127,17 @@ export function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): voi
   KiSetAffinityThread(prcb, thread, mask);
 }
 
-/** Delays until a time, or not at all if that has come; false if it blocked. */
-export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, due: u64): bool {
+/** Delays by an interval; one of 0 is a yield. */
+export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, interval: u64): void {
+  if (interval == 0) KiYield(prcb, thread);
+  else KiDelayTo(prcb, thread, KiDueTime(interval));
+}
+
+/** Delays until a time, or not at all if that has come. */
+export function KiDelayTo(prcb: PKPRCB, thread: PKTHREAD, due: u64): void {
   store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-  if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) return true;
-  KiDelayUntil(prcb, thread, due);
-  return false;
+  if (due > load<u64>(SYSTEM, KSYSTEM.Time64)) KiDelayUntil(prcb, thread, due);
 }
 
 /** The next due time of a periodic delay; `slot` holds the last, or 0: then it is `first`. */

@@ -13,11 +13,14 @@ import {
   KiCreate,
   KiCreateProcess,
   KiDelay,
+  KiDelayTo,
+  KiEventOperand,
   KiInterlockedAdd,
   KiInterlockedTake,
   KiOperand,
   KiPeriodicDue,
   KiRegister,
+  KiSemaphoreOperand,
   KiSetOwnAffinity,
   KiSharedWord,
   KiSignalAndWait,
@@ -29,7 +32,6 @@ import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KeTerminateThread } from './thread';
 import { KiTrace } from './trace';
-import { KiDueTime } from './wait';
 
 /**
  * The bytecode of program threads, and the same operations asked for by host and port threads.
@@ -221,7 +223,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.SetEvent:
     case OP.PulseEvent:
     case OP.ResetEvent: {
-      const event = KiOperand(thread, pc, a);
+      const event = KiEventOperand(thread, pc, a);
       if (event == 0) return 12;
       let previous: i32;
       if ((word & 0xff) == <u32>OP.SetEvent) previous = KeSetEvent(prcb, event, b);
@@ -231,12 +233,12 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 12;
     }
     case OP.ReleaseSemaphore: {
-      const semaphore = KiOperand(thread, pc, a);
+      const semaphore = KiSemaphoreOperand(thread, pc, a);
       if (semaphore != 0) KiReleaseSemaphoreFrom(prcb, thread, semaphore, b, load<i32>(pc, 12));
       return 16;
     }
     case OP.ReleaseSemaphoreRegister: {
-      const semaphore = KiOperand(thread, pc, a);
+      const semaphore = KiSemaphoreOperand(thread, pc, a);
       const adjustment = <i32>load<u64>(KiRegister(thread, b));
       if (semaphore != 0) {
         KiReleaseSemaphoreFrom(prcb, thread, semaphore, SIGNAL_INCREMENT, adjustment);
@@ -244,19 +246,19 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 12;
     }
     case OP.Delay:
-      KiDelay(prcb, thread, KiDueTime(load<u64>(pc, 4)));
+      KiDelay(prcb, thread, load<u64>(pc, 4));
       return 12;
     case OP.DelayUntil:
-      KiDelay(prcb, thread, load<u64>(pc, 4));
+      KiDelayTo(prcb, thread, load<u64>(pc, 4));
       return 12;
     case OP.DelayPeriod: {
       const now = load<u64>(SYSTEM, KSYSTEM.Time64);
-      KiDelay(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b));
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b));
       return 12;
     }
     case OP.DelayShared: {
       const first = load<u64>(KiRegister(thread, a));
-      KiDelay(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b));
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b));
       return 16;
     }
     case OP.Yield:

@@ -151,7 +151,7 @@ export class ProgramBuilder {
     return this.emit(OP.ReleaseSemaphore, a, increment, [...words, adjustment]);
   }
 
-  /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now. */
+  /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now; 0 is a yield. */
   delay(ns: number): this {
     return this.emit(OP.Delay, 0, 0, words64(requireInteger('delay', ns, 0, MAX_NS)));
   }

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
-import { KTHREAD_STATE, KWAIT_REASON, MODE, PRIORITY_CLASS } from '../../assembly/shared/types';
+import { expect, test } from 'vitest';
+import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { Machine } from '../../src/machine/machine';
 import type { CoreSource } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
-import { compute, MS, priorityLevels, records } from '../records';
+import { compute, MS, records } from '../records';
 
 async function pingPong(core?: CoreSource): Promise<Machine> {
   const machine = await Machine.create({
@@ -86,98 +86,6 @@ test('the times of a processor add up to its time', async () => {
   const machine = await pingPong();
   const { idleNs, busyNs, interruptNs, overheadNs } = machine.processorTimes(1);
   expect(idleNs + busyNs + interruptNs + overheadNs).toBe(machine.now);
-});
-
-describe('priorities', () => {
-  test('a wake by an event boosts to base + increment, and the boost decays a level at each quantum end', async () => {
-    const machine = await Machine.create();
-    const event = machine.createEvent('synchronization');
-    const thread = machine
-      .createProcess()
-      .createThread(
-        machine.loadProgram(program('boosted', (p) => p.wait(event).compute(200 * MS))),
-      );
-    machine.run({ until: MS });
-    event.set(3);
-    machine.run({ until: 150 * MS });
-    const levels = priorityLevels(machine, thread);
-    expect(levels).toEqual([11, 10, 9, 8]);
-  });
-
-  test('a thread of base 10 in the foreground runs at 13, then at 11, then at 10', async () => {
-    const machine = await Machine.create();
-    const event = machine.createEvent('synchronization');
-    const process = machine.createProcess({
-      priorityClass: PRIORITY_CLASS.AboveNormal,
-      foreground: true,
-    });
-    const thread = process.createThread(
-      machine.loadProgram(program('fg', (p) => p.wait(event).compute(500 * MS))),
-    );
-    machine.run({ until: MS });
-    event.set(1);
-    machine.run({ until: 450 * MS });
-    const levels = priorityLevels(machine, thread);
-    expect(levels).toEqual([13, 11, 10]);
-  });
-});
-
-test('a client quantum in the background is two clock intervals, and equal threads take turns', async () => {
-  const machine = await Machine.create();
-  const process = machine.createProcess();
-  const loaded = machine.loadProgram(compute(200 * MS));
-  process.createThread(loaded);
-  process.createThread(loaded);
-  machine.run({ until: 200 * MS });
-  const ends = records(machine).flatMap((r) =>
-    r.type === 'contextSwitch' && r.oldWaitReason === KWAIT_REASON.WrQuantumEnd ? [r.timeNs] : [],
-  );
-  expect(ends.length).toBeGreaterThan(3);
-  expect(ends.every((time) => time % 15_625_000 === 0)).toBe(true);
-});
-
-test('a preempting thread runs at once and the preempted one goes back to the head of its queue', async () => {
-  const machine = await Machine.create();
-  const event = machine.createEvent('synchronization');
-  const process = machine.createProcess();
-  const high = process.createThread(
-    machine.loadProgram(program('high', (p) => p.wait(event).compute(MS))),
-    { increment: 2 },
-  );
-  machine.run({ until: 2 * MS });
-  const first = process.createThread(machine.loadProgram(compute(20 * MS)));
-  const second = process.createThread(machine.loadProgram(compute(20 * MS)));
-  machine.run({ until: 5 * MS });
-  event.set(0);
-  machine.run({ until: 10 * MS });
-  expect(high.state).toBe(KTHREAD_STATE.Terminated);
-  expect(first.state).toBe(KTHREAD_STATE.Running);
-  expect(second.state).toBe(KTHREAD_STATE.Ready);
-});
-
-test('a thread starved for more than 4 s is lifted to 15 for one quantum', async () => {
-  const machine = await Machine.create();
-  const hog = machine.createProcess({ priorityClass: PRIORITY_CLASS.High });
-  hog.createThread(machine.loadProgram(compute(10_000 * MS)));
-  const starved = machine.createProcess().createThread(machine.loadProgram(compute(1000 * MS)));
-  machine.run({ until: 6000 * MS });
-  const levels = priorityLevels(machine, starved);
-  expect(levels).toEqual([15, 8]);
-  expect(starved.runTimeNs).toBeGreaterThan(30 * MS);
-});
-
-test('a wait ends at the first tick at or after its due time', async () => {
-  const machine = await Machine.create();
-  const event = machine.createEvent('notification');
-  machine
-    .createProcess()
-    .createThread(
-      machine.loadProgram(program('w', (p) => p.wait(event, { timeoutNs: 20 * MS }).mark(1))),
-    );
-  machine.run();
-  const mark = records(machine).find((r) => r.type === 'mark');
-  expect(mark?.timeNs).toBeGreaterThan(31_250_000);
-  expect(mark?.timeNs).toBeLessThan(31_270_000);
 });
 
 test('a hard affinity change of a running thread moves it', async () => {
