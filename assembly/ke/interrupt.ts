@@ -86,7 +86,11 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
     const next: usize = load<u32>(interrupt, KINTERRUPT.Next);
     store<u32>(prcb, <u32>next, KPRCB.DeviceHead);
     if (next == 0) store<u32>(prcb, 0, KPRCB.DeviceTail);
-    HalSetInterruptTime(prcb, KPRCB.DeviceTime64, next == 0 ? NEVER : load<u64>(next, KINTERRUPT.Time64));
+    HalSetInterruptTime(
+      prcb,
+      KPRCB.DeviceTime64,
+      next == 0 ? NEVER : load<u64>(next, KINTERRUPT.Time64),
+    );
     KiDeviceInterrupt(prcb, interrupt);
     store<u32>(interrupt, load<u32>(SYSTEM, KSYSTEM.InterruptFree), KINTERRUPT.Next);
     store<u32>(SYSTEM, <u32>interrupt, KSYSTEM.InterruptFree);
