@@ -21,30 +21,52 @@ export {
 } from './ke/ddi';
 export { MachineError } from './machine/errors';
 export { type CpuPort, type HostBody, NtCall, type PortResult } from './machine/guest';
-export { Machine, type ProcessOptions } from './machine/machine';
-export type { Capacities, CoreSource, MachineOptions } from './machine/options';
+export type { ObjectOperand } from './machine/instruction';
+export {
+  type AnyCallHandler,
+  type CallHandler,
+  Machine,
+  type ProcessOptions,
+} from './machine/machine';
+export type {
+  Capacities,
+  CoreImports,
+  CoreSource,
+  MachineOptions,
+  Topology,
+} from './machine/options';
 export {
   decodePrioritySeparation,
+  type MachineCosts,
   type MachineProfile,
   PROFILES,
   type ProfileOptions,
   type QuantumTable,
 } from './machine/profile';
 export {
+  type Duration,
   Label,
   type LoadedProgram,
   type Program,
   ProgramBuilder,
   program,
   Register,
+  type WaitOptions,
 } from './machine/program';
 export { decodeRecord, type RecordBatch, type TraceRecord } from './machine/records';
 export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machine/result';
-export { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './machine/views';
+export {
+  KEvent,
+  KernelObject,
+  KProcess,
+  KSemaphore,
+  KThread,
+  type ThreadOptions,
+} from './machine/views';
 export type { BurstSink } from './workload/bursts';
 export { InputDamaged, RecordingError } from './workload/errors';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
-export { RecordingReader, readRecording } from './workload/ftrace';
+export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';
 export { mapPriority, type Policy } from './workload/policy';
 export { Replay, type ReplayedFigures, type ReplayOptions } from './workload/replay';
@@ -63,10 +85,12 @@ export type {
   ThreadReport,
 } from './workload/report';
 export { recordedFigures, reportReplay } from './workload/report';
-export type {
-  Attribution,
-  RecordedProcess,
-  RecordingSummary,
-  RecordingWarning,
+export {
+  type Attribution,
+  type CpuFigures,
+  type RecordedProcess,
+  type RecordingSummary,
+  type RecordingWarning,
   ThreadFigures,
+  type WarningKind,
 } from './workload/summary';

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+
+/** Limits are a tenth above what it takes; whoever raises one says in the commit what it bought. */
+test.each([
+  ['ntps.wasm', 12_600],
+  ['ntps.js', 83_000],
+])('%s is at most %i bytes compressed', (name, limitBytes) => {
+  const bytes = readFileSync(join(import.meta.dirname, '../build', name));
+  expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(limitBytes);
+});
+
+test('the library is one file that imports nothing', () => {
+  const text = readFileSync(join(import.meta.dirname, '../build/ntps.js'), 'utf8');
+  expect(text.match(/^(import|export .* from)\b.*$|\bimport\(/gm)).toBeNull();
+});
