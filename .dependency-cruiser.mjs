@@ -58,7 +58,7 @@ export default {
       { path: '^src/', pathNot: '^src/cli/' },
       {
         dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-peer', 'npm-optional'],
-        pathNot: 'loader',
+        pathNot: 'loader|protobuf',
       },
     ),
     rule(
@@ -84,6 +84,7 @@ export default {
   options: {
     // Types and const enums count too.
     tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default'] },
     doNotFollow: { path: '^(node_modules|build)/' },
   },
 };

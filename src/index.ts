@@ -53,7 +53,12 @@ export {
   Register,
   type WaitOptions,
 } from './machine/program';
-export { decodeRecord, type RecordBatch, type TraceRecord } from './machine/records';
+export {
+  decodeRecord,
+  type RecordBatch,
+  type TraceNames,
+  type TraceRecord,
+} from './machine/records';
 export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machine/result';
 export {
   KEvent,
@@ -63,6 +68,10 @@ export {
   KThread,
   type ThreadOptions,
 } from './machine/views';
+export { CsvWriter } from './trace/csv';
+export { machineNames, recordTo, traceWriterFor } from './trace/output';
+export { PerfettoWriter } from './trace/perfetto';
+export type { TraceWriter } from './trace/roster';
 export type { BurstSink } from './workload/bursts';
 export { InputDamaged, RecordingError } from './workload/errors';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';

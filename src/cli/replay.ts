@@ -4,6 +4,7 @@ import { openRecording } from './open';
 import { integerOption, policyOption, processorCount, profileOption } from './options';
 import { Progress } from './progress';
 import { printReplay, replayJson } from './report';
+import { TraceFile } from './trace-file';
 
 interface ReplayFlags {
   readonly processors?: number;
@@ -11,11 +12,13 @@ interface ReplayFlags {
   readonly policy?: Policy;
   readonly top: number;
   readonly liveThreads?: number;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
 async function replayCommand(path: string, flags: ReplayFlags): Promise<void> {
   const input = await openRecording(path);
+  const file = flags.out === undefined ? undefined : new TraceFile(flags.out);
   const progress = new Progress('reading and replaying', input.sizeBytes);
   const { processors, profile, policy, liveThreads } = flags;
   try {
@@ -26,12 +29,19 @@ async function replayCommand(path: string, flags: ReplayFlags): Promise<void> {
       ...(policy === undefined ? {} : { policies: [policy] }),
       ...(flags.json === true ? {} : { top: flags.top }),
       ...(liveThreads === undefined ? {} : { liveThreads }),
+      onStart: ([first]) => {
+        if (first !== undefined) file?.record(first.machine, first.traceNames());
+      },
       onProgress: () => progress.update(input.bytesRead),
     });
+    file?.finish();
     progress.stop();
     const recorded = recordedFigures(replay.recording);
     if (flags.json === true) console.log(replayJson(recorded, replay));
     else printReplay(recorded, replay);
+  } catch (error) {
+    file?.discard();
+    throw error;
   } finally {
     progress.stop();
   }
@@ -57,6 +67,10 @@ export function addReplayCommand(cli: Command): void {
       '--live-threads <n>',
       'room for threads alive at once; default: 65536',
       integerOption(1, 1_000_000),
+    )
+    .option(
+      '--out <file>',
+      'write what the first policy did: .pftrace for the Perfetto UI, .csv for tables',
     )
     .option('--json', 'print everything as JSON')
     .action(replayCommand);

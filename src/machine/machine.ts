@@ -310,10 +310,15 @@ export class Machine {
       this,
       this.handleOf(TABLE.Thread, index),
       process,
-      program?.name ?? `thread ${index}`,
+      program?.name ?? this.systemThreadName(address) ?? `thread ${index}`,
     );
     this.threads.set(index, thread);
     return thread;
+  }
+
+  private systemThreadName(address: number): string | undefined {
+    if (address === this.system(KSYSTEM.BalanceThread)) return 'balance set manager';
+    return address === this.system(KSYSTEM.SwapThread) ? 'swapper' : undefined;
   }
 
   /** A process by its table index. */

@@ -132,6 +132,12 @@ export type TraceRecord = RecordBase &
     | { readonly type: 'bugCheck'; readonly code: number; readonly parameters: readonly number[] }
   );
 
+/** How threads and processes are called. Asked once for each, when its start is met in the trace. */
+export interface TraceNames {
+  thread(index: number): string | undefined;
+  process(index: number): string | undefined;
+}
+
 /** One record of a batch. `index` is below its count. */
 export function decodeRecord(batch: RecordBatch, index: number): TraceRecord {
   const at = index * RECORD.Words;

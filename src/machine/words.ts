@@ -1,3 +1,4 @@
+import { PRIORITY_CHANGE, VECTOR } from '../../assembly/shared/event';
 import { GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
 
 /** Names of enum members: const enums have none at run time. The types see that none is missing. */
@@ -60,4 +61,23 @@ export const GUEST_NAMES: Readonly<Record<GUEST, string>> = {
   [GUEST.Program]: 'Program',
   [GUEST.Host]: 'Host',
   [GUEST.Port]: 'Port',
+};
+
+export const VECTOR_NAMES: Readonly<Record<VECTOR, string>> = {
+  [VECTOR.Clock]: 'Clock',
+  [VECTOR.Ipi]: 'Ipi',
+  [VECTOR.Device]: 'Device',
+  [VECTOR.TimerExpiration]: 'TimerExpiration',
+  [VECTOR.QuantumEnd]: 'QuantumEnd',
+};
+
+export const PRIORITY_CHANGE_NAMES: Readonly<Record<PRIORITY_CHANGE, string>> = {
+  [PRIORITY_CHANGE.Set]: 'Set',
+  [PRIORITY_CHANGE.Unwait]: 'Unwait',
+  [PRIORITY_CHANGE.Foreground]: 'Foreground',
+  [PRIORITY_CHANGE.QuantumEnd]: 'QuantumEnd',
+  [PRIORITY_CHANGE.Starvation]: 'Starvation',
+  [PRIORITY_CHANGE.StarvationEnd]: 'StarvationEnd',
+  [PRIORITY_CHANGE.Yield]: 'Yield',
+  [PRIORITY_CHANGE.Base]: 'Base',
 };

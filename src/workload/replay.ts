@@ -6,6 +6,7 @@ import { MachineError } from '../machine/errors';
 import { encode } from '../machine/instruction';
 import { Machine } from '../machine/machine';
 import type { CoreSource } from '../machine/options';
+import type { TraceNames } from '../machine/records';
 import type { KProcess, KSemaphore } from '../machine/views';
 import type { BurstSink } from './bursts';
 import { ScheduleFigures, type ThreadTally } from './figures';
@@ -106,6 +107,7 @@ export class Replay implements BurstSink {
   /** Of threads that have not ended. */
   readonly #owners = new Map<ThreadTally, ReplayedThread>();
   readonly #freeBuffers: number[] = [];
+  #naming: { readonly threads: string[]; readonly processes: string[] } | undefined;
   readonly #interrupts: { timeNs: number; processor: number; target: number }[] = [];
   #nextInterrupt = 0;
   #backlog = 0;
@@ -150,8 +152,19 @@ export class Replay implements BurstSink {
     return this.#threads;
   }
 
-  process(process: number, _tgid: number, name: string): void {
-    this.#processes[process] = { name, nt: undefined };
+  /**
+   * Names for one writer of this machine's trace, asked for in the order in which the trace tells
+   * of starts: by the recorded name, a process by its recorded id too.
+   */
+  traceNames(): TraceNames {
+    const threads = [...this.machine.allThreads()].map((thread) => thread.name);
+    const naming = { threads, processes: [this.machine.systemProcess.name] };
+    this.#naming = naming;
+    return { thread: () => naming.threads.shift(), process: () => naming.processes.shift() };
+  }
+
+  process(process: number, tgid: number, name: string): void {
+    this.#processes[process] = { name: `${name} ${tgid}`, nt: undefined };
   }
 
   thread(
@@ -329,6 +342,7 @@ export class Replay implements BurstSink {
       });
       if (own.level >= 16) thread.setPriority(own.level);
       this.#byIndex[thread.index] = own;
+      this.#naming?.threads.push(own.name);
       thread.close();
     });
     this.#unclaimed.push(own);
@@ -342,6 +356,7 @@ export class Replay implements BurstSink {
       ...(parent?.exists === true ? { parent } : {}),
     });
     made.close();
+    this.#naming?.processes.push(process.name);
     process.nt = made;
     return made;
   }

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { decodeRecord, type TraceRecord } from '../../src/machine/records';
 import { openRecording } from '../../src/cli/open';
+import { decodeRecord, type TraceRecord } from '../../src/machine/records';
 import { mapPriority } from '../../src/workload/policy';
 import { type RecordingReplay, replayRecording } from '../../src/workload/replay-recording';
 import { recordedFigures } from '../../src/workload/report';
