@@ -11,7 +11,7 @@ const plainEnums = {
 const library = {
   name: 'library',
   resolveId: (source) =>
-    source === '../index' ? { id: './ntps.js', external: 'relative' } : undefined,
+    /^(\.\.\/)+index$/.test(source) ? { id: './ntps.js', external: 'relative' } : undefined,
 };
 
 export default [

@@ -73,7 +73,7 @@ export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';
 export type { TraceWriter } from './trace/roster';
 export type { BurstSink } from './workload/bursts';
-export { InputDamaged, RecordingError } from './workload/errors';
+export { InputDamaged, InputError, RecordingError, WorkloadError } from './workload/errors';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';
@@ -94,6 +94,23 @@ export type {
   ThreadReport,
 } from './workload/report';
 export { recordedFigures, reportReplay } from './workload/report';
+export { checkWorkload } from './workload/rtapp/check';
+export type {
+  Phase,
+  Place,
+  Task,
+  Workload,
+  WorkloadEvent,
+  WorkloadNote,
+} from './workload/rtapp/model';
+export {
+  runWorkload,
+  type WaitingThread,
+  type WorkloadOptions,
+  type WorkloadReport,
+  type WorkloadTaskReport,
+  type WorkloadThreadReport,
+} from './workload/rtapp/run';
 export {
   type Attribution,
   type CpuFigures,

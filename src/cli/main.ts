@@ -1,15 +1,17 @@
 import { Command } from 'commander';
-import { MachineError, RecordingError } from '../index';
+import { InputError, MachineError } from '../index';
 import { addReplayCommand } from './replay';
+import { addRunCommand } from './run';
 
 const cli = new Command('ntps').description("Windows NT's process and thread manager, emulated");
 addReplayCommand(cli);
+addRunCommand(cli);
 
 try {
   await cli.parseAsync();
 } catch (error) {
   if (
-    !(error instanceof RecordingError) &&
+    !(error instanceof InputError) &&
     !(error instanceof MachineError) &&
     !(error instanceof Error && 'code' in error)
   )

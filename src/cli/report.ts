@@ -11,7 +11,7 @@ export const milliseconds = (ns: number) => (ns / 1e6).toFixed(3);
 const micros = (ns: number) => (ns / 1e3).toFixed(1);
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
-const FIGURES_HEAD = [
+export const FIGURES_HEAD = [
   'run ms',
   'ready us p50',
   'p90',
@@ -22,7 +22,7 @@ const FIGURES_HEAD = [
   'migrations',
 ];
 
-function figures({ runNs, ready, ...counts }: ScheduleReport): (string | number)[] {
+export function figures({ runNs, ready, ...counts }: ScheduleReport): (string | number)[] {
   return [
     milliseconds(runNs),
     micros(ready.p50Ns),
@@ -35,15 +35,15 @@ function figures({ runNs, ready, ...counts }: ScheduleReport): (string | number)
   ];
 }
 
-function boosts({ boosts, starvationBoosts }: RunReport): string {
+export function boosts({ boosts, starvationBoosts }: RunReport): string {
   return starvationBoosts === 0 ? `${boosts}` : `${boosts} + ${starvationBoosts} starved`;
 }
 
-const utilisation = (processors: readonly ProcessorReport[]) =>
+export const utilisation = (processors: readonly ProcessorReport[]) =>
   processors.map((processor) => percent(processor.utilisation)).join(' ');
 
 /** Numbers to the right; the first `left` columns are text. */
-function table(head: string[], left: number): InstanceType<typeof Table> {
+export function table(head: string[], left: number): InstanceType<typeof Table> {
   const colAligns = head.map((_, column) => (column < left ? 'left' : 'right') as 'left' | 'right');
   const chars = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
   return new Table({ head, colAligns, chars, style: { head: [], border: [] } });

@@ -342,6 +342,13 @@ export class Machine {
     }
   }
 
+  /** A word that programs share; signed. */
+  sharedWord(index: number): number {
+    const last = this.options.capacities.sharedWords - 1;
+    requireInteger('sharedWord', index, 0, last);
+    return this.memory.i32(this.system(KSYSTEM.WordBase) + index * 4);
+  }
+
   /** How a processor has spent its time up to now, ns; the four add up to its time. */
   processorTimes(processor: number): {
     idleNs: number;

@@ -31,6 +31,8 @@ export interface ThreadLeft {
   readonly state: string;
   /** What it waits for, in words; absent if it does not wait. */
   readonly waitsFor?: string;
+  /** The table index of the object that it waits for. */
+  readonly waitObject?: number;
 }
 
 export interface BugCheckReport {
@@ -80,19 +82,24 @@ export function remainingThreads(machine: Machine): ThreadLeft[] {
     };
     left.push(
       state === KTHREAD_STATE.Waiting
-        ? { ...base, waitsFor: describeWait(machine, address, flags) }
+        ? { ...base, ...describeWait(machine, address, flags) }
         : base,
     );
   }
   return left;
 }
 
-function describeWait(machine: Machine, thread: number, flags: number): string {
+function describeWait(
+  machine: Machine,
+  thread: number,
+  flags: number,
+): Pick<ThreadLeft, 'waitsFor' | 'waitObject'> {
   const reason = WAIT_REASON_NAMES[machine.memory.u32(thread + KTHREAD.WaitReason) as KWAIT_REASON];
-  if ((flags & THREAD_FLAG.WaitBlockInserted) === 0) return `a time (${reason})`;
+  if ((flags & THREAD_FLAG.WaitBlockInserted) === 0) return { waitsFor: `a time (${reason})` };
   const object = machine.memory.u32(thread + KTHREAD.WaitBlock + KWAIT_BLOCK.Object);
   const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
-  return `${type} ${machine.objectIndex(object)} (${reason})`;
+  const waitObject = machine.objectIndex(object);
+  return { waitsFor: `${type} ${waitObject} (${reason})`, waitObject };
 }
 
 const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {

@@ -51,11 +51,13 @@ export class ScheduleFigures {
   lastSwitchNs = 0;
   readonly #live: (ThreadTally | undefined)[] = [];
 
-  /** `watch` is told of each thread at its start and when its totals are known. */
+  /** `watch` is told of each thread at its start, at its marks and when its totals are known. */
   constructor(
     private readonly watch?: {
-      start(thread: ThreadTally): void;
-      end(thread: ThreadTally): void;
+      start?(thread: ThreadTally): void;
+      end?(thread: ThreadTally): void;
+      /** The thread has put a mark of its own into the trace. */
+      mark?(thread: ThreadTally, value: number): void;
     },
   ) {}
 
@@ -78,6 +80,9 @@ export class ScheduleFigures {
           break;
         case EVENT.ThreadTotals:
           this.#end(words, at);
+          break;
+        case EVENT.Mark:
+          this.#mark(words, at);
           break;
       }
     }
@@ -131,7 +136,12 @@ export class ScheduleFigures {
     const thread = new ThreadTally(words[at + RECORD.A / 4] as number, process);
     this.threads.push(thread);
     this.#live[thread.index] = thread;
-    this.watch?.start(thread);
+    this.watch?.start?.(thread);
+  }
+
+  #mark(words: Uint32Array, at: number): void {
+    const thread = this.#live[words[at + RECORD.A / 4] as number];
+    if (thread !== undefined) this.watch?.mark?.(thread, words[at + RECORD.B / 4] as number);
   }
 
   #end(words: Uint32Array, at: number): void {
@@ -143,7 +153,7 @@ export class ScheduleFigures {
       (words[at + RECORD.B / 4] as number) + (words[at + RECORD.C / 4] as number) * 2 ** 32;
     thread.migrations = words[at + RECORD.E / 4] as number;
     thread.ended = true;
-    this.watch?.end(thread);
+    this.watch?.end?.(thread);
   }
 }
 

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import {
+  type Policy,
+  runWorkload,
+  type Workload,
+  WorkloadError,
+  type WorkloadReport,
+} from '../index';
+import { integerOption, policyOption, processorCount, profileOption } from './options';
+import { Progress } from './progress';
+import { readWorkload } from './rtapp/read';
+import { printWorkload, workloadJson } from './run-report';
+
+interface RunFlags {
+  readonly processors?: number;
+  readonly profile: 'client' | 'server';
+  readonly policy?: Policy;
+  readonly duration?: number;
+  readonly timerResolution?: number;
+  readonly liveThreads?: number;
+  readonly maxEvents?: number;
+  readonly top: number;
+  readonly json?: boolean;
+}
+
+async function textOf(path: string): Promise<string> {
+  if (path === '-') return text(process.stdin);
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') {
+      throw new WorkloadError(path, 1, 1, 'there is no such file', 'check its name');
+    }
+    const why = error instanceof Error ? error.message : String(error);
+    throw new WorkloadError(path, 1, 1, `the file cannot be read (${why})`, 'name a file');
+  });
+}
+
+async function runUnder(
+  policy: Policy,
+  workload: Workload,
+  flags: RunFlags,
+): Promise<WorkloadReport> {
+  const total = workload.durationNs === undefined ? undefined : workload.durationNs / 1e6;
+  const progress = new Progress(`running under ${policy}`, total);
+  const { processors, profile, timerResolution, liveThreads, maxEvents } = flags;
+  try {
+    return await runWorkload(workload, {
+      policy,
+      profile,
+      ...(processors === undefined ? {} : { processors }),
+      ...(timerResolution === undefined ? {} : { timerResolutionNs: timerResolution * 1000 }),
+      ...(liveThreads === undefined ? {} : { liveThreads }),
+      ...(maxEvents === undefined ? {} : { maxEvents }),
+      onProgress: (nowNs) => progress.update(nowNs / 1e6),
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function runCommand(path: string, flags: RunFlags): Promise<void> {
+  const read = readWorkload(await textOf(path), path === '-' ? '<stdin>' : path);
+  const workload: Workload =
+    flags.duration === undefined ? read : { ...read, durationNs: flags.duration * 1e9 };
+  const policies: readonly Policy[] =
+    flags.policy === undefined ? ['nt', 'fifo', 'rr'] : [flags.policy];
+  const reports: WorkloadReport[] = [];
+  for (const policy of policies) reports.push(await runUnder(policy, workload, flags));
+  if (flags.json === true) console.log(workloadJson(workload, reports));
+  else printWorkload(workload, reports, flags.top);
+}
+
+/** Registers `ntps run`. */
+export function addRunCommand(cli: Command): void {
+  cli
+    .command('run')
+    .description('run an rt-app workload (JSON, - for standard input) on the NT scheduler')
+    .argument('<workload>')
+    .option(
+      '--processors <n>',
+      'processors of the machine; default: 4, or what "cpus" in the workload need',
+      processorCount,
+    )
+    .addOption(profileOption())
+    .addOption(policyOption('only this one; default: all three'))
+    .option('--duration <seconds>', "instead of the workload's own", integerOption(1, 9_007_199))
+    .option(
+      '--timer-resolution <microseconds>',
+      'sleeps and timers end at multiples of it; default: the clock interval, 15625',
+      integerOption(500, 15_625),
+    )
+    .option(
+      '--live-threads <n>',
+      'room for threads alive at once; default: 65536',
+      integerOption(1, 1_000_000),
+    )
+    .option(
+      '--max-events <n>',
+      'steps after which a run ends in any case; default: 1000000000',
+      integerOption(1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--top <n>', 'tasks and threads to list', integerOption(0, 1_000_000), 20)
+    .option('--json', 'print everything as JSON')
+    .action(runCommand);
+}
