@@ -31,6 +31,8 @@ export {
 export type {
   Capacities,
   CoreImports,
+  CoreMemory,
+  CoreModule,
   CoreSource,
   MachineOptions,
   Topology,

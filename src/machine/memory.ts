@@ -14,7 +14,7 @@ import {
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import { MachineError } from './errors';
-import type { ResolvedOptions } from './options';
+import type { CoreMemory, ResolvedOptions } from './options';
 import { decodePrioritySeparation, type MachineProfile } from './profile';
 
 /** The machine's memory, read and written by word. Addresses are bytes. */
@@ -22,7 +22,7 @@ export class MachineMemory {
   readonly words: Uint32Array;
   private readonly signed: Int32Array;
 
-  constructor(readonly memory: WebAssembly.Memory) {
+  constructor(readonly memory: CoreMemory) {
     this.words = new Uint32Array(memory.buffer);
     this.signed = new Int32Array(memory.buffer);
   }

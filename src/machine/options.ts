@@ -69,10 +69,23 @@ export interface MachineOptions extends Partial<Topology> {
   readonly core?: CoreSource;
 }
 
-export type CoreImports = { readonly env: { readonly memory: WebAssembly.Memory } };
+/** WebAssembly.Memory and WebAssembly.Module, for users too whose types do not have them: Node's alone. */
+export type CoreMemory = typeof globalThis extends {
+  WebAssembly: { Memory: { prototype: infer M } };
+}
+  ? M
+  : { readonly buffer: ArrayBuffer };
+export type CoreModule = typeof globalThis extends {
+  WebAssembly: { Module: { prototype: infer M } };
+}
+  ? M
+  : object;
+
+export type CoreImports = { readonly env: { readonly memory: CoreMemory } };
 export type CoreSource =
-  | BufferSource
-  | WebAssembly.Module
+  | ArrayBuffer
+  | ArrayBufferView
+  | CoreModule
   | ((imports: CoreImports) => Record<string, unknown> | Promise<Record<string, unknown>>);
 
 export interface ProcessorPlace {

@@ -1,21 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { browserPath, findBrowser, launchBrowser, openPage } from './browser';
+import { moduleText } from './project';
 import { recordingPrefix } from './recording';
 import { type Server, serve } from './server';
 
-const ROOT = join(import.meta.dirname, '../..');
+// A browser is started here, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-/** A module as a browser takes it. */
-function moduleText(name: string): string {
-  const text = readFileSync(join(import.meta.dirname, name), 'utf8');
-  return ts.transpileModule(text, {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-  }).outputText;
-}
+const ROOT = join(import.meta.dirname, '../..');
 
 const PAGE = `<!doctype html><title>ntps</title><link rel="icon" href="data:," />
 <script type="module" src="/page.js"></script>`;
@@ -52,7 +46,7 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
       },
       policies: { '/strict.html': "default-src 'self'" },
     });
-  }, 30_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.close();
@@ -69,7 +63,7 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
     await expect(histories).toMatchFileSnapshot('../golden/histories.txt');
     expect(complaints).toEqual([]);
     await page.close();
-  }, 30_000);
+  });
 
   test('a page that may not compile WebAssembly runs the core in plain JavaScript', async () => {
     const { page } = await openPage(browser, `${server.origin}/strict.html`);
@@ -77,7 +71,7 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
     const histories = await page.evaluate("historiesOf('plain')");
     await expect(histories).toMatchFileSnapshot('../golden/histories.txt');
     await page.close();
-  }, 30_000);
+  });
 });
 
 describe('the search for a browser', () => {
