@@ -249,6 +249,7 @@ export const enum KTIMER {
 }
 
 export const enum KTHREAD {
+  /** The first two cache lines hold what readying a thread touches, and what every run needs. */
   Type = 0,
   SignalState = 4,
   WaitListHead = 8,
@@ -260,38 +261,38 @@ export const enum KTHREAD {
   /** Low nibble foreground boost, high nibble unusual boost. */
   PriorityDecrement = 36,
   WaitStatus = 40,
-  WaitReason = 44,
+  /** ADJUST | increment << 8. */
+  Adjust = 44,
   NextProcessor = 48,
   IdealProcessor = 52,
   Flags = 56,
   Process = 60,
 
   Affinity64 = 64,
-  /** Run time in ns; cycles are this times the profile's frequency. */
-  CycleTime64 = 72,
-  QuantumTarget64 = 80,
-  /** In quantum units: thirds of a clock interval. */
-  QuantumReset = 88,
-  /** ADJUST | increment << 8. */
-  Adjust = 92,
-  ProgramCounter = 96,
-  ProgramBase = 100,
-  /** Computing left before the next instruction, ns. */
-  BurstRemaining64 = 104,
   /** Since when it has been in its state. */
-  StateTime64 = 112,
-  Generation = 120,
+  StateTime64 = 72,
+  WaitBlock = 80,
+  /** Run time in ns; cycles are this times the profile's frequency. */
+  CycleTime64 = 104,
+  QuantumTarget64 = 112,
+  ProgramCounter = 120,
+  ProgramBase = 124,
+
+  /** Computing left before the next instruction, ns. */
+  BurstRemaining64 = 128,
   /** The processor it ran on last. */
-  LastProcessor = 124,
+  LastProcessor = 136,
+  ContextSwitches = 140,
+  WaitReason = 144,
+  /** In quantum units: thirds of a clock interval. */
+  QuantumReset = 148,
+  Preemptions = 152,
+  Generation = 156,
+  Register64 = 160,
 
-  WaitBlock = 128,
-  Timer = 152,
-  KernelTicks = 176,
-  UserTicks = 180,
-  ContextSwitches = 184,
-  Preemptions = 188,
-
-  Register64 = 192,
+  Timer = 192,
+  KernelTicks = 216,
+  UserTicks = 220,
   RandomState64 = 224,
   ThreadListEntry = 232,
   ExitStatus = 240,

@@ -14,6 +14,7 @@ import {
 import { type CoreExports, instantiateCore } from './core';
 import { MachineError } from './errors';
 import { type CpuPort, Guests, type HostBody } from './guest';
+import { words64 } from './instruction';
 import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
   type Capacities,
@@ -257,6 +258,9 @@ export class Machine {
     this.threads.set(index, thread);
     if (host) this.guests.addHost(thread, body);
     else if (port) this.guests.addPort(thread, body as CpuPort);
+    options.registers?.forEach((value, register) => {
+      this.setRegister(thread.address, register, value);
+    });
     if (options.waitsFor !== undefined)
       this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
     else if (options.start !== false) this.core.hostStartThread(thread.address);
@@ -314,6 +318,18 @@ export class Machine {
     );
     this.threads.set(index, thread);
     return thread;
+  }
+
+  private setRegister(thread: number, register: number, value: number | bigint): void {
+    if (register >= LIMIT.ProgramRegisters) {
+      throw new MachineError(
+        `createThread: registers has more than ${LIMIT.ProgramRegisters} values; a thread has no more`,
+      );
+    }
+    const [low, high] = words64(value);
+    const address = thread + KTHREAD.Register64 + register * 8;
+    this.memory.setU32(address, low);
+    this.memory.setU32(address + 4, high);
   }
 
   private systemThreadName(address: number): string | undefined {

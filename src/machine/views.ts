@@ -252,6 +252,8 @@ export interface ThreadOptions {
   readonly affinity?: bigint;
   /** Default true. */
   readonly start?: boolean;
+  /** What its registers, in the order in which the program takes them, hold at first: numbers or handles. Default 0. */
+  readonly registers?: readonly (number | bigint)[];
   /** It begins waiting for this object, as one that came to wait for it before; ready if it is signaled. */
   readonly waitsFor?: KernelObject;
   /** Runs in user mode: ticks count as user time. Default true for programs and ports, false for host threads. */

@@ -218,3 +218,25 @@ test('a thread can begin as one that waits already, and ends with its totals in 
     { thread: thread.index, runTimeNs: 7000, contextSwitches: 1, migrations: 0 },
   ]);
 });
+
+test('threads of one program have registers of their own to begin with', async () => {
+  const machine = await Machine.create();
+  const first = machine.createEvent('notification');
+  const second = machine.createEvent('notification');
+  const body = machine.loadProgram(
+    program('one for all', (p) => {
+      const event = p.register();
+      p.setEvent(event);
+    }),
+  );
+  const process = machine.createProcess();
+  process.createThread(body, { registers: [first.handle] });
+  machine.run();
+  expect([first.signalState, second.signalState]).toEqual([1, 0]);
+  process.createThread(body, { registers: [second.handle] });
+  machine.run();
+  expect(second.signalState).toBe(1);
+  expect(() => process.createThread(body, { registers: [1, 2, 3, 4, 5] })).toThrow(
+    'registers has more than 4 values',
+  );
+});
