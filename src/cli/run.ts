@@ -12,6 +12,7 @@ import { integerOption, policyOption, processorCount, profileOption } from './op
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
 import { printWorkload, workloadJson } from './run-report';
+import { TraceFile } from './trace-file';
 
 interface RunFlags {
   readonly processors?: number;
@@ -22,6 +23,7 @@ interface RunFlags {
   readonly liveThreads?: number;
   readonly maxEvents?: number;
   readonly top: number;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -41,6 +43,7 @@ async function runUnder(
   policy: Policy,
   workload: Workload,
   flags: RunFlags,
+  file: TraceFile | undefined,
 ): Promise<WorkloadReport> {
   const total = workload.durationNs === undefined ? undefined : workload.durationNs / 1e6;
   const progress = new Progress(`running under ${policy}`, total);
@@ -53,6 +56,7 @@ async function runUnder(
       ...(timerResolution === undefined ? {} : { timerResolutionNs: timerResolution * 1000 }),
       ...(liveThreads === undefined ? {} : { liveThreads }),
       ...(maxEvents === undefined ? {} : { maxEvents }),
+      onStart: (machine, names) => file?.record(machine, names),
       onProgress: (nowNs) => progress.update(nowNs / 1e6),
     });
   } finally {
@@ -66,8 +70,18 @@ async function runCommand(path: string, flags: RunFlags): Promise<void> {
     flags.duration === undefined ? read : { ...read, durationNs: flags.duration * 1e9 };
   const policies: readonly Policy[] =
     flags.policy === undefined ? ['nt', 'fifo', 'rr'] : [flags.policy];
+  const file = flags.out === undefined ? undefined : new TraceFile(flags.out);
   const reports: WorkloadReport[] = [];
-  for (const policy of policies) reports.push(await runUnder(policy, workload, flags));
+  try {
+    for (const policy of policies) {
+      const recording = policy === policies[0] ? file : undefined;
+      reports.push(await runUnder(policy, workload, flags, recording));
+    }
+    file?.finish();
+  } catch (error) {
+    file?.discard();
+    throw error;
+  }
   if (flags.json === true) console.log(workloadJson(workload, reports));
   else printWorkload(workload, reports, flags.top);
 }
@@ -98,10 +112,14 @@ export function addRunCommand(cli: Command): void {
     )
     .option(
       '--max-events <n>',
-      'steps after which a run ends in any case; default: 1000000000',
+      'steps after which a run ends in any case; default: 100000000',
       integerOption(1, Number.MAX_SAFE_INTEGER),
     )
     .option('--top <n>', 'tasks and threads to list', integerOption(0, 1_000_000), 20)
+    .option(
+      '--out <file>',
+      'write what the first policy did: .pftrace for the Perfetto UI, .csv for tables',
+    )
     .option('--json', 'print everything as JSON')
     .action(runCommand);
 }

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 interface Outcome {
@@ -104,4 +107,34 @@ test('threads that wait for ever are named with what they wait for', async () =>
   expect(out).toContain(
     'nt: a-0 waits for ever, for mutex "y"\nnt: b-1 waits for ever, for mutex "x"\n',
   );
+});
+
+test('what the first policy did goes to a trace file, threads by their names', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ntps-run-'));
+  try {
+    const text = `{ "tasks": {
+      "parent": { "loop": 2, "fork": "child", "run": 1000 },
+      "child": { "instance": 0, "loop": 1, "run": 500 }
+    } }`;
+    const path = join(folder, 'run.csv');
+    expect(await ntps(['run', '-', '--out', path], text)).toMatchObject({ code: 0, err: '' });
+    const csv = readFileSync(path, 'utf8');
+    for (const name of ['<stdin>', 'parent-0', 'child-fork-0', 'child-fork-1']) {
+      expect(csv).toContain(name);
+    }
+    expect(csv).not.toContain('child-fork-2');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('no trace file is left when the workload is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ntps-run-'));
+  try {
+    const bad = '{ "tasks": { "t": { "loop": 1, "unlock": "m" } } }';
+    const { code } = await ntps(['run', '-', '--out', join(folder, 'run.pftrace')], bad);
+    expect([code, readdirSync(folder)]).toEqual([1, []]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,17 +1,19 @@
 import { Machine } from '../../machine/machine';
 import { requireInteger } from '../../machine/profile';
-import type { RunResult, ThreadLeft } from '../../machine/result';
+import type { TraceNames } from '../../machine/records';
+import type { RunResult } from '../../machine/result';
 import type { KProcess } from '../../machine/views';
 import { WorkloadError } from '../errors';
-import { ScheduleFigures, type ThreadTally } from '../figures';
+import type { ThreadTally } from '../figures';
 import { BASELINE_PRIORITY, POLICIES, type Policy } from '../policy';
 import { addUpRun, type ProcessorReport, processorReports, type RunReport } from '../report';
 import { checkWorkload } from './check';
 import { levelOf, roomFor, WorkloadCompiler } from './compile';
 import { eventsOf, type Task, type Workload, type WorkloadNote } from './model';
+import { WorkloadThreads } from './threads';
 
 const LIVE_THREADS = 65_536;
-const MAX_EVENTS = 1_000_000_000;
+const MAX_EVENTS = 100_000_000;
 const PROCESSORS = 4;
 /** Steps without a computation, a sleep or a limited wait anywhere: threads that only hand a lock round. */
 const LIVELOCK_STEPS = 5_000_000;
@@ -27,10 +29,10 @@ export interface WorkloadOptions {
   readonly timerResolutionNs?: number;
   /** Threads alive at once, at most. Default 65,536. */
   readonly liveThreads?: number;
-  /** Steps after which the run ends, whatever is left to do. Default 1,000,000,000. */
+  /** Steps after which the run ends, whatever is left to do. Default 100,000,000. */
   readonly maxEvents?: number;
   /** Called when the machine stands, before anything runs: for trace writers. */
-  readonly onStart?: (machine: Machine) => void;
+  readonly onStart?: (machine: Machine, names: TraceNames) => void;
   /** Called now and then with the virtual time, ns. */
   readonly onProgress?: (nowNs: number) => void;
 }
@@ -73,26 +75,13 @@ export interface WorkloadReport {
   readonly processors: readonly ProcessorReport[];
   /** Sleeps and timers ended at multiples of it, ns. */
   readonly timerResolutionNs: number;
-  /** Threads that wait for what nobody can do any more; none when the duration ended the run. */
+  /** Threads that wait for what nobody can do any more, when nothing was left to do. */
   readonly waiting: readonly WaitingThread[];
   /** Forks for which there was no room. */
   readonly failedForks: number;
   /** What is no error, and looks as if something else was meant. */
   readonly notes: readonly WorkloadNote[];
   readonly digest: string;
-}
-
-interface Thread {
-  readonly task: Task;
-  /** Among the threads at the start; -1: it was forked. */
-  readonly number: number;
-}
-
-interface NamedThread {
-  readonly tally: ThreadTally;
-  readonly task: Task;
-  readonly name: string;
-  readonly forked: boolean;
 }
 
 /** The processors that a workload names, plus one; at least 4. */
@@ -106,55 +95,42 @@ function processorsFor(workload: Workload): number {
 
 /** A workload on its way through one machine. */
 class WorkloadRun {
-  readonly figures = new ScheduleFigures({
-    start: (tally) => this.#started(tally),
-    mark: (tally, value) => this.#forked(tally, this.workload.tasks[value] as Task),
-  });
-  readonly #threads = new Map<ThreadTally, Thread>();
-  readonly #unclaimed: Thread[] = [];
+  readonly threads: WorkloadThreads;
   readonly #compiler: WorkloadCompiler;
 
   constructor(
     private readonly machine: Machine,
-    process: KProcess,
+    private readonly process: KProcess,
     private readonly workload: Workload,
     private readonly policy: Policy,
   ) {
+    this.threads = new WorkloadThreads(machine, process.name, workload);
     this.#compiler = new WorkloadCompiler(machine, process, workload, policy);
-    machine.trace.subscribe((batch) => this.figures.add(batch));
-    for (const task of workload.tasks) {
+  }
+
+  /** Makes the threads that are there from the start. */
+  start(): void {
+    for (const task of this.workload.tasks) {
       for (let instance = 0; instance < task.instances; instance++) {
-        this.#start(process, task);
+        this.#start(task);
         // The ring waits for its reader only while the machine runs.
-        if (this.#unclaimed.length % 1000 === 0) machine.trace.drain();
+        if (this.threads.made % 1000 === 0) this.machine.trace.drain();
       }
     }
   }
 
-  #start(process: KProcess, task: Task): void {
-    const name = `${task.name}-${this.#unclaimed.length}`;
+  #start(task: Task): void {
+    const { cpus } = task;
     const level = levelOf(task.linuxPriority, this.policy);
-    const thread = process.createThread(this.#compiler.started(task), {
-      name,
+    const thread = this.process.createThread(this.#compiler.started(task), {
+      name: this.threads.make(task),
       increment: level >= 16 ? 0 : level - BASELINE_PRIORITY,
       start: false,
-      ...(task.cpus === undefined ? {} : { affinity: this.#compiler.mask(task.cpus, task.place) }),
+      ...(cpus === undefined ? {} : { affinity: this.#compiler.mask(cpus, task.place) }),
     });
     if (level >= 16) thread.setPriority(level);
     thread.start();
     thread.close();
-    this.#unclaimed.push({ task, number: this.#unclaimed.length });
-  }
-
-  /** Threads start in the trace in the order in which they were made; those that follow are forks. */
-  #started(tally: ThreadTally): void {
-    const first = this.#unclaimed[this.#threads.size];
-    if (first !== undefined) this.#threads.set(tally, first);
-  }
-
-  /** A forked thread marks its first step with the number of its task. */
-  #forked(tally: ThreadTally, task: Task): void {
-    this.#threads.set(tally, { task, number: -1 });
   }
 
   run(options: WorkloadOptions): RunResult {
@@ -175,20 +151,23 @@ class WorkloadRun {
   }
 
   report(result: RunResult, notes: readonly WorkloadNote[]): WorkloadReport {
-    const { machine, policy, figures } = this;
+    const { machine, policy } = this;
+    const { figures } = this.threads;
     figures.finish(machine);
-    this.#claimUnseen();
     const endNs = result.reason === 'idle' ? figures.lastSwitchNs : machine.now;
-    const all = this.#named();
+    const all = this.threads.named();
+    const byTask = new Map<Task, ThreadTally[]>(this.workload.tasks.map((task) => [task, []]));
+    for (const { task, tally } of all) byTask.get(task)?.push(tally);
     return {
       policy,
       stopped: result.reason,
       endNs,
       overall: addUpRun(figures.threads),
-      tasks: this.workload.tasks.map((task) => {
-        const own = all.flatMap((thread) => (thread.task === task ? [thread.tally] : []));
-        return { name: task.name, threads: own.length, figures: addUpRun(own) };
-      }),
+      tasks: [...byTask].map(([{ name }, tallies]) => ({
+        name,
+        threads: tallies.length,
+        figures: addUpRun(tallies),
+      })),
       threads: all.map(({ tally, task, name, forked }) => ({
         name,
         task: task.name,
@@ -206,37 +185,11 @@ class WorkloadRun {
     };
   }
 
-  /** The threads in order of their start, forks with their number among those of their task. */
-  #named(): NamedThread[] {
-    const forks = new Map<Task, number>();
-    return this.figures.threads.flatMap((tally): NamedThread[] => {
-      const thread = this.#threads.get(tally);
-      if (thread === undefined) return [];
-      const { task, number } = thread;
-      if (number >= 0) return [{ tally, task, name: `${task.name}-${number}`, forked: false }];
-      const fork = forks.get(task) ?? 0;
-      forks.set(task, fork + 1);
-      return [{ tally, task, name: `${task.name}-fork-${fork}`, forked: true }];
-    });
-  }
-
-  /** Forked threads that have not run yet have left no mark: their program tells their task. */
-  #claimUnseen(): void {
-    for (const tally of this.figures.threads) {
-      if (this.#threads.has(tally)) continue;
-      const name = this.machine.thread(tally.index)?.name;
-      const task = this.workload.tasks.find((candidate) => candidate.name === name);
-      if (task !== undefined) this.#forked(tally, task);
-    }
-  }
-
   #waiting(result: RunResult): WaitingThread[] {
-    let left: readonly ThreadLeft[] = [];
-    if (result.reason === 'idle') left = result.waiting;
-    else if (result.reason === 'livelock') left = result.threads;
-    return left.map(({ name, waitsFor, waitObject, state }) => ({
+    if (result.reason !== 'idle') return [];
+    return result.waiting.map(({ name, waitsFor = '', waitObject = 0 }) => ({
       name,
-      waitsFor: this.#compiler.names.get(waitObject ?? 0) ?? waitsFor ?? `nothing (${state})`,
+      waitsFor: this.#compiler.names.get(waitObject) ?? waitsFor,
     }));
   }
 }
@@ -284,8 +237,9 @@ export async function runWorkload(
     trace: { whenFull: 'drain' },
     livelockSteps: LIVELOCK_STEPS,
   });
-  const process = machine.createProcess({ name: workload.name });
-  options.onStart?.(machine);
+  const process = machine.createProcess({ name: workload.name.split('/').at(-1) ?? '' });
   const run = new WorkloadRun(machine, process, workload, policy);
+  options.onStart?.(machine, run.threads.traceNames());
+  run.start();
   return run.report(run.run(options), notes);
 }
