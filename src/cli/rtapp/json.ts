@@ -50,6 +50,28 @@ export function membersOf(node: Node): Member[] {
   });
 }
 
+/** Where the keys end of events that may stand without a value, and do; in order. */
+function* endsWithoutValue(object: Node, depth: number): Generator<number> {
+  for (const { key, keyNode, value } of membersOf(object)) {
+    if (value?.type === 'object') yield* endsWithoutValue(value, depth + 1);
+    if (value !== undefined || !EVENT_DEPTHS.includes(depth)) continue;
+    if (WITHOUT_VALUE.includes(eventOfKey(key) ?? '')) yield keyNode.offset + keyNode.length;
+  }
+}
+
+/** The first error but for a missing colon behind an event that may stand without a value. */
+function firstUnexcused(
+  errors: readonly ParseError[],
+  ends: readonly number[],
+): ParseError | undefined {
+  let next = 0;
+  return errors.find(({ error, offset }) => {
+    const excused = error === ParseErrorCode.ColonExpected && offset >= (ends[next] as number);
+    if (excused) next++;
+    return !excused;
+  });
+}
+
 /** A file's text, its JSON, and where what stands in it. */
 export class JsonFile {
   readonly root: Node;
@@ -116,35 +138,16 @@ export class JsonFile {
   #parse(): Node {
     const errors: ParseError[] = [];
     const root = parseTree(this.#text, errors, { allowTrailingComma: true });
-    const excused = new Set<ParseError>();
-    if (root !== undefined) this.#excuseValueless(root, 1, errors, excused);
-    else if (createScanner(this.#text, true).scan() === SyntaxKind.EOF) {
+    if (root === undefined && createScanner(this.#text, true).scan() === SyntaxKind.EOF) {
       this.fail(0, 'the file is empty', 'give an object with "tasks", as in { "tasks": { } }');
     }
-    const first = errors.find((error) => !excused.has(error));
+    const ends = root === undefined ? [] : [...endsWithoutValue(root, 1)];
+    const first = firstUnexcused(errors, ends);
     if (first !== undefined) {
       const shown = first.length > 0 ? ` at ${JSON.stringify(this.textOf(first))}` : '';
       const problem = `${PROBLEMS[first.error]}${shown}`;
       this.fail(first.offset, problem, 'correct the JSON; comments and commas at the end may stay');
     }
     return root as Node;
-  }
-
-  /** Takes the missing colon behind an event that may stand without a value for what it is. */
-  #excuseValueless(
-    object: Node,
-    depth: number,
-    errors: readonly ParseError[],
-    excused: Set<ParseError>,
-  ): void {
-    for (const { key, keyNode, value } of membersOf(object)) {
-      if (value?.type === 'object') this.#excuseValueless(value, depth + 1, errors, excused);
-      if (value !== undefined || !EVENT_DEPTHS.includes(depth)) continue;
-      const end = keyNode.offset + keyNode.length;
-      const error = errors.find(({ offset }) => offset >= end);
-      const event = eventOfKey(key);
-      if (event === undefined || !WITHOUT_VALUE.includes(event)) continue;
-      if (error?.error === ParseErrorCode.ColonExpected) excused.add(error);
-    }
   }
 }

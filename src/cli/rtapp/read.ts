@@ -13,7 +13,7 @@ import {
   TASK,
   WITHOUT_VALUE,
 } from './schema';
-import { refuseTwice, validated } from './validate';
+import { checkKeys, validated } from './validate';
 
 interface GlobalSettings {
   readonly duration?: number;
@@ -62,7 +62,7 @@ class WorkloadReader {
   read(): Workload {
     const file = this.#file;
     const root = this.#object(file.root, 'the workload');
-    refuseTwice(file, root, 'the workload');
+    checkKeys(file, root, 'the workload');
     const members = membersOf(root);
     for (const { key, keyNode } of members) {
       if (!['tasks', 'global', 'resources'].includes(key)) {
@@ -133,7 +133,7 @@ class WorkloadReader {
 
   #tasks(node: Node): Task[] {
     this.#object(node, '"tasks"');
-    refuseTwice(this.#file, node, '"tasks"');
+    checkKeys(this.#file, node, '"tasks"');
     const tasks = membersOf(node).map((member) => this.#task(member));
     if (tasks.length === 0) this.#file.fail(node.offset, '"tasks" is empty', 'give at least one');
     return tasks;

@@ -27,7 +27,7 @@ const pathOf = ({ instancePath }: ErrorObject) => {
  * @throws WorkloadError at the place of what is wrong, saying what it may be.
  */
 export function validated(file: JsonFile, node: Node, schema: JsonSchema, what: string): unknown {
-  if (node.type === 'object') refuseTwice(file, node, what);
+  if (node.type === 'object') checkKeys(file, node, what);
   const value: unknown = getNodeValue(node);
   const validator = validatorOf(schema);
   if (validator(value)) return value;
@@ -67,10 +67,13 @@ function schemaAt(schema: JsonSchema, keys: readonly string[]): JsonSchema {
   return found;
 }
 
-/** JSON keeps the last of two values of a key, and nobody means that. */
-export function refuseTwice(file: JsonFile, node: Node, what: string): void {
+/** JSON keeps the last of two values of a key, and nobody means that; nor is any key `__proto__`. */
+export function checkKeys(file: JsonFile, node: Node, what: string): void {
   const seen = new Set<string>();
   for (const { key, keyNode } of membersOf(node)) {
+    if (key === '__proto__') {
+      file.fail(keyNode.offset, `unknown key "${key}" in ${what}`, 'take it out');
+    }
     if (seen.has(key)) {
       file.fail(keyNode.offset, `"${key}" stands twice in ${what}`, 'keep one of them');
     }

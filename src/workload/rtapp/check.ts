@@ -20,9 +20,9 @@ function failIn(workload: Workload): (place: Place, problem: string, remedy: str
 type Fail = ReturnType<typeof failIn>;
 
 /** The tasks that have a thread at some time. */
-function runningTasks(workload: Workload): Task[] {
+function runningTasks(workload: Workload): Set<Task> {
   const forked = forkedTasks(workload);
-  return workload.tasks.filter(({ name, instances }) => instances > 0 || forked.has(name));
+  return new Set(workload.tasks.filter(({ name, instances }) => instances > 0 || forked.has(name)));
 }
 
 /** How many threads meet at each barrier. */
@@ -111,7 +111,16 @@ function checkLocks(task: Task, fail: Fail): void {
   }
 }
 
-function checkForks(workload: Workload, fail: Fail): void {
+/** Each costs a level of recursion. */
+const MAX_FORK_DEPTH = 1000;
+
+/**
+ * The names of all tasks, each behind those that it forks.
+ *
+ * @throws WorkloadError for a fork of what is no task, or that comes back to its own task.
+ */
+export function forkOrder(workload: Workload): string[] {
+  const fail: Fail = failIn(workload);
   const byName = new Map(workload.tasks.map((task) => [task.name, task]));
   const finished = new Set<string>();
   const open = new Set<string>();
@@ -125,7 +134,7 @@ function checkForks(workload: Workload, fail: Fail): void {
         fail(
           event.place,
           `"fork" of "${event.name}", which is no task`,
-          `the tasks are ${[...byName.keys()].join(', ')}`,
+          `the tasks are ${[...byName.keys()].slice(0, 20).join(', ')}`,
         );
       }
       if (open.has(forked.name)) {
@@ -135,12 +144,20 @@ function checkForks(workload: Workload, fail: Fail): void {
           'let the fork name a task that does not come back to this one',
         );
       }
+      if (open.size === MAX_FORK_DEPTH) {
+        fail(
+          event.place,
+          `more than ${MAX_FORK_DEPTH} tasks that fork each other in a row`,
+          'let one task fork several others',
+        );
+      }
       visit(forked);
     }
     open.delete(task.name);
     finished.add(task.name);
   };
   for (const task of workload.tasks) visit(task);
+  return [...finished];
 }
 
 /** Whether a thread goes through the events without a step. */
@@ -186,7 +203,7 @@ function checkLoops(workload: Workload, task: Task, fail: Fail): void {
 
 /** The events of these kinds in tasks that run, by name; the first of each. */
 function firstByName(
-  tasks: readonly Task[],
+  tasks: ReadonlySet<Task>,
   kinds: readonly WorkloadEvent['kind'][],
 ): Map<string, WorkloadEvent> {
   const found = new Map<string, WorkloadEvent>();
@@ -199,7 +216,7 @@ function firstByName(
   return found;
 }
 
-function oddities(workload: Workload, running: readonly Task[]): WorkloadNote[] {
+function oddities(workload: Workload, running: ReadonlySet<Task>): WorkloadNote[] {
   const notes: WorkloadNote[] = [];
   const compare = (
     what: string,
@@ -220,7 +237,7 @@ function oddities(workload: Workload, running: readonly Task[]): WorkloadNote[] 
   compare('condition', firstByName(running, ['wait']), firstByName(running, ['signal', 'broad']));
   compare('the name', firstByName(running, ['suspend']), firstByName(running, ['resume']));
   for (const task of workload.tasks) {
-    if (running.includes(task)) continue;
+    if (running.has(task)) continue;
     const text = `task "${task.name}" has no thread: its "instance" is 0 and nobody forks it`;
     notes.push({ place: task.place, text });
   }
@@ -235,9 +252,9 @@ function oddities(workload: Workload, running: readonly Task[]): WorkloadNote[] 
  *   a mutex locked twice, a task that forks itself, no end.
  */
 export function checkWorkload(workload: Workload): WorkloadNote[] {
-  const fail = failIn(workload);
+  const fail: Fail = failIn(workload);
   const running = runningTasks(workload);
-  checkForks(workload, fail);
+  forkOrder(workload);
   checkBarriers(workload, fail);
   for (const task of workload.tasks) checkLocks(task, fail);
   for (const task of running) checkLoops(workload, task, fail);

@@ -10,9 +10,10 @@ import {
 import type { KEvent, KProcess, KSemaphore } from '../../machine/views';
 import { WorkloadError } from '../errors';
 import { BASELINE_PRIORITY, mapPriority, type Policy } from '../policy';
-import { barrierUsers, isEmpty, takesNoStep } from './check';
+import { barrierUsers, forkOrder, isEmpty, takesNoStep } from './check';
 import {
   eventsOf,
+  forkedTasks,
   type Phase,
   type Place,
   type Task,
@@ -141,6 +142,8 @@ export class WorkloadCompiler {
   ) {
     this.#users = barrierUsers(workload);
     this.#tasks = new Map(workload.tasks.map((task, index) => [task.name, [task, index]]));
+    const forked = forkedTasks(workload);
+    for (const name of forkOrder(workload)) if (forked.has(name)) this.#loadForked(name);
   }
 
   /** The program of a thread that is there from the start. */
@@ -181,9 +184,8 @@ export class WorkloadCompiler {
     return this.machine.loadProgram(program(task.name, body));
   }
 
-  #forkedProgram(name: string): LoadedProgram {
-    const known = this.#forked.get(name);
-    if (known !== undefined) return known;
+  /** After those that it forks: their programs are in its own. */
+  #loadForked(name: string): void {
     const [task] = this.#tasks.get(name) as readonly [Task, number];
     if (needsOwnWords(task)) {
       const { line, column } = task.place;
@@ -195,9 +197,10 @@ export class WorkloadCompiler {
         'let its phases use one timer, or start its threads with "instance"',
       );
     }
-    const loaded = this.#load(task, (p) => this.#body(p, task, true));
-    this.#forked.set(name, loaded);
-    return loaded;
+    this.#forked.set(
+      name,
+      this.#load(task, (p) => this.#body(p, task, true)),
+    );
   }
 
   #body(p: ProgramBuilder, task: Task, forked: boolean): void {
@@ -359,7 +362,7 @@ export class WorkloadCompiler {
     const level = levelOf(task.linuxPriority, this.policy);
     const increment = level >= 16 ? 0 : level - BASELINE_PRIORITY;
     const made = p.label();
-    p.createThread(scratch, this.#forkedProgram(name), increment)
+    p.createThread(scratch, this.#forked.get(name) as LoadedProgram, increment)
       .branchStatus(CONDITION.Success, 0, made)
       .interlockedAdd(scratch, this.failedForksWord, 1)
       .place(made);

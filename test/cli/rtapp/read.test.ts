@@ -250,6 +250,10 @@ describe('keys', () => {
       /: unknown key "durations" in "global"; possible are duration, calibration/,
     ],
     [
+      '{ "tasks": { "t": {} }, "global": { "__proto__": { "duration": 5 } } }',
+      /: unknown key "__proto__" in "global"/,
+    ],
+    [
       '{ "tasks": { "t": {} }, "global": { "duration": 0 } }',
       /: "duration" of "global" is 0; it takes seconds: an integer from 1/,
     ],
@@ -411,5 +415,14 @@ describe('what could never work', () => {
     ],
   ])('%s', (text, message) => {
     expect(messageOf(text)).toMatch(message);
+  });
+
+  test('a chain of more than a thousand forks is refused, and a shorter one is not', () => {
+    const chain = (length: number) => {
+      const tasks = Array.from({ length }, (_, i) => `"t${i}": { "loop": 1, "fork": "t${i + 1}" }`);
+      return messageOf(`{ "tasks": { ${tasks.join(', ')}, "t${length}": { "loop": 1 } } }`);
+    };
+    expect(chain(900)).toBe('nothing');
+    expect(chain(100_000)).toMatch(/: more than 1000 tasks that fork each other in a row/);
   });
 });

@@ -305,6 +305,17 @@ describe('forks', () => {
     expect(ran.report.failedForks).toBe(0);
   });
 
+  test('forks go on through a thousand tasks', async () => {
+    const tasks = Array.from({ length: 999 }, (_, i) => [
+      `t${i}`,
+      { instance: i === 0 ? 1 : 0, loop: 1, fork: `t${i + 1}` },
+    ]);
+    const last = ['t999', { instance: 0, loop: 1, run: 1000 }];
+    const ran = await run(Object.fromEntries([...tasks, last]));
+    expect(ran.report.threads.length).toBe(1000);
+    expect(ran.report.threads.at(-1)).toMatchObject({ name: 't999-fork-0', ended: true });
+  });
+
   test('a task with instances may be forked as well', async () => {
     const ran = await run({ a: { loop: 1, fork: 'b' }, b: { instance: 2, loop: 1, run: 1000 } });
     expect(ran.report.threads.map(({ name }) => name)).toEqual(['a-0', 'b-1', 'b-2', 'b-fork-0']);
