@@ -28,7 +28,7 @@ import {
   KiSelectReadyThread,
   KiTakePreempted,
 } from './ready';
-import { KiReleaseTerminatedThread, KiTraceThreadTotals } from './thread';
+import { KiReleaseTerminatedThread, KiTotalThread } from './thread';
 import { KiTrace } from './trace';
 
 /**
@@ -354,7 +354,7 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
     if (state != KTHREAD_STATE.Running) {
       KiSwapContext(prcb, thread, state, KiTakeNextThread(prcb));
       if (state == KTHREAD_STATE.Terminated) {
-        KiTraceThreadTotals(prcb, thread);
+        KiTotalThread(prcb, thread);
         KiReleaseTerminatedThread(thread);
       }
     } else {

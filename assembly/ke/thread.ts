@@ -211,11 +211,6 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.System) == 0) {
     store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.LiveThreads) - 1, KSYSTEM.LiveThreads);
   }
-  store<u64>(
-    process,
-    load<u64>(process, KPROCESS.CycleTime64) + load<u64>(thread, KTHREAD.CycleTime64),
-    KPROCESS.CycleTime64,
-  );
   store<u32>(
     process,
     load<u32>(process, KPROCESS.KernelTicks) + load<u32>(thread, KTHREAD.KernelTicks),
@@ -248,9 +243,11 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   KiUnwaitAll(prcb, process, 0);
 }
 
-/** Called when an ended thread has left its processor. */
-export function KiTraceThreadTotals(prcb: PKPRCB, thread: PKTHREAD): void {
+/** Adds up an ended thread that has left its processor: what its end cost is in its run time now. */
+export function KiTotalThread(prcb: PKPRCB, thread: PKTHREAD): void {
   const time = load<u64>(thread, KTHREAD.CycleTime64);
+  const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+  store<u64>(process, load<u64>(process, KPROCESS.CycleTime64) + time, KPROCESS.CycleTime64);
   KiTrace(
     EVENT.ThreadTotals,
     load<u32>(prcb, KPRCB.Number),
