@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 
 /** The seed of a run that is not a replay. */
 export const SEED = 20_261_124;
+const SHRINKS = 200;
 const VARIABLE = 'NTPS_REPLAY';
 
 /** Seed and path of the counterexample to replay, from the environment: "seed:path". */
@@ -25,8 +26,16 @@ export async function check<T>(
   property: (value: T) => Promise<void> | void,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<void> {
+  // A counterexample is made shorter as long as that costs no more than this many runs.
+  let runsLeft = Number.POSITIVE_INFINITY;
   const asyncProperty = fc.asyncProperty(arbitrary, async (value) => {
-    await property(value);
+    if (runsLeft-- <= 0) return;
+    try {
+      await property(value);
+    } catch (error) {
+      runsLeft = Math.min(runsLeft, SHRINKS);
+      throw error;
+    }
   });
   const replay = replayOf(environment);
   const details = await fc.check(asyncProperty, {

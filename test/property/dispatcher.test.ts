@@ -13,7 +13,8 @@ const FILE = 'test/property/dispatcher.test.ts';
 async function holdToModel(plan: Plan, steps: number): Promise<void> {
   const run = await Run.start(plan);
   const { machine } = run;
-  const { clockIntervalNs, timerResolutionNs } = machine.profile;
+  const { clockIntervalNs, timerResolutionNs, costs } = machine.profile;
+  const switchNs = costs.contextSwitch;
   const unitNs = (units: number) => Math.floor((units * clockIntervalNs) / 3);
   const waitChargeNs = unitNs(plan.waitQuantumCharge);
   let endedNs = 0;
@@ -29,7 +30,7 @@ async function holdToModel(plan: Plan, steps: number): Promise<void> {
     for (const record of records) if (record.type === 'threadTotals') endedNs += record.runTimeNs;
     const wrong = [
       ...violations(after, timerResolutionNs),
-      ...stepViolations({ before, after, records, unitNs, waitChargeNs }),
+      ...stepViolations({ before, after, records, unitNs, waitChargeNs, switchNs }),
       ...unaccounted(after, endedNs),
     ];
     if (wrong.length > 0) throw new Error(`step ${step} at ${after.now} ns: ${wrong.join('; ')}`);

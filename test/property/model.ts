@@ -172,6 +172,14 @@ function* checkTimes(snapshot: Snapshot, resolutionNs: number): Generator<string
     if (p.actTime > due) yield `processor ${p.number} acts at ${p.actTime}, but is due at ${due}`;
     if (p.current !== 0 && p.resumeTime < p.chargeTime)
       yield `processor ${p.number} resumes at ${p.resumeTime}, before ${p.chargeTime}`;
+    // Work of its own waits for the step that is due now; another processor's, for an interrupt.
+    const told = p.actTime <= now || p.ipiTime !== Number.POSITIVE_INFINITY;
+    if (p.deferred.length > 0 && p.actTime > now)
+      yield `processor ${p.number} has threads to place and acts at ${p.actTime}`;
+    if (p.next !== 0 && !told) yield `processor ${p.number} is not told of its standby thread`;
+    const guest = threads.get(p.current);
+    if (guest !== undefined && !mayRun(guest, p) && !told)
+      yield `processor ${p.number} is not told that thread ${guest.index} must leave it`;
     if (p.current !== 0 && p.tickTime === Number.POSITIVE_INFINITY)
       yield `processor ${p.number} runs without a clock`;
   }
@@ -232,7 +240,7 @@ export function selectNext(snapshot: Snapshot, processor: Processor): number {
   for (const node of snapshot.nodeOrder[processor.node] as readonly number[]) {
     const candidates = nodeProcessors(snapshot, node)
       .filter((other) => other.group === processor.group)
-      .flatMap((other) => other.lists.flatMap((list) => list))
+      .flatMap((other) => other.lists.flat())
       .map((index) => snapshot.threads.get(index) as Thread)
       .filter((thread) => mayRun(thread, processor));
     const best = Math.max(...candidates.map((thread) => thread.priority));

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
-import { PRIORITY_CLASS } from '../../assembly/shared/types';
+import type { PRIORITY_CLASS } from '../../assembly/shared/types';
 import { Machine } from '../../src/machine/machine';
 import { type LoadedProgram, type ProgramBuilder, program } from '../../src/machine/program';
-import { KEvent, type KProcess, KSemaphore, type KThread } from '../../src/machine/views';
+import { KEvent, type KProcess, type KSemaphore, type KThread } from '../../src/machine/views';
 import { compute, MS } from '../records';
 
 /** What one run is made of: plain values, so that a counterexample can be read. */
@@ -13,6 +13,7 @@ export interface Plan {
   readonly win32PrioritySeparation: number;
   readonly waitQuantumCharge: number;
   readonly timerResolutionNs: number;
+  readonly interprocessorLatencyNs: number;
   readonly starvationNs: number;
   readonly outswapNs: number;
   readonly objects: readonly ObjectPlan[];
@@ -183,6 +184,7 @@ export function plans(processors: fc.Arbitrary<number>): fc.Arbitrary<Plan> {
     win32PrioritySeparation: fc.constantFrom(2, 0x24, 0x26, 0x18, 0x16),
     waitQuantumCharge: fc.constantFrom(0, 0, 1),
     timerResolutionNs: fc.constantFrom(15_625_000, 15_625_000, 1_000_000),
+    interprocessorLatencyNs: fc.constantFrom(1, 500, 50_000),
     starvationNs: fc.constantFrom(0, 40 * MS),
     outswapNs: fc.constantFrom(0, 0, 30 * MS),
     objects: fc.array(
@@ -244,6 +246,7 @@ export class Run {
         win32PrioritySeparation: plan.win32PrioritySeparation,
         waitQuantumCharge: plan.waitQuantumCharge,
         timerResolutionNs: plan.timerResolutionNs,
+        interprocessorLatencyNs: plan.interprocessorLatencyNs,
         starvationNs: plan.starvationNs,
         balancePeriodNs: 20 * MS,
         stackOutswapNs: plan.outswapNs,
