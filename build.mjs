@@ -95,6 +95,8 @@ async function compileSources() {
 
 mkdirSync('build', { recursive: true });
 await Promise.all([buildRelease(), buildDebug(), buildPlain(), compileSources()]);
-if (isStale('build/ntps.js', [...SOURCES, 'build/core.js', 'rollup.config.mjs'])) {
+const BUNDLED = [...SOURCES, 'examples/recordings', 'build/core.js', 'rollup.config.mjs'];
+// The types are written last.
+if (isStale('build/ntps.d.ts', BUNDLED)) {
   await run('node_modules/rollup/dist/bin/rollup', '-c', '--silent');
 }

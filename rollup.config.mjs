@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import resolve from '@rollup/plugin-node-resolve';
 import { dts } from 'rollup-plugin-dts';
 
@@ -14,6 +15,19 @@ const library = {
     /^(\.\.\/)+index$/.test(source) ? { id: './ntps.js', external: 'relative' } : undefined,
 };
 
+/** What stands beside the page's script. The recording is a script too: a page from a file may load one. */
+const page = {
+  name: 'page',
+  generateBundle() {
+    for (const fileName of ['index.html', 'style.css']) {
+      this.emitFile({ type: 'asset', fileName, source: readFileSync(`src/web/${fileName}`) });
+    }
+    const recording = readFileSync('examples/recordings/build.ftrace.gz', 'base64');
+    const source = `globalThis.ntpsRecording = '${recording}';\n`;
+    this.emitFile({ type: 'asset', fileName: 'recording.js', source });
+  },
+};
+
 export default [
   {
     input: { ntps: 'build/ts/src/index.js' },
@@ -25,6 +39,12 @@ export default [
     output: { dir: 'build', format: 'es', banner: '#!/usr/bin/env node' },
     external: [/^node:/, 'ajv', 'cli-progress', 'cli-table3', 'commander', 'jsonc-parser'],
     plugins: [library, resolve({ preferBuiltins: true })],
+  },
+  {
+    // Not a module: a page from a file may not load those.
+    input: { replay: 'build/ts/src/web/main.js' },
+    output: { dir: 'build/web', format: 'iife' },
+    plugins: [resolve(), page],
   },
   {
     input: { ntps: 'build/ts/src/index.d.ts' },

@@ -1,5 +1,5 @@
 export { BUGCHECK } from '../assembly/shared/bugcheck';
-export { EVENT, PRIORITY_CHANGE, RECORD, VECTOR } from '../assembly/shared/event';
+export { EVENT, PRIORITY_CHANGE, RECORD, RECORD_HEADER, VECTOR } from '../assembly/shared/event';
 export { CONDITION, OP } from '../assembly/shared/opcode';
 export { STATUS } from '../assembly/shared/status';
 export {
