@@ -175,7 +175,9 @@ export class Timeline {
         context.fillStyle = this.#look(thread).colour;
         context.globalAlpha = this.#chosen === undefined || this.#chosen(thread) ? 1 : 0.15;
         const x = GUTTER + column * columnWidth;
-        context.fillRect(x, top + height - filled, (next - column) * columnWidth, filled);
+        const drawn = (next - column) * columnWidth;
+        // Threads of one process have one colour: a gap tells them apart.
+        context.fillRect(x, top + height - filled, drawn - (drawn > 3 ? 0.6 : 0), filled);
       }
       column = next;
     }
