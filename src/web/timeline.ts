@@ -17,11 +17,15 @@ export interface Pointed {
 
 const GUTTER = 58;
 const AXIS = 22;
-const GAP = 3;
-const CHOSEN_LANE = 26;
+/** Up to so many processors have lanes that can be told apart by eye. */
+const LANES_WIDE = 128;
+const CHOSEN_LANE = 29;
 const LABEL_WIDTH = 34;
 
-const laneHeight = (lanes: number) => Math.max(8, Math.min(56, Math.floor(420 / lanes)));
+/** The height of a lane with the gap below it, px: the canvas of 2048 stays one that browsers can make. */
+const pitchOf = (lanes: number) =>
+  lanes > LANES_WIDE ? 4 : Math.max(11, Math.min(59, Math.floor(420 / lanes)));
+const gapOf = (pitch: number) => (pitch < 11 ? 1 : 3);
 
 /** Draws a schedule on a canvas, and lets its user move in it. */
 export class Timeline {
@@ -108,9 +112,10 @@ export class Timeline {
     const schedule = this.#schedule;
     const context = this.canvas.getContext('2d');
     if (schedule === undefined || context === null) return;
-    const height = laneHeight(schedule.lanes.length) + GAP;
-    const lanes = schedule.lanes.length * height;
-    const total = AXIS + lanes + (this.#chosen === undefined ? 0 : CHOSEN_LANE + GAP);
+    const pitch = pitchOf(schedule.lanes.length);
+    const labelEvery = Math.ceil(12 / pitch);
+    const lanes = schedule.lanes.length * pitch;
+    const total = AXIS + lanes + (this.#chosen === undefined ? 0 : CHOSEN_LANE);
     const ratio = devicePixelRatio;
     this.canvas.style.height = `${total}px`;
     const width = this.canvas.clientWidth;
@@ -122,12 +127,12 @@ export class Timeline {
     const style = getComputedStyle(this.canvas);
     this.#drawAxis(context, width, total, style);
     schedule.lanes.forEach((lane, processor) => {
-      const top = AXIS + processor * height;
+      const top = AXIS + processor * pitch;
       context.fillStyle = style.getPropertyValue('--quiet');
-      if (height > 11 || processor % 4 === 0) {
-        context.fillText(`CPU ${processor}`, 6, top + height / 2);
+      if (processor % labelEvery === 0) {
+        context.fillText(`CPU ${processor}`, 6, top + (pitch * labelEvery) / 2);
       }
-      this.#drawLane(context, lane, top, height - GAP, width);
+      this.#drawLane(context, lane, top, pitch - gapOf(pitch), width);
     });
     if (this.#chosen !== undefined) this.#drawChosen(context, AXIS + lanes, width, style);
   }
@@ -245,9 +250,7 @@ export class Timeline {
     const schedule = this.#schedule;
     if (schedule === undefined) return undefined;
     const { left, top } = this.canvas.getBoundingClientRect();
-    const processor = Math.floor(
-      (event.clientY - top - AXIS) / (laneHeight(schedule.lanes.length) + GAP),
-    );
+    const processor = Math.floor((event.clientY - top - AXIS) / pitchOf(schedule.lanes.length));
     const lane = schedule.lanes[processor];
     const share = (event.clientX - left - GUTTER) / (this.canvas.clientWidth - GUTTER);
     if (lane === undefined || share < 0) return undefined;

@@ -29,6 +29,27 @@ test('publint finds nothing to say about the tarball', async () => {
   expect(messages).toEqual([]);
 });
 
+test('the package has these files', () => {
+  expect(project.files.filter((path) => !path.startsWith('examples/'))).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'NOTICE',
+    'README.md',
+    'build/cli.js',
+    'build/ntps.d.ts',
+    'build/ntps.debug.wasm',
+    'build/ntps.js',
+    'build/ntps.plain.d.ts',
+    'build/ntps.plain.js',
+    'build/ntps.wasm',
+    'build/web/index.html',
+    'build/web/recording.js',
+    'build/web/replay.js',
+    'build/web/style.css',
+    'package.json',
+  ]);
+});
+
 describe('in Node', () => {
   test('import("ntps") from an empty project has the histories on record', async () => {
     project.write(

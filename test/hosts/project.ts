@@ -26,11 +26,14 @@ export function moduleText(name: string): string {
 export class Project {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'ntps-project-')));
   readonly tarball: string;
+  /** Paths of the files in the package. */
+  readonly files: readonly string[];
 
   constructor() {
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', this.folder];
     const [packed] = JSON.parse(execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8' }));
     this.tarball = join(this.folder, packed.filename);
+    this.files = packed.files.map((file: { path: string }) => file.path).sort();
     const installed = join(this.folder, 'node_modules/ntps');
     mkdirSync(installed, { recursive: true });
     execFileSync('tar', ['-xzf', this.tarball, '--strip-components=1', '-C', installed]);
