@@ -96,14 +96,11 @@ function KiEmit(address: usize, word: u32): usize {
   return address + 4;
 }
 
+/** A thread of the System process at a priority of its own, Initialized; 0 if the table is full. */
 function KiCreateSystemThread(system: usize, program: usize, priority: i32): usize {
-  const increment = priority - <i32>load<u32>(system, KPROCESS.BasePriority);
+  const increment = priority - load<i32>(system, KPROCESS.BasePriority);
   const flags = THREAD_FLAG.System | THREAD_FLAG.Referenced | THREAD_FLAG.DisableBoost;
-  const thread = KeInitializeThread(system, 0, program, 0, 0, flags);
-  store<u32>(thread, <u32>priority, KTHREAD.Priority);
-  store<u32>(thread, <u32>priority, KTHREAD.BasePriority);
-  store<i32>(thread, increment > 0 ? 1 : 0, KTHREAD.Saturation);
-  return thread;
+  return KeInitializeThread(system, 0, program, increment, 0, flags);
 }
 
 /**

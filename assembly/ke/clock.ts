@@ -55,10 +55,7 @@ function KiChargeTick(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   const interval = <u64>load<u32>(SYSTEM, KSYSTEM.ClockInterval);
   const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
   if (interval != resolution && now / interval == (now - resolution) / interval) return;
-  if (thread == 0) {
-    store<u32>(prcb, load<u32>(prcb, KPRCB.IdleTicks) + 1, KPRCB.IdleTicks);
-    return;
-  }
+  if (thread == 0) return;
   const flags = load<u32>(thread, KTHREAD.Flags);
   const user = (flags & (THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute)) == THREAD_FLAG.UserMode;
   const threadField = user ? KTHREAD.UserTicks : KTHREAD.KernelTicks;

@@ -44,9 +44,10 @@ export function KiFreeRow(table: usize, row: usize): void {
   store<u32>(table, load<u32>(table, KTABLE.Count) - 1, KTABLE.Count);
   const generation = row + load<u32>(table, KTABLE.Generation);
   store<u32>(row, 0xffffffff);
-  if (load<u32>(generation) == LIMIT.GenerationMask) return;
   // Bumped now, so that handles are stale from here on; allocation bumps again.
-  store<u32>(generation, load<u32>(generation) + 1);
+  const next = load<u32>(generation) + 1;
+  store<u32>(generation, next);
+  if (next > <u32>LIMIT.GenerationMask) return;
   store<u32>(row + FREE_LINK, 0);
   const tail: usize = load<u32>(table, KTABLE.FreeTail);
   if (tail != 0) store<u32>(tail + FREE_LINK, <u32>row);

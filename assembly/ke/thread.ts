@@ -113,8 +113,8 @@ function KiNextIdealProcessor(process: PKPROCESS, affinity: u64): u32 {
 }
 
 /**
- * A new thread, Initialized. `increment` is relative to the process's base priority; `affinity` of 0
- * is the process's.
+ * A new thread, Initialized. `increment` is relative to the process's base priority, and leads out of
+ * its range for threads of the system alone; `affinity` of 0 is the process's.
  *
  * @returns 0 if the table is full.
  */
@@ -130,7 +130,9 @@ export function KeInitializeThread(
   if (thread == 0) return 0;
   const processAffinity = load<u64>(process, KPROCESS.Affinity64);
   const allowed = (affinity & processAffinity) != 0 ? affinity & processAffinity : processAffinity;
-  const base = KiClampBasePriority(load<u32>(process, KPROCESS.BasePriority), increment);
+  const processBase = load<u32>(process, KPROCESS.BasePriority);
+  const system = (flags & THREAD_FLAG.System) != 0;
+  const base = system ? processBase + increment : KiClampBasePriority(processBase, increment);
   const ideal = KiNextIdealProcessor(process, allowed);
   store<u32>(thread, KOBJECTS.ThreadObject, KTHREAD.Type);
   RtlInitializeListHead(thread + KTHREAD.WaitListHead);
@@ -160,7 +162,7 @@ export function KeInitializeThread(
   store<u32>(process, load<u32>(process, KPROCESS.ThreadCount) + 1, KPROCESS.ThreadCount);
   store<u32>(process, load<u32>(process, KPROCESS.ActiveThreads) + 1, KPROCESS.ActiveThreads);
   store<u32>(process, load<u32>(process, KPROCESS.ThreadRows) + 1, KPROCESS.ThreadRows);
-  if ((flags & THREAD_FLAG.System) == 0) {
+  if (!system) {
     store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.LiveThreads) + 1, KSYSTEM.LiveThreads);
   }
   const guest =

@@ -211,7 +211,7 @@ export const enum KPRCB {
   DeviceTail = 148,
   KernelTicks = 152,
   UserTicks = 156,
-  IdleTicks = 160,
+  Reserved0 = 160,
   /** Whose instruction readies what this step readies; 0: an interrupt or the host. [owner] */
   Waker = 164,
   /** The earliest of IpiTime64, TickTime64 and DeviceTime64. */
