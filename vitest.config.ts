@@ -1,4 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// A golden that is missing or differs fails; `npx vitest run -u` writes it.
-export default defineConfig({ test: { update: 'none', include: ['test/**/*.test.ts'] } });
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A golden that is missing or differs fails; `npx vitest run -u` writes it.
+    update: 'none',
+    // A machine that others use too is slow, not wrong: only what hangs is to fail.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});

@@ -15,6 +15,7 @@ import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import {
+  KiCreateMutant,
   KiCreateObject,
   KiDeleteObject,
   KiObjectFromHandle,
@@ -252,7 +253,12 @@ export function hostCreateObject(type: u32, state: i32, limit: i32): f64 {
   return <f64>KiCreateObject(type, state, limit);
 }
 
-/** False if it is stale or a thread waits for it. */
+/** A new mutant, which disables normal kernel APCs or not, owned by a thread or by none (0); 0 if the table is full. */
+export function hostCreateMutant(apcDisable: u32, owner: u32): f64 {
+  return <f64>KiCreateMutant(apcDisable, owner);
+}
+
+/** False if it is stale, a thread waits for it or owns it. */
 export function hostDeleteObject(handle: f64): bool {
   const object = KiObjectFromHandle(<u64>handle);
   return object != 0 && KiDeleteObject(object);

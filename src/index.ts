@@ -9,18 +9,31 @@ export {
   KWAIT_REASON,
   MODE,
   PRIORITY_CLASS,
+  WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
   KeDelayExecutionThread,
+  KeReadStateEvent,
+  KeReadStateMutex,
+  KeReadStateSemaphore,
+  KeReleaseMutant,
+  KeReleaseMutex,
   KeReleaseSemaphore,
   KeSetEvent,
   KeStallExecutionProcessor,
+  KeWaitForMultipleObjects,
   KeWaitForSingleObject,
   NtYieldExecution,
   PsTerminateSystemThread,
 } from './ke/ddi';
 export { MachineError } from './machine/errors';
-export { type CpuPort, type HostBody, NtCall, type PortResult } from './machine/guest';
+export {
+  type CpuPort,
+  type HostBody,
+  NtCall,
+  NtStatusError,
+  type PortResult,
+} from './machine/guest';
 export type { ObjectOperand } from './machine/instruction';
 export {
   type AnyCallHandler,
@@ -65,6 +78,7 @@ export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machin
 export {
   KEvent,
   KernelObject,
+  KMutant,
   KProcess,
   KSemaphore,
   KThread,

@@ -10,15 +10,17 @@ test('the map has these structs, of these sizes in bytes', () => {
     'LIST_ENTRY 8',
     'DISPATCHER_HEADER 16',
     'KTABLE 32',
-    'KSYSTEM 640',
+    'KSYSTEM 1152',
     'KGROUP 64',
     'KNODE 64',
     'KPRCB 512',
     'KWAIT_BLOCK 24',
+    'KWAIT_BLOCK_ROW 32',
     'KTIMER 24',
     'KTHREAD 256',
     'KPROCESS 128',
-    'KOBJECT 32',
+    'KOBJECT 64',
+    'KMUTANT 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4288',
   ]);
@@ -64,7 +66,7 @@ test('an object that threads wait for begins with a DISPATCHER_HEADER', () => {
     ({ name, fields }) => [name, ...fields.slice(0, 3).map((f) => `${f.name} ${f.offset}`)],
   );
   expect(headers).toEqual(
-    ['DISPATCHER_HEADER', 'KTHREAD', 'KPROCESS', 'KOBJECT'].map((name) => [
+    ['DISPATCHER_HEADER', 'KTHREAD', 'KPROCESS', 'KOBJECT', 'KMUTANT'].map((name) => [
       name,
       'Type 0',
       'SignalState 4',

@@ -48,6 +48,10 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KPROCESS.WaitListHead': layout.LIST_ENTRY.Size,
   'KPROCESS.ThreadListHead': layout.LIST_ENTRY.Size,
   'KOBJECT.WaitListHead': layout.LIST_ENTRY.Size,
+  'KMUTANT.WaitListHead': layout.LIST_ENTRY.Size,
+  'KMUTANT.MutantListEntry': layout.LIST_ENTRY.Size,
+  'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,
+  'KWAIT_BLOCK_ROW.WaitBlock': layout.KWAIT_BLOCK.Size,
   'KTIMER_TABLE.Occupied64': limits.LIMIT.TimerLevels * 8,
   'KTIMER_TABLE.SlotList':
     limits.LIMIT.TimerLevels * limits.LIMIT.TimerSlots * layout.LIST_ENTRY.Size,

@@ -1,7 +1,7 @@
 import { PKOBJECT, PKPRCB } from '../hal';
 import { DISPATCHER_HEADER } from '../shared/layout';
 import { KOBJECTS } from '../shared/types';
-import { KiHasWaiters, KiUnwaitAll, KiUnwaitFirst } from './wait';
+import { KiHasWaiters, KiSignalObject, KiUnwaitFirst } from './wait';
 
 /** Notification and synchronization events. */
 
@@ -16,11 +16,12 @@ export function KeSetEvent(prcb: PKPRCB, event: PKOBJECT, increment: u32): i32 {
   const previous = load<i32>(event, DISPATCHER_HEADER.SignalState);
   if (!KiHasWaiters(event)) {
     store<i32>(event, 1, DISPATCHER_HEADER.SignalState);
-  } else if (load<u32>(event, DISPATCHER_HEADER.Type) == KOBJECTS.EventSynchronizationObject) {
-    KiUnwaitFirst(prcb, event, increment);
-  } else {
-    store<i32>(event, 1, DISPATCHER_HEADER.SignalState);
-    KiUnwaitAll(prcb, event, increment);
+    return previous;
+  }
+  const synchronization =
+    load<u32>(event, DISPATCHER_HEADER.Type) == KOBJECTS.EventSynchronizationObject;
+  if (!synchronization || !KiUnwaitFirst(prcb, event, increment)) {
+    KiSignalObject(prcb, event, increment);
   }
   return previous;
 }

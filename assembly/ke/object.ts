@@ -1,8 +1,9 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
-import { KOBJECT, KSYSTEM } from '../shared/layout';
+import { KMUTANT, KOBJECT, KSYSTEM, KTABLE } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { TABLE } from '../shared/types';
+import { KOBJECTS, TABLE } from '../shared/types';
+import { KiAcquireMutant } from './mutant';
 import { KiAllocateRow, KiFreeRow, KiHasRow, KiMakeHandle, KiRowFromHandle } from './table';
 import { KiHasWaiters } from './wait';
 
@@ -11,6 +12,7 @@ import { KiHasWaiters } from './wait';
 const OBJECT_TABLE: usize = KSYSTEM.Address + KSYSTEM.ObjectTable;
 const THREAD_TABLE: usize = KSYSTEM.Address + KSYSTEM.ThreadTable;
 const PROCESS_TABLE: usize = KSYSTEM.Address + KSYSTEM.ProcessTable;
+const WAIT_BLOCK_TABLE: usize = KSYSTEM.Address + KSYSTEM.WaitBlockTable;
 
 /** The waitable object of a handle of any table; 0 if it is stale. */
 export function KiObjectFromHandle(handle: u64): PKOBJECT {
@@ -41,6 +43,16 @@ export function KiProcessHandle(process: PKPROCESS): u64 {
   return KiMakeHandle(PROCESS_TABLE, TABLE.Process, process);
 }
 
+/** A new mutant, free or owned by a thread; its handle, or 0 if the table is full. */
+export function KiCreateMutant(apcDisable: u32, owner: PKTHREAD): u64 {
+  const handle = KiCreateObject(KOBJECTS.MutantObject, 1, 0);
+  if (handle == 0) return 0;
+  const mutant = KiObjectFromHandle(handle);
+  store<u32>(mutant, apcDisable, KMUTANT.ApcDisable);
+  if (owner != 0) KiAcquireMutant(mutant, owner);
+  return handle;
+}
+
 /** A new event or semaphore; its handle, or 0 if the table is full. */
 export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
   const object = KiAllocateRow(OBJECT_TABLE);
@@ -52,9 +64,11 @@ export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, object);
 }
 
-/** Frees an event or semaphore; false, and nothing done, while a thread waits for it. */
+/** Frees a row of the object table; false, and nothing done, while a thread waits for it or owns it. */
 export function KiDeleteObject(object: PKOBJECT): bool {
   if (KiHasWaiters(object)) return false;
+  const type = load<u32>(object, KOBJECT.Type);
+  if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   KiFreeRow(OBJECT_TABLE, object);
   return true;
 }
@@ -86,4 +100,18 @@ export function KiProcessIndex(process: PKPROCESS): u32 {
 
 export function KiThreadIndex(thread: PKTHREAD): u32 {
   return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) >> 8;
+}
+
+/** Whether the table of wait blocks has room for `count` more. */
+export function KiHasWaitBlocks(count: u32): bool {
+  const used = load<u32>(WAIT_BLOCK_TABLE, KTABLE.Count);
+  return load<u32>(WAIT_BLOCK_TABLE, KTABLE.Capacity) - used >= count;
+}
+
+export function KiAllocateWaitBlock(): usize {
+  return KiAllocateRow(WAIT_BLOCK_TABLE);
+}
+
+export function KiFreeWaitBlock(block: usize): void {
+  KiFreeRow(WAIT_BLOCK_TABLE, block);
 }

@@ -9,7 +9,7 @@ import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
-import { KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
+import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
 
 /** What the instructions of a thread do that have no routine of the kernel behind them. */
 
@@ -45,6 +45,15 @@ export function KiSemaphoreOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJEC
   const semaphore = KiOperand(thread, pc, a);
   if (semaphore == 0) return 0;
   if (load<u32>(semaphore, DISPATCHER_HEADER.Type) == KOBJECTS.SemaphoreObject) return semaphore;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
+/** The mutant an instruction names, or 0 with the status left in the thread. */
+export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const mutant = KiOperand(thread, pc, a);
+  if (mutant == 0) return 0;
+  if (load<u32>(mutant, DISPATCHER_HEADER.Type) == KOBJECTS.MutantObject) return mutant;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
 }
@@ -182,6 +191,20 @@ export function KiWait(
   timeout: u64,
 ): void {
   KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
+  KiNoteTimeout(timeout);
+}
+
+/** The same for several objects; the length of the instruction in bytes. */
+export function KiWaitMultiple(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): u32 {
+  const count = load<u32>(pc, 4);
+  const timeout = load<u64>(pc, 8);
+  KeWaitForMultipleObjects(prcb, thread, count, pc + 16, a, b & 0x7fff, b >> 15, timeout);
+  KiNoteTimeout(timeout);
+  return 16 + (count << 3);
+}
+
+/** A wait that a time ends is more than threads synchronising with each other. */
+function KiNoteTimeout(timeout: u64): void {
   if (timeout == 0 || timeout == u64.MAX_VALUE) return;
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
 }

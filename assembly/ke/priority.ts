@@ -201,6 +201,15 @@ export function KeSetPriorityThread(prcb: PKPRCB, thread: PKTHREAD, priority: u3
   return old;
 }
 
+/** Marks a thread whose increment is at an end of the range, or past it. */
+export function KiSetSaturation(thread: PKTHREAD, increment: i32): void {
+  let flags = load<u32>(thread, KTHREAD.Flags);
+  flags &= ~(THREAD_FLAG.SaturatedHigh | THREAD_FLAG.SaturatedLow);
+  if (increment >= 15) flags |= THREAD_FLAG.SaturatedHigh;
+  if (increment <= -15) flags |= THREAD_FLAG.SaturatedLow;
+  store<u32>(thread, flags, KTHREAD.Flags);
+}
+
 /** The base priority of an increment over a process base, within the process's range. */
 export function KiClampBasePriority(processBase: u32, increment: i32): u32 {
   const realtime = processBase >= LOW_REALTIME_PRIORITY;
@@ -221,10 +230,12 @@ export function KiClampBasePriority(processBase: u32, increment: i32): u32 {
 export function KeSetBasePriorityThread(prcb: PKPRCB, thread: PKTHREAD, increment: i32): i32 {
   const processBase = load<u32>(<usize>load<u32>(thread, KTHREAD.Process), KPROCESS.BasePriority);
   const oldBase = load<u32>(thread, KTHREAD.BasePriority);
-  const saturation = load<i32>(thread, KTHREAD.Saturation);
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  const high = (flags & THREAD_FLAG.SaturatedHigh) != 0;
+  const saturation = high ? 1 : (flags & THREAD_FLAG.SaturatedLow) != 0 ? -1 : 0;
   const previous = saturation != 0 ? saturation * 16 : <i32>oldBase - <i32>processBase;
   const base = KiClampBasePriority(processBase, increment);
-  store<i32>(thread, increment >= 15 ? 1 : increment <= -15 ? -1 : 0, KTHREAD.Saturation);
+  KiSetSaturation(thread, increment);
   store<u32>(thread, base, KTHREAD.BasePriority);
   store<u32>(thread, 0, KTHREAD.PriorityDecrement);
   KiResetQuantum(thread);

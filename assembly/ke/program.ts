@@ -8,6 +8,7 @@ import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
 import { KiTakeTime } from './dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
+import { KeReleaseMutant } from './mutant';
 import { KiThreadIndex } from './object';
 import {
   KiCreate,
@@ -17,6 +18,7 @@ import {
   KiEventOperand,
   KiInterlockedAdd,
   KiInterlockedTake,
+  KiMutantOperand,
   KiOperand,
   KiPeriodicDue,
   KiRegister,
@@ -25,6 +27,7 @@ import {
   KiSharedWord,
   KiSignalAndWait,
   KiWait,
+  KiWaitMultiple,
   KiYield,
   SIGNAL_INCREMENT,
 } from './operation';
@@ -308,6 +311,13 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.SignalAndWait:
       KiSignalAndWait(prcb, thread, pc, a, b);
       return 28;
+    case OP.WaitMultiple:
+      return KiWaitMultiple(prcb, thread, pc, a, b);
+    case OP.ReleaseMutant: {
+      const mutant = KiMutantOperand(thread, pc, a);
+      if (mutant != 0) KeReleaseMutant(prcb, thread, mutant, b);
+      return 12;
+    }
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;

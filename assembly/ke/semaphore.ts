@@ -1,7 +1,7 @@
 import { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
 import { KOBJECT, KTHREAD } from '../shared/layout';
 import { STATUS } from '../shared/status';
-import { KiHasWaiters, KiUnwaitFirst } from './wait';
+import { KiWaitTest } from './wait';
 
 /**
  * Adds `adjustment` to the count and wakes as many waiters as it then satisfies.
@@ -19,12 +19,8 @@ export function KeReleaseSemaphore(
   const previous = load<i32>(semaphore, KOBJECT.SignalState);
   const limit = load<i32>(semaphore, KOBJECT.Limit);
   if (adjustment <= 0 || adjustment > limit - previous) return -1;
-  let count = previous + adjustment;
-  while (count != 0 && KiHasWaiters(semaphore)) {
-    KiUnwaitFirst(prcb, semaphore, increment);
-    count--;
-  }
-  store<i32>(semaphore, count, KOBJECT.SignalState);
+  store<i32>(semaphore, previous + adjustment, KOBJECT.SignalState);
+  KiWaitTest(prcb, semaphore, increment);
   return previous;
 }
 

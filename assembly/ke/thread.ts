@@ -11,6 +11,7 @@ import {
   THREAD_FLAG,
 } from '../shared/types';
 import { KiReadyThread } from './dispatch';
+import { KiAbandonMutants } from './mutant';
 import {
   KiAllocateProcess,
   KiAllocateThread,
@@ -19,9 +20,9 @@ import {
   KiProcessIndex,
   KiThreadIndex,
 } from './object';
-import { KiClampBasePriority, KiResetQuantum } from './priority';
+import { KiClampBasePriority, KiResetQuantum, KiSetSaturation } from './priority';
 import { KiTrace } from './trace';
-import { KiUnwaitAll } from './wait';
+import { KiSignalObject } from './wait';
 
 /** Threads and processes: their making, their homes, their end. */
 
@@ -139,8 +140,8 @@ export function KeInitializeThread(
   store<u32>(thread, KTHREAD_STATE.Initialized, KTHREAD.State);
   store<u32>(thread, base, KTHREAD.Priority);
   store<u32>(thread, base, KTHREAD.BasePriority);
-  store<i32>(thread, increment >= 15 ? 1 : increment <= -15 ? -1 : 0, KTHREAD.Saturation);
   store<u32>(thread, flags, KTHREAD.Flags);
+  KiSetSaturation(thread, increment);
   store<u32>(thread, <u32>process, KTHREAD.Process);
   store<u64>(thread, allowed, KTHREAD.Affinity64);
   store<u32>(thread, ideal, KTHREAD.IdealProcessor);
@@ -193,10 +194,10 @@ export function KeStartThread(prcb: PKPRCB, thread: PKTHREAD): void {
  * @irql PASSIVE_LEVEL   @nt KeTerminateThread
  */
 export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
+  if (!KiAbandonMutants(prcb, thread)) return;
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
   store<u32>(thread, KTHREAD_STATE.Terminated, KTHREAD.State);
   store<u32>(thread, status, KTHREAD.ExitStatus);
-  store<i32>(thread, 1, KTHREAD.SignalState);
   store<u64>(prcb, u64.MAX_VALUE, KPRCB.ResumeTime64);
   KiTrace(
     EVENT.ThreadEnd,
@@ -208,7 +209,7 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
     load<u32>(thread, KTHREAD.UserTicks),
     load<u32>(thread, KTHREAD.KernelTicks),
   );
-  KiUnwaitAll(prcb, thread, 0);
+  KiSignalObject(prcb, thread, 0);
   RtlRemoveEntryList(thread + KTHREAD.ThreadListEntry);
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.System) == 0) {
     store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.LiveThreads) - 1, KSYSTEM.LiveThreads);
@@ -229,7 +230,6 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   if (left != 0) return;
 
   store<u32>(process, status, KPROCESS.ExitStatus);
-  store<i32>(process, 1, KPROCESS.SignalState);
   const flags = load<u32>(process, KPROCESS.Flags) | PROCESS_FLAG.Exited;
   store<u32>(process, flags, KPROCESS.Flags);
   KiTrace(
@@ -242,7 +242,7 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
     0,
     0,
   );
-  KiUnwaitAll(prcb, process, 0);
+  KiSignalObject(prcb, process, 0);
 }
 
 /** Adds up an ended thread that has left its processor: what its end cost is in its run time now. */

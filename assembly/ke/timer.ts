@@ -127,7 +127,7 @@ function KiExpireThreadTimer(prcb: PKPRCB, timer: usize): void {
   const thread: PKTHREAD = timer - KTHREAD.Timer;
   const flags = load<u32>(thread, KTHREAD.Flags) & ~THREAD_FLAG.TimerInserted;
   store<u32>(thread, flags, KTHREAD.Flags);
-  const limitsWait = (flags & THREAD_FLAG.WaitBlockInserted) != 0;
+  const limitsWait = (flags & (THREAD_FLAG.WaitBlockInserted | THREAD_FLAG.WaitMultiple)) != 0;
   KiUnwaitThread(prcb, thread, limitsWait ? STATUS.TIMEOUT : STATUS.SUCCESS, ADJUST.Timeout, 0);
 }
 

@@ -146,12 +146,15 @@ export const enum KSYSTEM {
   BugCheckThread = 508,
   BugCheckParameter64 = 512,
 
-  /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 544,
   /** Quantum units of a process that is not in the foreground. */
-  BackgroundQuantum = 576,
+  BackgroundQuantum = 544,
+  Reserved1 = 548,
+  /** Wait blocks of threads that wait for several objects. */
+  WaitBlockTable = 552,
+  /** What a host or port thread asks for: one instruction. */
+  HostInstruction = 584,
 
-  Size = 640,
+  Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
 
 export const enum KGROUP {
@@ -234,9 +237,19 @@ export const enum KWAIT_BLOCK {
   WaitListEntry = 0,
   Thread = 8,
   Object = 12,
+  /** Which of the objects it is for: what the wait returns if that ends it. */
   WaitKey = 16,
-  BlockState = 20,
+  /** The block of the wait's next object; 0: the last. */
+  NextWaitBlock = 20,
   Size = 24,
+}
+
+/** A wait block of the table: threads have one of their own, for waits for one object. */
+export const enum KWAIT_BLOCK_ROW {
+  WaitBlock = 0,
+  Generation = 24,
+  Reserved0 = 28,
+  Size = 32,
 }
 
 export const enum KTIMER {
@@ -296,10 +309,11 @@ export const enum KTHREAD {
   RandomState64 = 224,
   ThreadListEntry = 232,
   ExitStatus = 240,
-  /** For the host's own use. */
-  HostData = 244,
+  /** The mutant it has owned longest; the others follow in a circle. */
+  Mutants = 244,
   Migrations = 248,
-  Saturation = 252,
+  /** Below 0, normal kernel APCs are disabled. */
+  KernelApcDisable = 252,
 
   Size = 256,
 }
@@ -347,16 +361,32 @@ export const enum PROCESS_FLAG {
   Exited = 4,
 }
 
-/** Events and semaphores. */
+/** A row of the object table; what follows the first fields depends on the type. */
 export const enum KOBJECT {
   Type = 0,
   SignalState = 4,
   WaitListHead = 8,
+  /** Of a semaphore. */
   Limit = 16,
   Generation = 20,
-  HostData = 24,
-  Reserved0 = 28,
-  Size = 32,
+  Size = 64,
+}
+
+/** Mutants and mutexes. SignalState is 1 if free, 0 if owned once, -1 if owned twice. */
+export const enum KMUTANT {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  Reserved0 = 16,
+  Generation = 20,
+  OwnerThread = 24,
+  /** Its owner ended without releasing it. */
+  Abandoned = 28,
+  /** In the circle of those that its owner has. */
+  MutantListEntry = 32,
+  /** 1 (KMUTEX): its owner gets no normal kernel APCs. */
+  ApcDisable = 40,
+  Size = 64,
 }
 
 /** A device interrupt that is to come. */

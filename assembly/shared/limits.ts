@@ -13,7 +13,9 @@ export const enum LIMIT {
   Processes = 0xffffff,
   Objects = 0xffffff,
   /** Every request that a guest of the host makes is one instruction of at most this many words. */
-  InstructionWords = 8,
+  InstructionWords = 142,
+  /** MAXIMUM_WAIT_OBJECTS. */
+  WaitObjects = 64,
   ProgramRegisters = 4,
   /** Local instructions (jumps, registers) that one step may run before it is paid for. */
   LocalInstructions = 64,

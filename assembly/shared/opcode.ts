@@ -58,6 +58,10 @@ export const enum OP {
   InterlockedTake = 0x19,
   /** a OPERAND, b KWAIT_REASON | MODE << 15; signalled64, object64, timeout64: both in one step. */
   SignalAndWait = 0x1a,
+  /** a WAIT_TYPE, b KWAIT_REASON | MODE << 15; count, timeout64, then count times object64: KeWaitForMultipleObjects. */
+  WaitMultiple = 0x1b,
+  /** a OPERAND, b increment; object64: KeReleaseMutant. */
+  ReleaseMutant = 0x1c,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */

@@ -54,10 +54,17 @@ export const enum KWAIT_REASON {
   WrDeferredPreempt = 38,
 }
 
+/** WAIT_TYPE of KeWaitForMultipleObjects. */
+export const enum WAIT_TYPE {
+  WaitAll = 0,
+  WaitAny = 1,
+}
+
 /** Types of dispatcher objects, with Windows's codes. */
 export const enum KOBJECTS {
   EventNotificationObject = 0,
   EventSynchronizationObject = 1,
+  MutantObject = 2,
   ProcessObject = 3,
   SemaphoreObject = 5,
   ThreadObject = 6,
@@ -137,6 +144,15 @@ export const enum THREAD_FLAG {
   WaitBlockInserted = 2048,
   /** It computes in kernel mode until its next instruction. */
   KernelCompute = 4096,
+  /** Its base priority is the upper or the lower end of its range, whatever increment led there. */
+  SaturatedHigh = 8192,
+  SaturatedLow = 16384,
+  /** It waits for several objects: its wait block's NextWaitBlock is the first of theirs. */
+  WaitMultiple = 32768,
+  /** It waits for all of them. */
+  WaitAll = 65536,
+  /** The status of its last operation is raised as an exception, not returned. */
+  Raised = 131072,
 }
 
 /** Why `KiRun` returned. */

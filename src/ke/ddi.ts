@@ -1,9 +1,11 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { LIMIT } from '../../assembly/shared/limits';
 import { OP } from '../../assembly/shared/opcode';
-import type { KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { NtCall, type Request } from '../machine/guest';
+import type { KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
+import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
-import type { KEvent, KernelObject, KSemaphore } from '../machine/views';
+import type { KEvent, KernelObject, KMutant, KSemaphore } from '../machine/views';
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
@@ -87,4 +89,89 @@ export function KeStallExecutionProcessor(microseconds: number): NtCall<number> 
 /** Ends the thread. @nt PsTerminateSystemThread */
 export function PsTerminateSystemThread(status: number): NtCall<number> {
   return call('PsTerminateSystemThread', [encode(OP.Exit), status >>> 0]);
+}
+
+/**
+ * Waits for one of several objects (WaitAny) or for all of them at once (WaitAll).
+ *
+ * Not modelled: `alertable`, absolute timeouts. More than 64 objects, or more than 3 without
+ * `waitBlocks`, is bugcheck MAXIMUM_WAIT_OBJECTS_EXCEEDED. `waitBlocks` is any array of at least as
+ * many elements as objects; its contents are the kernel's.
+ *
+ * @returns STATUS_WAIT_0 + the lowest index that is signaled, or STATUS_ABANDONED_WAIT_0 + index;
+ *   STATUS_SUCCESS or STATUS_ABANDONED for all; STATUS_TIMEOUT; STATUS_INVALID_HANDLE for an object
+ *   that has gone. Raises STATUS_MUTANT_LIMIT_EXCEEDED.
+ * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0
+ * @nt KeWaitForMultipleObjects (partial: no alerts, no absolute timeout)
+ */
+export function KeWaitForMultipleObjects(
+  objects: readonly KernelObject[],
+  waitType: WAIT_TYPE,
+  waitReason: KWAIT_REASON,
+  waitMode: MODE,
+  _alertable: boolean,
+  timeout100ns: number | null,
+  waitBlocks: readonly unknown[] | null,
+): NtCall<number> {
+  const routine = 'KeWaitForMultipleObjects';
+  const timeout = relativeNs(routine, timeout100ns);
+  const room = waitBlocks === null ? THREAD_WAIT_OBJECTS : waitBlocks.length;
+  if (objects.length === 0 || objects.length > Math.min(room, LIMIT.WaitObjects)) {
+    currentGuest(routine).machine.bugCheck(BUGCHECK.MAXIMUM_WAIT_OBJECTS_EXCEEDED);
+    return call(routine, [encode(OP.Yield)]);
+  }
+  return call(routine, [
+    encode(OP.WaitMultiple, waitType, waitReason | (waitMode << 15)),
+    objects.length,
+    ...words64(timeout),
+    ...objects.flatMap(({ handle }) => words64(handle)),
+  ]);
+}
+
+/** Wait blocks that every thread has. */
+const THREAD_WAIT_OBJECTS = 3;
+
+function releaseMutant(routine: string, mutant: KMutant, increment: number): NtCall<number> {
+  requireInteger(`${routine}: increment`, increment, 0, 15);
+  const request = [encode(OP.ReleaseMutant, 0, increment), ...words64(mutant.handle)];
+  return new NtCall(routine, function* (): Generator<Request, number, number> {
+    return (yield request) | 0;
+  });
+}
+
+/**
+ * Takes one acquisition of a mutant back.
+ *
+ * @returns the previous SignalState: 0 if it is free now. Raises STATUS_MUTANT_NOT_OWNED, or
+ *   STATUS_ABANDONED of an abandoned one, if the thread does not own it.
+ * @irql at most DISPATCH_LEVEL
+ * @nt KeReleaseMutant (partial: Abandoned = TRUE and Wait = TRUE are not modelled)
+ */
+export function KeReleaseMutant(
+  mutant: KMutant,
+  increment: number,
+  _abandoned: boolean,
+  _wait: boolean,
+): NtCall<number> {
+  return releaseMutant('KeReleaseMutant', mutant, increment);
+}
+
+/** The same with MUTANT_INCREMENT. @nt KeReleaseMutex (partial: Wait = TRUE is not modelled) */
+export function KeReleaseMutex(mutex: KMutant, _wait: boolean): NtCall<number> {
+  return releaseMutant('KeReleaseMutex', mutex, 1);
+}
+
+/** @returns SignalState: 1 if it is free. @irql at most DISPATCH_LEVEL @nt KeReadStateMutex */
+export function KeReadStateMutex(mutex: KMutant): number {
+  return mutex.signalState;
+}
+
+/** @returns SignalState, as it was stored. @irql any @nt KeReadStateEvent */
+export function KeReadStateEvent(event: KEvent): number {
+  return event.signalState;
+}
+
+/** @returns the count. @irql any @nt KeReadStateSemaphore */
+export function KeReadStateSemaphore(semaphore: KSemaphore): number {
+  return semaphore.signalState;
 }

@@ -13,6 +13,7 @@ export interface CoreExports {
   KiRun(): number;
   KiSettleAccounts(): void;
   hostCreateObject(type: number, state: number, limit: number): number;
+  hostCreateMutant(apcDisable: number, owner: number): number;
   hostDeleteObject(handle: number): number;
   hostAddress(handle: number): number;
   hostSetEvent(event: number, increment: number): number;

@@ -44,6 +44,18 @@ export function currentGuest(routine: string): Context {
   return context;
 }
 
+/** A status that the kernel raises as an exception: a guest can catch it. */
+export class NtStatusError extends Error {
+  override readonly name = 'NtStatusError';
+
+  constructor(
+    /** NTSTATUS. */
+    readonly status: number,
+  ) {
+    super(`status 0x${status.toString(16).padStart(8, '0')} was raised`);
+  }
+}
+
 /**
  * A call of a routine that may block or reschedule. It happens when `yield*` runs it; one that is
  * never run is found when its thread next stops.
@@ -96,7 +108,10 @@ export class Guests {
     const generator = this.generators.get(thread.index);
     if (generator === undefined)
       throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
-    const result = this.within(thread, () => generator.next(thread.status));
+    const result = this.within(thread, () => {
+      if (!thread.takeRaised()) return generator.next(thread.status);
+      return generator.throw(new NtStatusError(thread.status));
+    });
     const [forgotten] = this.pendingCalls;
     if (forgotten !== undefined) {
       this.pendingCalls.clear();

@@ -16,13 +16,15 @@ export type OperandKind =
   | 'mask'
   | 'shared'
   | 'shared64'
-  | 'class';
+  | 'class'
+  | 'objectCount'
+  | 'objects';
 
 export interface InstructionShape {
   readonly name: string;
   readonly operands: readonly OperandKind[];
   /** What the a and b fields of the first word hold. */
-  readonly a?: 'mode' | 'operand' | 'register' | 'condition';
+  readonly a?: 'waitType' | 'mode' | 'operand' | 'register' | 'condition';
   readonly b?: 'increment' | 'reason' | 'priority' | 'number' | 'register' | 'period';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
@@ -43,6 +45,9 @@ export const WIDTH: Readonly<Record<OperandKind, number>> = {
   shared: 1,
   shared64: 1,
   class: 1,
+  objectCount: 1,
+  /** For each of the count. */
+  objects: 2,
 };
 
 export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
@@ -78,6 +83,16 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   ],
   [OP.DelayUntil, { name: 'delayUntil', operands: ['ns'] }],
   [OP.DelayPeriod, { name: 'delayPeriod', operands: ['ns'], a: 'register', b: 'period' }],
+  [
+    OP.WaitMultiple,
+    {
+      name: 'waitMultiple',
+      operands: ['objectCount', 'timeout', 'objects'],
+      a: 'waitType',
+      b: 'reason',
+    },
+  ],
+  [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'increment' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,
@@ -106,9 +121,12 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   [OP.Refill, { name: 'refill', operands: [], ends: true }],
 ]);
 
-/** Words of an instruction with its operands. */
-export function instructionLength(shape: InstructionShape): number {
-  return shape.operands.reduce((length, kind) => length + WIDTH[kind], 1);
+/** Words of an instruction with its operands; `count` is its second word, for one that has several objects. */
+export function instructionLength(shape: InstructionShape, count = 1): number {
+  return shape.operands.reduce(
+    (length, kind) => length + WIDTH[kind] * (kind === 'objects' ? count : 1),
+    1,
+  );
 }
 
 /** The words of a 64-bit operand, low first. Negative values wrap, Infinity is all ones. */

@@ -6,6 +6,7 @@ import { STATUS } from '../../assembly/shared/status';
 import {
   HOST_REQUEST,
   KOBJECTS,
+  KTHREAD_STATE,
   PRIORITY_CLASS,
   STOP,
   TABLE,
@@ -27,7 +28,7 @@ import { type LoadedProgram, type Program, verifyProgram } from './program';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
 import { TraceRing } from './trace';
-import { KEvent, KProcess, KSemaphore, KThread, type ThreadOptions } from './views';
+import { KEvent, KMutant, KProcess, KSemaphore, KThread, type ThreadOptions } from './views';
 
 /** What a host call or system call does: the status goes to the thread that made it. */
 export type CallHandler = (thread: KThread, argument: number) => number | undefined;
@@ -150,6 +151,25 @@ export class Machine {
     requireInteger('limit', limit, 1, 0x7fffffff);
     requireInteger('count', count, 0, limit);
     return new KSemaphore(this, this.newObject(KOBJECTS.SemaphoreObject, count, limit));
+  }
+
+  /** KeInitializeMutant: what NtCreateMutant makes. Free, or owned by a thread that has not ended. */
+  createMutant(owner?: KThread): KMutant {
+    return this.newMutant(0, owner);
+  }
+
+  /** KeInitializeMutex: a free mutant that disables normal kernel APCs for its owner. */
+  createMutex(): KMutant {
+    return this.newMutant(1, undefined);
+  }
+
+  private newMutant(apcDisable: number, owner: KThread | undefined): KMutant {
+    if (owner?.state === KTHREAD_STATE.Terminated) {
+      throw new MachineError(`createMutant: thread '${owner.name}' has ended; it can own nothing`);
+    }
+    const handle = this.core.hostCreateMutant(apcDisable, owner?.address ?? 0);
+    if (handle === 0) throw this.full('objects');
+    return new KMutant(this, handle);
   }
 
   private newObject(type: number, state: number, limit: number): number {

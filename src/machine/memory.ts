@@ -11,6 +11,7 @@ import {
   KTABLE,
   KTHREAD,
   KTIMER_TABLE,
+  KWAIT_BLOCK_ROW,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import { MachineError } from './errors';
@@ -89,6 +90,7 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['winners', leaves * 2 * 4],
     ['timers', KTIMER_TABLE.Size],
     ['objects', (capacities.objects + 1) * KOBJECT.Size],
+    ['waitBlocks', (capacities.waitBlocks + 1) * KWAIT_BLOCK_ROW.Size],
     ['threads', (capacities.threads + 1) * KTHREAD.Size],
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
@@ -200,6 +202,14 @@ function writeSystem(
     KOBJECT.Size,
     capacities.objects,
     KOBJECT.Generation,
+  );
+  writeTable(
+    memory,
+    KSYSTEM.WaitBlockTable,
+    base('waitBlocks'),
+    KWAIT_BLOCK_ROW.Size,
+    capacities.waitBlocks,
+    KWAIT_BLOCK_ROW.Generation,
   );
   writeTable(
     memory,

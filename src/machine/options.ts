@@ -11,8 +11,10 @@ import {
 export interface Capacities {
   readonly processes: number;
   readonly threads: number;
-  /** Events and semaphores. */
+  /** Events, semaphores and mutants. */
   readonly objects: number;
+  /** Objects that threads wait for at once in waits for several. */
+  readonly waitBlocks: number;
   /** 32-bit words of program memory. */
   readonly programWords: number;
   /** 32-bit words that programs share (InterlockedAdd). */
@@ -27,6 +29,7 @@ const DEFAULT_CAPACITIES: Capacities = {
   processes: 1024,
   threads: 8192,
   objects: 8192,
+  waitBlocks: 8192,
   programWords: 65_536,
   sharedWords: 1024,
   interrupts: 4096,
@@ -37,6 +40,7 @@ const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, 
   processes: [2, LIMIT.Processes],
   threads: [4, LIMIT.Threads],
   objects: [1, LIMIT.Objects],
+  waitBlocks: [1, LIMIT.Objects],
   programWords: [64, 0x3fffffff],
   sharedWords: [1, 0x3fffffff],
   interrupts: [1, 0x7ffffff],

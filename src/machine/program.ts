@@ -1,6 +1,6 @@
 import { LIMIT } from '../../assembly/shared/limits';
 import { CONDITION, OP, OPERAND, PERIOD } from '../../assembly/shared/opcode';
-import { KWAIT_REASON, MODE, type PRIORITY_CLASS } from '../../assembly/shared/types';
+import { KWAIT_REASON, MODE, type PRIORITY_CLASS, WAIT_TYPE } from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import {
   CONDITIONS,
@@ -117,6 +117,28 @@ export class ProgramBuilder {
     const { reason, timeout } = waitFields('signalAndWait', options);
     const words = [...first.words, ...second.words, ...words64(timeout)];
     return this.emit(OP.SignalAndWait, first.a, reason, words);
+  }
+
+  /** KeWaitForMultipleObjects: one of up to 64 objects, or all of them. The status of one is its index. */
+  waitMultiple(
+    objects: readonly { readonly handle: number }[],
+    type: WAIT_TYPE,
+    options: WaitOptions = {},
+  ): this {
+    requireInteger('waitMultiple: the number of objects', objects.length, 1, LIMIT.WaitObjects);
+    const { reason, timeout } = waitFields('waitMultiple', options);
+    return this.emit(OP.WaitMultiple, type, reason, [
+      objects.length,
+      ...words64(timeout),
+      ...objects.flatMap(({ handle }) => words64(handle)),
+    ]);
+  }
+
+  /** KeReleaseMutant; who does not own it gets STATUS_MUTANT_NOT_OWNED. */
+  releaseMutant(object: ObjectOperand, increment = 1): this {
+    const { a, words } = objectWords(object);
+    requireInteger('releaseMutant.increment', increment, 0, 15);
+    return this.emit(OP.ReleaseMutant, a, increment, words);
   }
 
   /** KeSetEvent. */
@@ -398,7 +420,7 @@ export function verifyProgram(
     const shape = INSTRUCTIONS.get(word & 0xff);
     if (shape === undefined)
       refuse(offset, `0x${(word & 0xff).toString(16).padStart(2, '0')} is no opcode`);
-    const length = instructionLength(shape);
+    const length = instructionLength(shape, words[offset + 1]);
     if (offset + length > words.length) {
       refuse(offset, `'${shape.name}' takes ${length} words, ${words.length - offset} are left`);
     }
@@ -422,6 +444,8 @@ export function verifyProgram(
       }
       if (kind === 'count' && (value < 1 || value > 0x7fffffff))
         refuse(offset, `'${shape.name}': a limit of ${value | 0}, it must be at least 1`);
+      if (kind === 'objectCount' && (value < 1 || value > LIMIT.WaitObjects))
+        refuse(offset, `'${shape.name}': ${value} objects, from 1 to ${LIMIT.WaitObjects}`);
       if (kind === 'program' && !isProgram(value))
         refuse(offset, `'${shape.name}': 0x${value.toString(16)} is no loaded program`);
       if (kind === 'class' && (value < 1 || value > 6))
@@ -469,6 +493,7 @@ function verifyFields(
   const b = word >>> 16;
   if (shape.a === undefined && a !== 0) refuse(`field a is ${a}, it must be 0`);
   if (shape.a === 'mode' && a > MODE.UserMode) refuse(`mode ${a}; 0 is kernel, 1 user`);
+  if (shape.a === 'waitType' && a > WAIT_TYPE.WaitAny) refuse(`wait type ${a}; 0 is all, 1 any`);
   if (shape.a === 'operand' && a > OPERAND.Register)
     refuse(`operand kind ${a}; 0 is a handle, 1 a register`);
   if (shape.a === 'register' && a >= LIMIT.ProgramRegisters)

@@ -61,6 +61,7 @@ export type RunResult =
 const OBJECT_NAMES: Readonly<Record<number, string>> = {
   [KOBJECTS.EventNotificationObject]: 'notification event',
   [KOBJECTS.EventSynchronizationObject]: 'synchronization event',
+  [KOBJECTS.MutantObject]: 'mutant',
   [KOBJECTS.SemaphoreObject]: 'semaphore',
   [KOBJECTS.ThreadObject]: 'thread',
   [KOBJECTS.ProcessObject]: 'process',
@@ -95,11 +96,32 @@ function describeWait(
   flags: number,
 ): Pick<ThreadLeft, 'waitsFor' | 'waitObject'> {
   const reason = WAIT_REASON_NAMES[machine.memory.u32(thread + KTHREAD.WaitReason) as KWAIT_REASON];
+  if ((flags & THREAD_FLAG.WaitMultiple) !== 0) {
+    const which = (flags & THREAD_FLAG.WaitAll) !== 0 ? 'all' : 'one';
+    const names = multipleObjects(machine, thread).map((object) => nameOf(machine, object));
+    return { waitsFor: `${which} of ${names.join(', ')} (${reason})` };
+  }
   if ((flags & THREAD_FLAG.WaitBlockInserted) === 0) return { waitsFor: `a time (${reason})` };
   const object = machine.memory.u32(thread + KTHREAD.WaitBlock + KWAIT_BLOCK.Object);
-  const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
   const waitObject = machine.objectIndex(object);
-  return { waitsFor: `${type} ${waitObject} (${reason})`, waitObject };
+  return { waitsFor: `${nameOf(machine, object)} (${reason})`, waitObject };
+}
+
+function nameOf(machine: Machine, object: number): string {
+  const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
+  return `${type} ${machine.objectIndex(object)}`;
+}
+
+/** Addresses of the objects that a thread waits for in a wait for several. */
+function multipleObjects(machine: Machine, thread: number): number[] {
+  const objects: number[] = [];
+  const { memory } = machine;
+  let block = memory.u32(thread + KTHREAD.WaitBlock + KWAIT_BLOCK.NextWaitBlock);
+  while (block !== 0) {
+    objects.push(memory.u32(block + KWAIT_BLOCK.Object));
+    block = memory.u32(block + KWAIT_BLOCK.NextWaitBlock);
+  }
+  return objects;
 }
 
 const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
@@ -110,6 +132,14 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
     "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",
+  ],
+  [BUGCHECK.MAXIMUM_WAIT_OBJECTS_EXCEEDED]: [
+    'MAXIMUM_WAIT_OBJECTS_EXCEEDED',
+    'A thread waited for more than 64 objects at once, or for more than 3 without wait blocks of its own.',
+  ],
+  [BUGCHECK.THREAD_TERMINATE_HELD_MUTEX]: [
+    'THREAD_TERMINATE_HELD_MUTEX',
+    'A thread (parameter 1) ended while it owned a mutex (parameter 2). Release it first; KeReleaseMutex as often as it was acquired.',
   ],
   [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
     'MANUALLY_INITIATED_CRASH',

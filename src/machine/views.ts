@@ -1,4 +1,4 @@
-import { KPROCESS, KTHREAD } from '../../assembly/shared/layout';
+import { KMUTANT, KPROCESS, KTHREAD } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import {
   type GUEST,
@@ -94,11 +94,29 @@ export class KSemaphore extends KernelObject {
   }
 }
 
+/** KMUTANT, and KMUTEX: SignalState is 1 if it is free, 0 if owned once, -1 if owned twice. */
+export class KMutant extends KernelObject {
+  /** Its owner; undefined if it is free. */
+  get owner(): KThread | undefined {
+    return this.machine.threadAt(this.word(KMUTANT.OwnerThread));
+  }
+
+  /** Whether an owner ended without releasing it, and nobody has acquired it since. */
+  get abandoned(): boolean {
+    return this.word(KMUTANT.Abandoned) !== 0;
+  }
+
+  /** Frees it; an error while a thread owns it or waits for it. */
+  delete(): void {
+    deleteObject(this);
+  }
+}
+
 function deleteObject(object: KernelObject): void {
   object.address;
   if (object.machine.core.hostDeleteObject(object.handle) === 0) {
     throw new MachineError(
-      `delete: a thread waits for this ${object.constructor.name}; end its wait first`,
+      `delete: a thread waits for this ${object.constructor.name} or owns it; end that first`,
     );
   }
 }
@@ -128,6 +146,19 @@ export class KThread extends KernelObject {
 
   get waitReason(): KWAIT_REASON {
     return this.word(KTHREAD.WaitReason);
+  }
+
+  /** @internal Whether its last operation raised its status; once. */
+  takeRaised(): boolean {
+    const flags = this.word(KTHREAD.Flags);
+    if ((flags & THREAD_FLAG.Raised) === 0) return false;
+    this.machine.memory.setU32(this.address + KTHREAD.Flags, flags & ~THREAD_FLAG.Raised);
+    return true;
+  }
+
+  /** KernelApcDisable: below 0 while it is in a critical region or owns a mutex. */
+  get kernelApcDisable(): number {
+    return this.machine.memory.i32(this.address + KTHREAD.KernelApcDisable);
   }
 
   /** The status its last operation left. */

@@ -1,6 +1,6 @@
 import { KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
-import type { RecordOf } from '../records';
 import type { TraceRecord } from '../../src/machine/records';
+import type { RecordOf } from '../records';
 import { place, selectNext } from './model';
 import type { Processor, Snapshot, Thread } from './snapshot';
 

@@ -1,0 +1,20 @@
+import { Machine } from '../../src/machine/machine';
+import type { MachineOptions } from '../../src/machine/options';
+import type { KThread } from '../../src/machine/views';
+
+type Body<T> = (machine: Machine, thread: KThread) => Generator<readonly number[], T, number>;
+
+/** Runs a host thread of the System process until nothing is left to do, and gives what it returned. */
+export async function runGuest<T>(
+  body: Body<T>,
+  options: MachineOptions = {},
+): Promise<{ machine: Machine; thread: KThread; value: T | undefined }> {
+  const machine = await Machine.create(options);
+  let value: T | undefined;
+  const thread: KThread = machine.systemProcess.createThread(function* () {
+    value = yield* body(machine, thread);
+  });
+  const result = machine.run();
+  if (result.reason === 'bugcheck') throw result.cause ?? new Error(result.explanation);
+  return { machine, thread, value };
+}
