@@ -58,6 +58,13 @@ async function buildRelease() {
   writeFileSync('build/core.js', `export default '${bytes}';\n`);
 }
 
+const MODULE_TYPES = `import type { CoreModule } from './ntps.js';
+
+/** The core where an import of WebAssembly gives a compiled module: \`Machine.create({ core })\`. */
+declare const core: CoreModule;
+export default core;
+`;
+
 async function buildDebug() {
   if (!isStale('build/ntps.debug.wasm', CORE)) return;
   await compile('assembly/debug.ts', 'debug', 'build/ntps.debug.wasm');
@@ -87,6 +94,7 @@ async function buildPlain() {
 const SOURCES = ['src', 'assembly/shared', 'tsconfig.json', 'tsconfig.build.json'];
 
 async function compileSources() {
+  writeFileSync('build/ntps.wasm.d.ts', MODULE_TYPES);
   writeFileSync('build/core.d.ts', 'declare const bytes: string;\nexport default bytes;\n');
   if (isStale('build/ts/src/index.js', SOURCES)) {
     await run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');

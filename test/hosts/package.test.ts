@@ -42,6 +42,7 @@ test('the package has these files', () => {
     'build/ntps.plain.d.ts',
     'build/ntps.plain.js',
     'build/ntps.wasm',
+    'build/ntps.wasm.d.ts',
     'build/web/index.html',
     'build/web/recording.js',
     'build/web/replay.js',
@@ -69,12 +70,14 @@ describe('in Node', () => {
       import { Machine } from 'ntps';
       import plain from 'ntps/ntps.plain.js';
       const bytes = (name) => readFileSync(new URL(import.meta.resolve(name)));
-      for (const core of [bytes('ntps/ntps.wasm'), bytes('ntps/ntps.debug.wasm'), plain]) {
+      const release = bytes('ntps/ntps.wasm');
+      const module = new WebAssembly.Module(release);
+      for (const core of [release, module, bytes('ntps/ntps.debug.wasm'), plain]) {
         console.log((await Machine.create({ core })).run({ until: 5 }).reason);
       }
       console.log(JSON.parse(bytes('ntps/package.json')).name);`,
     );
-    expect(project.node('entries.mjs')).toBe('time\ntime\ntime\nntps\n');
+    expect(project.node('entries.mjs')).toBe('time\ntime\ntime\ntime\nntps\n');
   });
 
   test('the command runs with the dependencies that the package declares', () => {
@@ -88,11 +91,17 @@ describe('in Node', () => {
 });
 
 const CONSUMER = `
-import { KeSetEvent, KTHREAD_STATE, Machine, program, type RunResult, STATUS } from 'ntps';
+import { type CoreSource, KeSetEvent, KTHREAD_STATE, Machine } from 'ntps';
+import { program, type RunResult, STATUS } from 'ntps';
+import debug from 'ntps/ntps.debug.wasm';
 import plain from 'ntps/ntps.plain.js';
+import release from 'ntps/ntps.wasm';
 
-export async function demo(): Promise<RunResult> {
-  const machine = await Machine.create({ processors: 2, core: plain });
+const CORES: Readonly<Record<string, CoreSource>> = { debug, plain, release };
+
+export async function demo(name: string): Promise<RunResult> {
+  const core = CORES[name];
+  const machine = await Machine.create({ processors: 2, ...(core === undefined ? {} : { core }) });
   const event = machine.createEvent('notification');
   const process = machine.createProcess({ name: 'demo' });
   const thread = process.createThread(function* () {
