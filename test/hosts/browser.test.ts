@@ -1,13 +1,10 @@
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browserPath, findBrowser, launchBrowser, openPage } from './browser';
 import { moduleText } from './project';
 import { recordingPrefix } from './recording';
 import { type Server, serve } from './server';
-
-// A browser is started here, on machines that may be busy.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ROOT = join(import.meta.dirname, '../..');
 

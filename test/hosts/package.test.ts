@@ -3,16 +3,13 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { publint } from 'publint';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browserPath, launchBrowser, openPage } from './browser';
 import { moduleText, Project } from './project';
 import { recordingPrefix } from './recording';
 import { type Server, serve } from './server';
 
 const ROOT = join(import.meta.dirname, '../..');
-
-// Other people's tools are started here, on machines that may be busy.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let project: Project;
 beforeAll(() => {

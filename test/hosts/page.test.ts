@@ -2,14 +2,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { replayRecording } from '../../src/index';
 import { browserPath, launchBrowser, openPage } from './browser';
 import { recordingPrefix } from './recording';
 import { type Server, serve } from './server';
-
-// A browser is started here, on machines that may be busy.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const FOLDER = join(import.meta.dirname, '../../build/web');
 const recording = recordingPrefix(6000);
