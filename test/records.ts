@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Machine } from '../src/machine/machine';
 import type { MachineOptions } from '../src/machine/options';
 import type { ProfileOptions } from '../src/machine/profile';
@@ -48,12 +49,23 @@ const QUIET: ProfileOptions = {
   starvationNs: 0,
 };
 
+/** The core that tests of the core run on: the release build, or the debug build with its assertions. */
+const core =
+  process.env.NTPS_CORE === 'debug'
+    ? await WebAssembly.compile(await readFile('build/ntps.debug.wasm'))
+    : undefined;
+
+/** A machine on the core under test. */
+export function createMachine(options: MachineOptions = {}): Promise<Machine> {
+  return Machine.create(core === undefined ? options : { core, ...options });
+}
+
 /** A machine where every operation costs 1 ns; `profile` overrides that and the rest. */
 export function quietMachine(
   options: Omit<MachineOptions, 'profile'> & { readonly profile?: ProfileOptions } = {},
 ): Promise<Machine> {
   const costs = { ...QUIET.costs, ...options.profile?.costs };
-  return Machine.create({ ...options, profile: { ...QUIET, ...options.profile, costs } });
+  return createMachine({ ...options, profile: { ...QUIET, ...options.profile, costs } });
 }
 
 /** A thread that runs what `body` builds. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { PRIORITY_CHANGE } from '../../assembly/shared/event';
 import { KTHREAD_STATE, PRIORITY_CLASS } from '../../assembly/shared/types';
-import { Machine } from '../../src/machine/machine';
 import {
   compute,
+  createMachine,
   MS,
   priorityLevels,
   quietMachine,
@@ -199,7 +199,7 @@ describe('CPU starvation', () => {
 
 describe('the balance-set manager', () => {
   test('is a system thread of priority 17', async () => {
-    const machine = await Machine.create();
+    const machine = await createMachine();
     const manager = machine.thread(1);
     expect([manager?.process.name, manager?.priority, manager?.basePriority]).toEqual([
       'System',

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import type { PRIORITY_CLASS } from '../../assembly/shared/types';
-import { Machine } from '../../src/machine/machine';
+import type { Machine } from '../../src/machine/machine';
 import { type LoadedProgram, type ProgramBuilder, program } from '../../src/machine/program';
 import { KEvent, type KProcess, type KSemaphore, type KThread } from '../../src/machine/views';
-import { compute, MS } from '../records';
+import { compute, createMachine, MS } from '../records';
 
 /** What one run is made of: plain values, so that a counterexample can be read. */
 export interface Plan {
@@ -238,7 +238,7 @@ export class Run {
 
   static async start(plan: Plan): Promise<Run> {
     const groups = Math.ceil(plan.processors / 64);
-    const machine = await Machine.create({
+    const machine = await createMachine({
       processors: plan.processors,
       nodes: Math.min(plan.processors, Math.max(groups, plan.nodes)),
       seed: plan.seed,
@@ -274,7 +274,9 @@ export class Run {
 
   /** Does one step; false if nothing can happen any more. */
   step(): boolean {
-    return this.machine.run({ maxEvents: 1 }).reason === 'events';
+    const { reason } = this.machine.run({ maxEvents: 1 });
+    if (reason !== 'events' && reason !== 'idle') throw new Error(`the run ended by ${reason}`);
+    return reason === 'events';
   }
 
   private object(index: number): KEvent | KSemaphore {

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
 import { KTHREAD_STATE, PRIORITY_CLASS } from '../../assembly/shared/types';
-import { Machine } from '../../src/machine/machine';
-import { MS, spawn, spawnWaiting } from '../records';
+import { createMachine, MS, spawn, spawnWaiting } from '../records';
 import { exceptClock, timeline } from '../timeline';
 
 const SECOND = 1000 * MS;
 
 test('two threads that play ping-pong on events run in turn, each boosted by the other', async () => {
-  const machine = await Machine.create();
+  const machine = await createMachine();
   const ping = machine.createEvent('synchronization');
   const pong = machine.createEvent('synchronization');
   const process = machine.createProcess({ name: 'game' });
@@ -18,7 +17,7 @@ test('two threads that play ping-pong on events run in turn, each boosted by the
 });
 
 test('a lock whose low owner starves is given up when the starvation boost lets the owner run', async () => {
-  const machine = await Machine.create();
+  const machine = await createMachine();
   const lock = machine.createEvent('synchronization', true);
   const low = machine.createProcess({ name: 'low', priorityClass: PRIORITY_CLASS.Idle });
   const middle = machine.createProcess({ name: 'middle' });
@@ -40,7 +39,7 @@ test('a lock whose low owner starves is given up when the starvation boost lets 
 });
 
 test('foreground quanta of 6 ticks and background quanta of 2 take turns, each ended by the tick after', async () => {
-  const machine = await Machine.create();
+  const machine = await createMachine();
   const front = machine.createProcess({ name: 'front', foreground: true });
   const back = machine.createProcess({ name: 'back' });
   const a = spawn(front, 'in front', (p) => p.compute(SECOND));
@@ -51,7 +50,7 @@ test('foreground quanta of 6 ticks and background quanta of 2 take turns, each e
 });
 
 test('a preempted thread waits at its home, though another processor goes on with a lower one', async () => {
-  const machine = await Machine.create({ processors: 2 });
+  const machine = await createMachine({ processors: 2 });
   const process = machine.createProcess({ name: 'chain' });
   spawn(process, 'low 0', (p) => p.compute(4 * MS), { affinity: 1n, increment: -2 });
   spawn(process, 'low 1', (p) => p.compute(4 * MS), { affinity: 2n, increment: -1 });
@@ -67,7 +66,7 @@ test('a preempted thread waits at its home, though another processor goes on wit
 });
 
 test('a new affinity moves a running thread at once, and a ready one to a processor that it may have', async () => {
-  const machine = await Machine.create({ processors: 3 });
+  const machine = await createMachine({ processors: 3 });
   const process = machine.createProcess({ name: 'moving' });
   const runner = spawn(process, 'runner', (p) => p.compute(5 * MS), { affinity: 1n });
   const queued = spawn(process, 'queued', (p) => p.compute(5 * MS), { affinity: 1n });
@@ -84,7 +83,7 @@ test('a new affinity moves a running thread at once, and a ready one to a proces
 });
 
 test('on two nodes threads stay near their process, and spill over when its node is busy', async () => {
-  const machine = await Machine.create({ processors: 4, nodes: 2 });
+  const machine = await createMachine({ processors: 4, nodes: 2 });
   const far = machine.createProcess({ name: 'on node 1' });
   const near = machine.createProcess({ name: 'on node 0' });
   for (const name of ['a', 'b', 'c', 'd', 'e']) spawn(far, name, (p) => p.compute(3 * MS));
@@ -95,7 +94,7 @@ test('on two nodes threads stay near their process, and spill over when its node
 });
 
 test('a device interrupt wakes the reader of the device, boosted above the one that computes', async () => {
-  const machine = await Machine.create();
+  const machine = await createMachine();
   const completion = machine.createEvent('synchronization');
   const process = machine.createProcess({ name: 'device' });
   spawnWaiting(process, 'reader', completion, (p) => p.compute(50_000).wait(completion).mark(1));
