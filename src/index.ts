@@ -26,6 +26,7 @@ export {
   NtYieldExecution,
   PsTerminateSystemThread,
 } from './ke/ddi';
+export { disassemble } from './machine/disassemble';
 export { MachineError } from './machine/errors';
 export {
   type CpuPort,

@@ -118,7 +118,6 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     { name: 'branchRegister', operands: ['value64', 'target'], a: 'condition', b: 'register' },
   ],
   [OP.LoadStatus, { name: 'loadStatus', operands: [], a: 'register' }],
-  [OP.Refill, { name: 'refill', operands: [], ends: true }],
 ]);
 
 /** Words of an instruction with its operands; `count` is its second word, for one that has several objects. */

@@ -1,4 +1,5 @@
 import { PRIORITY_CHANGE, VECTOR } from '../../assembly/shared/event';
+import { CONDITION } from '../../assembly/shared/opcode';
 import { GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
 
 /** Names of enum members: const enums have none at run time. The types see that none is missing. */
@@ -55,6 +56,15 @@ export const WAIT_REASON_NAMES: Readonly<Record<KWAIT_REASON, string>> = {
   [KWAIT_REASON.WrRundown]: 'WrRundown',
   [KWAIT_REASON.WrAlertByThreadId]: 'WrAlertByThreadId',
   [KWAIT_REASON.WrDeferredPreempt]: 'WrDeferredPreempt',
+};
+
+export const CONDITION_NAMES: Readonly<Record<CONDITION, string>> = {
+  [CONDITION.Equal]: '==',
+  [CONDITION.NotEqual]: '!=',
+  [CONDITION.Less]: '<',
+  [CONDITION.GreaterOrEqual]: '>=',
+  [CONDITION.Success]: 'success',
+  [CONDITION.Failure]: 'failure',
 };
 
 export const GUEST_NAMES: Readonly<Record<GUEST, string>> = {

@@ -1,0 +1,152 @@
+import { OPERAND } from '../../assembly/shared/opcode';
+import { MachineError } from './errors';
+import {
+  INSTRUCTIONS,
+  type InstructionShape,
+  instructionLength,
+  type OperandKind,
+  WIDTH,
+} from './instruction';
+import type { Program } from './program';
+import { CONDITION_NAMES, WAIT_REASON_NAMES } from './words';
+
+/**
+ * A program in words, a line an instruction: its word offset, a label if something jumps to it, its
+ * name, its fields and operands. Registers are r0 to r3, handles `#table:index`, times in ns.
+ *
+ * @throws MachineError for words that are no program: the place and what is there.
+ */
+export function disassemble(program: Program): string {
+  const lines: string[] = [];
+  const labels = labelsOf(program);
+  const digits = String(program.words.length).length;
+  for (const { offset, shape, word } of instructionsOf(program)) {
+    const label = labels.get(offset);
+    const operands = [
+      ...fieldsOf(shape, word),
+      ...operandsOf(program, shape, offset).map(([kind, value]) =>
+        operandText(kind, value, word, labels),
+      ),
+    ];
+    lines.push(
+      `${String(offset).padStart(digits)}  ${(label === undefined ? '' : `${label}:`).padEnd(5)} ${`${shape.name} ${operands.join(', ')}`.trimEnd()}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+interface Instruction {
+  readonly offset: number;
+  readonly shape: InstructionShape;
+  readonly word: number;
+}
+
+function* instructionsOf({ name, words }: Program): Generator<Instruction> {
+  for (let offset = 0; offset < words.length; ) {
+    const word = words[offset] as number;
+    const shape = INSTRUCTIONS.get(word & 0xff);
+    if (shape === undefined) {
+      throw new MachineError(
+        `disassemble: program '${name}', word ${offset}: 0x${(word & 0xff).toString(16).padStart(2, '0')} is no opcode`,
+      );
+    }
+    const length = instructionLength(shape, words[offset + 1]);
+    if (offset + length > words.length) {
+      throw new MachineError(
+        `disassemble: program '${name}', word ${offset}: '${shape.name}' takes ${length} words, ${words.length - offset} are left`,
+      );
+    }
+    yield { offset, shape, word };
+    offset += length;
+  }
+}
+
+/** The operands of an instruction with their values; pairs of words as bigints. */
+function operandsOf(
+  { words }: Program,
+  shape: InstructionShape,
+  offset: number,
+): [OperandKind, bigint][] {
+  const operands: [OperandKind, bigint][] = [];
+  let at = offset + 1;
+  for (const kind of shape.operands) {
+    const count = kind === 'objects' ? (words[offset + 1] as number) : 1;
+    for (let index = 0; index < count; index++) {
+      const low = BigInt(words[at] as number);
+      const high = WIDTH[kind] === 2 ? BigInt(words[at + 1] as number) : 0n;
+      operands.push([kind, (high << 32n) | low]);
+      at += WIDTH[kind];
+    }
+  }
+  return operands;
+}
+
+/** Names of the places that are jumped to, in their order. */
+function labelsOf(program: Program): ReadonlyMap<number, string> {
+  const targets = new Set<number>();
+  for (const { offset, shape } of instructionsOf(program)) {
+    for (const [kind, value] of operandsOf(program, shape, offset)) {
+      if (kind === 'target') targets.add(Number(value));
+    }
+  }
+  const sorted = [...targets].sort((a, b) => a - b);
+  return new Map(sorted.map((target, index) => [target, `L${index}`]));
+}
+
+/** What the a and b fields of the first word say. */
+function fieldsOf(shape: InstructionShape, word: number): string[] {
+  const a = (word >>> 8) & 0xff;
+  const b = word >>> 16;
+  const fields: string[] = [];
+  if (shape.a === 'register') fields.push(`r${a}`);
+  if (shape.a === 'condition') {
+    fields.push((CONDITION_NAMES as Record<number, string>)[a] ?? `condition ${a}`);
+  }
+  if (shape.a === 'mode') fields.push(a === 0 ? 'kernel' : 'user');
+  if (shape.a === 'waitType') fields.push(a === 0 ? 'all' : 'any');
+  if (shape.b === 'register') fields.push(`r${b}`);
+  if (shape.b === 'increment') fields.push(`+${b}`);
+  if (shape.b === 'priority' || shape.b === 'number') fields.push(`${b}`);
+  if (shape.b === 'period') fields.push(b === 0 ? 'keep' : 'restart');
+  if (shape.b === 'reason') {
+    const reason = (WAIT_REASON_NAMES as Record<number, string>)[b & 0x7fff];
+    fields.push(reason ?? `reason ${b & 0x7fff}`, b >>> 15 === 0 ? 'kernel' : 'user');
+  }
+  return fields;
+}
+
+const FOR_EVER = 0xffffffffffffffffn;
+
+function operandText(
+  kind: OperandKind,
+  value: bigint,
+  word: number,
+  labels: ReadonlyMap<number, string>,
+): string {
+  switch (kind) {
+    case 'ns':
+      return `${value} ns`;
+    case 'timeout':
+      return value === FOR_EVER ? 'for ever' : `${value} ns`;
+    case 'object':
+    case 'objects': {
+      const register = kind === 'object' && ((word >>> 8) & 0xff) === OPERAND.Register;
+      return register ? `r${value}` : `#${value >> 50n}:${value & 0xffffffn}`;
+    }
+    case 'target':
+      return labels.get(Number(value)) ?? `${value}`;
+    case 'status':
+    case 'program':
+    case 'mask':
+      return `0x${value.toString(16)}`;
+    case 'signed':
+      return `${BigInt.asIntN(32, value)}`;
+    case 'value64':
+      return `${BigInt.asIntN(64, value)}`;
+    case 'shared':
+    case 'shared64':
+      return `[${value}]`;
+    default:
+      return `${value}`;
+  }
+}
