@@ -146,21 +146,24 @@ function resolveCapacities(given: Partial<Capacities> = {}): Capacities {
   return capacities;
 }
 
-/** Places processors: groups filled evenly, each node's processors side by side within a group. */
+/**
+ * Places processors: groups filled evenly, each with a share of the nodes, each node's processors
+ * side by side. `nodes` is at least `groups` and at most `processors`, so that none stays empty.
+ */
 function placeProcessors(processors: number, groups: number, nodes: number): ProcessorPlace[] {
   const places: ProcessorPlace[] = [];
+  let firstNode = 0;
   for (let group = 0; group < groups; group++) {
-    const first = Math.floor((processors * group) / groups);
+    const first = places.length;
     const count = Math.floor((processors * (group + 1)) / groups) - first;
-    const firstNode = Math.floor((nodes * group) / groups);
-    const nodeCount = Math.floor((nodes * (group + 1)) / groups) - firstNode;
+    const share = Math.floor((count * (nodes - firstNode)) / (processors - first));
+    const later = groups - group - 1;
+    const nodeCount = Math.min(Math.max(share, 1), nodes - firstNode - later);
     for (let groupIndex = 0; groupIndex < count; groupIndex++) {
-      places.push({
-        group,
-        groupIndex,
-        node: firstNode + Math.floor((groupIndex * nodeCount) / count),
-      });
+      const node = firstNode + Math.floor((groupIndex * nodeCount) / count);
+      places.push({ group, groupIndex, node });
     }
+    firstNode += nodeCount;
   }
   return places;
 }
