@@ -57,7 +57,7 @@ function expectedPlace(thread: Thread): string[] {
     case KTHREAD_STATE.WaitingForProcessInSwap:
       return ['swapping'];
     case KTHREAD_STATE.Waiting:
-      return thread.waits ? ['waiting'] : [];
+      return Array(thread.waitBlocks).fill('waiting');
     default:
       return [];
   }
@@ -71,7 +71,7 @@ function* checkPlaces(snapshot: Snapshot): Generator<string> {
     if (is !== must)
       yield `thread ${thread.index} in state ${thread.state} is in [${is}], not in [${must}]`;
     const blocked = thread.state === KTHREAD_STATE.Waiting && !thread.isSystem;
-    if (blocked && !thread.waits && thread.due === undefined)
+    if (blocked && thread.waitBlocks === 0 && thread.due === undefined)
       yield `thread ${thread.index} waits for nothing`;
     if (thread.state !== KTHREAD_STATE.Waiting && thread.due !== undefined)
       yield `thread ${thread.index} does not wait, but its timer is set`;
@@ -150,12 +150,22 @@ function* checkPriorities(snapshot: Snapshot): Generator<string> {
   }
 }
 
-function* checkObjects(snapshot: Snapshot): Generator<string> {
-  for (const { name, type, signal, limit, waiters } of snapshot.objects) {
-    if (signal < 0) yield `${name}: SignalState ${signal}`;
+function* checkObjects({ objects, threads }: Snapshot): Generator<string> {
+  const unsignaled = objects.filter((object) => object.signal <= 0);
+  for (const { name, type, signal, limit, waiters, owner } of objects) {
+    const mutant = type === KOBJECTS.MutantObject;
+    if (signal < 0 && !mutant) yield `${name}: SignalState ${signal}`;
     if (signal > limit) yield `${name}: SignalState ${signal} above ${limit}`;
-    if (waiters.length > 0 && signal > 0) yield `${name} is signaled and threads wait for it`;
-    if (type === KOBJECTS.ThreadObject && signal > 1) yield `${name}: SignalState ${signal}`;
+    if (mutant && (owner === 0) !== (signal === 1))
+      yield `${name}: SignalState ${signal}, owner ${owner}`;
+    if (mutant && threads.get(owner)?.state === KTHREAD_STATE.Terminated)
+      yield `${name}: its owner ${owner} has ended`;
+    if (signal <= 0) continue;
+    for (const waiter of waiters) {
+      const lacks = unsignaled.some((object) => object.waiters.includes(waiter));
+      if (!threads.get(waiter)?.waitsForAll || !lacks)
+        yield `${name} is signaled and thread ${waiter} waits for it`;
+    }
   }
 }
 

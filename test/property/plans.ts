@@ -1,13 +1,20 @@
 import * as fc from 'fast-check';
-import type { PRIORITY_CLASS } from '../../assembly/shared/types';
+import type { PRIORITY_CLASS, WAIT_TYPE } from '../../assembly/shared/types';
 import type { Machine } from '../../src/machine/machine';
 import { type LoadedProgram, type ProgramBuilder, program } from '../../src/machine/program';
-import { KEvent, type KProcess, type KSemaphore, type KThread } from '../../src/machine/views';
+import {
+  KEvent,
+  type KMutant,
+  type KProcess,
+  KSemaphore,
+  type KThread,
+} from '../../src/machine/views';
 import { compute, createMachine, MS } from '../records';
 
 /** What one run is made of: plain values, so that a counterexample can be read. */
 export interface Plan {
   readonly processors: number;
+  readonly groupSize: number;
   readonly nodes: number;
   readonly seed: number;
   readonly win32PrioritySeparation: number;
@@ -22,7 +29,8 @@ export interface Plan {
   readonly acts: readonly ActPlan[];
 }
 
-export type ObjectPlan = 'notification' | 'synchronization' | number;
+/** An event, a mutant or a semaphore with a count. */
+export type ObjectPlan = 'notification' | 'synchronization' | 'mutant' | number;
 
 export interface ProcessPlan {
   readonly priorityClass: PRIORITY_CLASS;
@@ -46,6 +54,12 @@ export type Action =
   | { readonly do: 'signal'; readonly object: number; readonly increment: number }
   | { readonly do: 'reset' | 'pulse'; readonly object: number }
   | { readonly do: 'signalAndWait'; readonly object: number; readonly other: number }
+  | {
+      readonly do: 'waitMultiple';
+      readonly objects: readonly number[];
+      readonly type: WAIT_TYPE;
+      readonly timeoutNs: number;
+    }
   | { readonly do: 'delay'; readonly ns: number }
   | { readonly do: 'yield' }
   | { readonly do: 'priority'; readonly priority: number }
@@ -83,7 +97,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('wait' as const),
       object: any.object,
-      timeoutNs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 80 * MS })),
+      timeoutNs: fc.oneof(
+        fc.constantFrom(0, 3_600_000 * MS),
+        fc.integer({ min: 1, max: 80 * MS }),
+      ),
     }),
   },
   {
@@ -92,6 +109,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       do: fc.constant('signal' as const),
       object: any.object,
       increment: any.increment,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('waitMultiple' as const),
+      objects: fc.uniqueArray(any.object, { minLength: 1, maxLength: 4 }),
+      type: fc.constantFrom(0, 1) as fc.Arbitrary<WAIT_TYPE>,
+      timeoutNs: fc.integer({ min: 1, max: 50 * MS }),
     }),
   },
   fc.record({ do: fc.constantFrom('reset' as const, 'pulse' as const), object: any.object }),
@@ -179,7 +205,8 @@ const act: fc.Arbitrary<ActPlan> = fc.oneof(
 export function plans(processors: fc.Arbitrary<number>): fc.Arbitrary<Plan> {
   return fc.record({
     processors,
-    nodes: fc.integer({ min: 1, max: 3 }),
+    groupSize: fc.constantFrom(64, 64, 3),
+    nodes: fc.integer({ min: 1, max: 4 }),
     seed: fc.nat(1000),
     win32PrioritySeparation: fc.constantFrom(2, 0x24, 0x26, 0x18, 0x16),
     waitQuantumCharge: fc.constantFrom(0, 0, 1),
@@ -188,7 +215,10 @@ export function plans(processors: fc.Arbitrary<number>): fc.Arbitrary<Plan> {
     starvationNs: fc.constantFrom(0, 40 * MS),
     outswapNs: fc.constantFrom(0, 0, 30 * MS),
     objects: fc.array(
-      fc.oneof(fc.constantFrom('notification' as const, 'synchronization' as const), fc.nat(3)),
+      fc.oneof(
+        fc.constantFrom('notification' as const, 'synchronization' as const, 'mutant' as const),
+        fc.nat(3),
+      ),
       { minLength: 1, maxLength: 6 },
     ),
     processes: fc.array(process, { minLength: 1, maxLength: 3 }),
@@ -208,7 +238,7 @@ export function plans(processors: fc.Arbitrary<number>): fc.Arbitrary<Plan> {
 /** A machine that has been set up by a plan and can be driven step by step. */
 export class Run {
   readonly threads: KThread[] = [];
-  private readonly objects: (KEvent | KSemaphore)[];
+  private readonly objects: (KEvent | KMutant | KSemaphore)[];
   private readonly processes: KProcess[];
   private readonly acts: ActPlan[];
 
@@ -216,9 +246,10 @@ export class Run {
     readonly machine: Machine,
     plan: Plan,
   ) {
-    this.objects = plan.objects.map((object) =>
-      typeof object === 'number' ? machine.createSemaphore(object, 3) : machine.createEvent(object),
-    );
+    this.objects = plan.objects.map((object) => {
+      if (typeof object === 'number') return machine.createSemaphore(object, 3);
+      return object === 'mutant' ? machine.createMutant() : machine.createEvent(object);
+    });
     this.processes = plan.processes.map(({ priorityClass, foreground }) =>
       machine.createProcess({ priorityClass, foreground }),
     );
@@ -226,20 +257,19 @@ export class Run {
     plan.processes.forEach(({ threads }, index) => {
       for (const thread of threads) this.addThread(this.process(index), thread, child);
     });
-    for (const { timeNs, processor, object, increment } of plan.interrupts)
-      machine.scheduleInterrupt(
-        timeNs,
-        processor % plan.processors,
-        this.object(object),
-        increment,
-      );
+    for (const { timeNs, processor, object: index, increment } of plan.interrupts) {
+      const object = this.object(index);
+      if (object instanceof KEvent || object instanceof KSemaphore)
+        machine.scheduleInterrupt(timeNs, processor % plan.processors, object, increment);
+    }
     this.acts = [...plan.acts].sort((a, b) => a.step - b.step);
   }
 
   static async start(plan: Plan): Promise<Run> {
-    const groups = Math.ceil(plan.processors / 64);
+    const groups = Math.ceil(plan.processors / plan.groupSize);
     const machine = await createMachine({
       processors: plan.processors,
+      groupSize: plan.groupSize,
       nodes: Math.min(plan.processors, Math.max(groups, plan.nodes)),
       seed: plan.seed,
       profile: {
@@ -279,8 +309,8 @@ export class Run {
     return reason === 'events';
   }
 
-  private object(index: number): KEvent | KSemaphore {
-    return this.objects[index % this.objects.length] as KEvent | KSemaphore;
+  private object(index: number): KEvent | KMutant | KSemaphore {
+    return this.objects[index % this.objects.length] as KEvent | KMutant | KSemaphore;
   }
 
   private process(index: number): KProcess {
@@ -318,7 +348,13 @@ export class Run {
       case 'signal': {
         const object = this.object(action.object);
         if (object instanceof KEvent) p.setEvent(object, action.increment);
-        else p.releaseSemaphore(object, 1, action.increment);
+        else if (object instanceof KSemaphore) p.releaseSemaphore(object, 1, action.increment);
+        else p.releaseMutant(object, action.increment);
+        break;
+      }
+      case 'waitMultiple': {
+        const objects = new Set(action.objects.map((object) => this.object(object)));
+        p.waitMultiple([...objects], action.type, { timeoutNs: action.timeoutNs });
         break;
       }
       case 'reset':
@@ -357,7 +393,8 @@ export class Run {
     if (act.do === 'signal') {
       const object = this.object(act.object);
       if (object instanceof KEvent) object.set(act.increment);
-      else if (object.signalState < 3) object.release(1, act.increment);
+      else if (object instanceof KSemaphore && object.signalState < 3)
+        object.release(1, act.increment);
       return;
     }
     if (act.do === 'foreground') {

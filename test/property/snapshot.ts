@@ -1,6 +1,7 @@
 import {
   DISPATCHER_HEADER,
   KGROUP,
+  KMUTANT,
   KOBJECT,
   KPRCB,
   KPROCESS,
@@ -79,7 +80,10 @@ export interface Thread {
   readonly quantumUnits: number;
   /** Due time of its timer, if that is set. */
   readonly due: number | undefined;
-  readonly waits: boolean;
+  /** Wait blocks that it has in lists of objects. */
+  readonly waitBlocks: number;
+  /** It waits for all of several objects. */
+  readonly waitsForAll: boolean;
   readonly isSystem: boolean;
 }
 
@@ -89,6 +93,8 @@ export interface WaitObject {
   readonly signal: number;
   readonly limit: number;
   readonly waiters: readonly number[];
+  /** Of a mutant; 0 if it is free. */
+  readonly owner: number;
 }
 
 /** Longer than any list of a test: one that is longer has lost its end. */
@@ -200,6 +206,15 @@ function processor(read: Reader, number: number): Processor {
   };
 }
 
+function waitBlocks(read: Reader, row: number, flags: number): number {
+  if ((flags & THREAD_FLAG.WaitMultiple) === 0)
+    return (flags & THREAD_FLAG.WaitBlockInserted) === 0 ? 0 : 1;
+  let count = 0;
+  let block = read.u32(row + KTHREAD.WaitBlock + KWAIT_BLOCK.NextWaitBlock);
+  for (; block !== 0; block = read.u32(block + KWAIT_BLOCK.NextWaitBlock)) count++;
+  return count;
+}
+
 function thread(read: Reader, row: number): Thread {
   const flags = read.u32(row + KTHREAD.Flags);
   const decrement = read.u32(row + KTHREAD.PriorityDecrement);
@@ -222,7 +237,8 @@ function thread(read: Reader, row: number): Thread {
       (flags & THREAD_FLAG.TimerInserted) !== 0
         ? read.u64(row + KTHREAD.Timer + KTIMER.DueTime64)
         : undefined,
-    waits: (flags & THREAD_FLAG.WaitBlockInserted) !== 0,
+    waitBlocks: waitBlocks(read, row, flags),
+    waitsForAll: (flags & THREAD_FLAG.WaitAll) !== 0,
     isSystem: (flags & THREAD_FLAG.System) !== 0,
   };
 }
@@ -236,6 +252,7 @@ function objects(read: Reader): WaitObject[] {
         KOBJECTS.EventNotificationObject,
         KOBJECTS.EventSynchronizationObject,
         KOBJECTS.SemaphoreObject,
+        KOBJECTS.MutantObject,
       ],
     ],
     ['thread', KSYSTEM.ThreadTable, [KOBJECTS.ThreadObject]],
@@ -251,6 +268,8 @@ function objects(read: Reader): WaitObject[] {
         signal: read.i32(row + DISPATCHER_HEADER.SignalState),
         limit: type === KOBJECTS.SemaphoreObject ? read.i32(row + KOBJECT.Limit) : 1,
         waiters: read.waiters(row),
+        owner:
+          type === KOBJECTS.MutantObject ? read.thread(read.u32(row + KMUTANT.OwnerThread)) : 0,
       };
     }),
   );
