@@ -330,7 +330,14 @@ function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
     }
   }
   const next = KiDisplaceStandby(prcb);
-  if (next != 0) KiPreemptThread(prcb, thread, KWAIT_REASON.WrPreempted, next);
+  if (next == 0) return;
+  // Priorities may have changed since it was chosen: only a higher thread preempts.
+  if (load<u32>(next, KTHREAD.Priority) > load<u32>(thread, KTHREAD.Priority)) {
+    KiPreemptThread(prcb, thread, KWAIT_REASON.WrPreempted, next);
+  } else {
+    store<u32>(next, load<u32>(next, KTHREAD.Flags) | THREAD_FLAG.Preempted, KTHREAD.Flags);
+    KiReadyThread(prcb, next);
+  }
 }
 
 /**

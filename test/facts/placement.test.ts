@@ -335,3 +335,29 @@ test('each processor has 32 ready lists and a summary bit for each that is not e
   machine.run({ until: 2000 });
   expect(readySummary(machine, 0).toString(2)).toBe('101000000');
 });
+
+test('a standby thread that is lowered before it is switched in preempts nobody above it', async () => {
+  const machine = await quietMachine({ processors: 2, profile: { interprocessorLatencyNs: 1000 } });
+  const process = machine.createProcess();
+  const running = busy(process, 1);
+  machine.run({ until: 5000 });
+  const standby = busy(process, 1, 1);
+  machine.run({ until: 5500 });
+  expect(standby.state).toBe(KTHREAD_STATE.Standby);
+  standby.setPriority(7);
+  machine.run({ until: 7000 });
+  expect([running.state, standby.state]).toEqual([KTHREAD_STATE.Running, KTHREAD_STATE.Ready]);
+  expect(running.preemptions).toBe(0);
+});
+
+test('a running thread that is raised above the standby thread in time is not preempted', async () => {
+  const machine = await quietMachine({ processors: 2, profile: { interprocessorLatencyNs: 1000 } });
+  const process = machine.createProcess();
+  const running = busy(process, 1);
+  machine.run({ until: 5000 });
+  const standby = busy(process, 1, 1);
+  machine.run({ until: 5500 });
+  running.setPriority(10);
+  machine.run({ until: 7000 });
+  expect([running.state, standby.state]).toEqual([KTHREAD_STATE.Running, KTHREAD_STATE.Ready]);
+});

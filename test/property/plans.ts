@@ -97,10 +97,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('wait' as const),
       object: any.object,
-      timeoutNs: fc.oneof(
-        fc.constantFrom(0, 3_600_000 * MS),
-        fc.integer({ min: 1, max: 80 * MS }),
-      ),
+      timeoutNs: fc.oneof(fc.constantFrom(0, 3_600_000 * MS), fc.integer({ min: 1, max: 80 * MS })),
     }),
   },
   {

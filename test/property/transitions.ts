@@ -62,6 +62,18 @@ function* checkQuantum(step: Step): Generator<string> {
   }
 }
 
+/** Only a higher thread preempts, unless the preempted one may run there no more. */
+function* checkPreemption(step: Step): Generator<string> {
+  for (const change of only(step, 'contextSwitch')) {
+    const { oldThread, oldState, oldWaitReason, oldPriority, newThread, newPriority } = change;
+    if (oldState !== KTHREAD_STATE.Ready || oldWaitReason !== KWAIT_REASON.WrPreempted) continue;
+    const here = (step.after.processors[change.processor] as Processor).member;
+    const moved = ((step.after.threads.get(oldThread)?.affinity ?? 0n) & here) === 0n;
+    if (!moved && newPriority <= oldPriority)
+      yield `thread ${newThread} at ${newPriority} preempted thread ${oldThread} at ${oldPriority}`;
+  }
+}
+
 /** The thread that the step's only context switch chose. */
 function* checkSwitch(step: Step): Generator<string> {
   const [change, second] = only(step, 'contextSwitch');
@@ -82,6 +94,8 @@ function* checkSwitch(step: Step): Generator<string> {
 /** The tables as they were when the step placed its first readied thread. */
 function atPlacement({ before, after }: Step, ready: RecordOf<'ready'>, change: Change): Snapshot {
   const processors = before.processors.map((processor) => {
+    // A standby thread that is readied again has lost its place before it is looked for another.
+    if (processor.next === ready.thread) return { ...processor, next: 0 };
     if (processor.number !== change?.processor) return processor;
     return { ...processor, current: change.newThread, next: 0, isIdle: change.newThread === 0 };
   });
@@ -117,7 +131,11 @@ function* checkPlacement(step: Step): Generator<string> {
     yield `thread ${ready.thread} was put on ${ready.target} in state ${ready.state}, not on ${expected.processor} in ${expected.state}`;
   if (second !== undefined || after.state !== KTHREAD_STATE.Ready) return;
   const list = step.after.processors[ready.target]?.lists[ready.priority] ?? [];
-  const first = change?.oldWaitReason === KWAIT_REASON.WrPreempted && change.remainingQuantumNs > 0;
+  const then = step.before.threads.get(ready.thread) as Thread;
+  const first =
+    change === undefined
+      ? then.state === KTHREAD_STATE.Standby && then.runTimeNs < then.quantumTargetNs
+      : change.oldWaitReason === KWAIT_REASON.WrPreempted && change.remainingQuantumNs > 0;
   if (list.at(first ? 0 : -1) !== ready.thread)
     yield `thread ${ready.thread} is not at the ${first ? 'head' : 'tail'} of its list`;
 }
@@ -128,6 +146,7 @@ export function stepViolations(step: Step): string[] {
     ...checkTime(step),
     ...checkCosts(step),
     ...checkQuantum(step),
+    ...checkPreemption(step),
     ...checkSwitch(step),
     ...checkPlacement(step),
   ];
