@@ -19,7 +19,9 @@ test('a property that fails says the shortest counterexample, and the line that 
   const [message, count, line] = (await failure({})).split('\n');
   expect(message).toBe('100 is too large');
   expect(count).toMatch(/^after \d+ runs and \d+ shrinks, for 100$/);
-  expect(line).toMatch(/^replay: NTPS_REPLAY=20261124:[\d:]+ npx vitest run test\/some\.test\.ts$/);
+  expect(line).toMatch(
+    /^replay: NTPS_REPLAY=20261124:[\d:]+ npx vitest run test\/some\.test\.ts -t 'a property that fails says /,
+  );
 });
 
 test('the line of a failure replays that counterexample alone', async () => {

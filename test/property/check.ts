@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { expect } from 'vitest';
 
 /** The seed of a run that is not a replay. */
 export const SEED = 20_261_124;
@@ -45,11 +46,13 @@ export async function check<T>(
   });
   if (!details.failed) return;
   const [value] = details.counterexample ?? [];
+  // With groups in front, as -t matches it: a name has no quotes and nothing that a pattern reads.
+  const name = expect.getState().currentTestName;
   throw new Error(
     [
       `${details.errorInstance instanceof Error ? details.errorInstance.message : 'failed'}`,
       `after ${details.numRuns} runs and ${details.numShrinks} shrinks, for ${JSON.stringify(value)}`,
-      `replay: ${VARIABLE}=${details.seed}:${details.counterexamplePath} npx vitest run ${file}`,
+      `replay: ${VARIABLE}=${details.seed}:${details.counterexamplePath} npx vitest run ${file} -t '${name}'`,
     ].join('\n'),
   );
 }
