@@ -23,7 +23,7 @@ async function replayCommand(path: string, flags: ReplayFlags): Promise<void> {
   const { processors, profile, policy, liveThreads } = flags;
   try {
     const replay = await replayRecording(input, {
-      name: path,
+      name: input.name,
       profile,
       ...(processors === undefined ? {} : { processors }),
       ...(policy === undefined ? {} : { policies: [policy] }),
