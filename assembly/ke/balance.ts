@@ -148,7 +148,7 @@ export function KiSwapWait(prcb: PKPRCB, thread: PKTHREAD): bool {
  * One swap-in has taken its time: a process is in memory now and its thread waits for its stack, or
  * a stack is and its thread is ready.
  *
- * @irql PASSIVE_LEVEL   @nt KeSwapProcessOrStack
+ * @irql PASSIVE_LEVEL   @internal @nt KeSwapProcessOrStack
  */
 export function KiSwapIn(prcb: PKPRCB): void {
   const entry: usize = load<u32>(SYSTEM + KSYSTEM.SwapListHead, LIST_ENTRY.Flink);

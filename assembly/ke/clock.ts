@@ -84,7 +84,7 @@ export function KiTraceInterrupt(prcb: PKPRCB, vector: u32, irql: u32, cost: u32
  * The clock interrupt of one processor: a tick of run time, the quantum check and, on the
  * timekeeper, the timers, whose DPC runs before the dispatcher does.
  *
- * @irql CLOCK_LEVEL   @nt KeUpdateRunTime
+ * @irql CLOCK_LEVEL   @internal @nt KeUpdateRunTime
  */
 export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);

@@ -58,7 +58,7 @@ export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   return 0;
 }
 
-/** Gives way to a ready thread of at least this one's priority, if there is one here. */
+/** Gives way to a ready thread of at least this one's priority, if there is one here. @irql PASSIVE_LEVEL @nt NtYieldExecution */
 export function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
   if (load<u32>(prcb, KPRCB.NextThread) == 0) {
     const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
@@ -159,7 +159,12 @@ export function KiPeriodicDue(slot: usize, first: u64, period: u64, mode: u32): 
   return due;
 }
 
-/** Signals one object and waits for another: no other processor sees the one without the other. */
+/**
+ * Signals one object and waits for another: no other processor sees the one without the other.
+ *
+ * @irql PASSIVE_LEVEL
+ * @nt NtSignalAndWaitForSingleObject (partial: no alerts; on handles of the machine, without access rights)
+ */
 export function KiSignalAndWait(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): void {
   const signalled = KiOperand(thread, pc, a);
   const object = KiOperand(thread, pc + 8, a);

@@ -191,7 +191,7 @@ export function KeStartThread(prcb: PKPRCB, thread: PKTHREAD): void {
  * Ends the running thread: it is signaled, leaves its process and, unless the host refers to it, its
  * row is free once it is off the processor. The last thread takes its process along.
  *
- * @irql PASSIVE_LEVEL   @nt KeTerminateThread
+ * @irql PASSIVE_LEVEL   @internal @nt KeTerminateThread
  */
 export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
   if (!KiAbandonMutants(prcb, thread)) return;

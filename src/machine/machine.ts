@@ -125,7 +125,7 @@ export class Machine {
     return this.processes.get(1) as KProcess;
   }
 
-  /** KeQueryGroupAffinity; 0 for a group that does not exist. */
+  /** The processors of a group; 0 for one that does not exist. @irql any @nt KeQueryGroupAffinity */
   groupAffinity(group: number): bigint {
     if (group >= this.options.groups) return 0n;
     return this.memory.big(
@@ -133,6 +133,7 @@ export class Machine {
     );
   }
 
+  /** A new event. @irql any @nt KeInitializeEvent */
   createEvent(type: 'notification' | 'synchronization', signaled = false): KEvent {
     if (type !== 'notification' && type !== 'synchronization') {
       throw new MachineError(
@@ -146,19 +147,19 @@ export class Machine {
     return new KEvent(this, this.newObject(code, signaled ? 1 : 0, 1));
   }
 
-  /** KeInitializeSemaphore: `count` from 0 to `limit`, `limit` from 1 to 2^31 - 1. */
+  /** A new semaphore: `count` from 0 to `limit`, `limit` from 1 to 2^31 - 1. @irql at most DISPATCH_LEVEL @nt KeInitializeSemaphore */
   createSemaphore(count: number, limit = 0x7fffffff): KSemaphore {
     requireInteger('limit', limit, 1, 0x7fffffff);
     requireInteger('count', count, 0, limit);
     return new KSemaphore(this, this.newObject(KOBJECTS.SemaphoreObject, count, limit));
   }
 
-  /** KeInitializeMutant: what NtCreateMutant makes. Free, or owned by a thread that has not ended. */
+  /** What NtCreateMutant makes: free, or owned by a thread that has not ended. @irql at most DISPATCH_LEVEL @nt KeInitializeMutant */
   createMutant(owner?: KThread): KMutant {
     return this.newMutant(0, owner);
   }
 
-  /** KeInitializeMutex: a free mutant that disables normal kernel APCs for its owner. */
+  /** A free mutant that disables normal kernel APCs for its owner. @irql any @nt KeInitializeMutex */
   createMutex(): KMutant {
     return this.newMutant(1, undefined);
   }
@@ -410,7 +411,7 @@ export class Machine {
     this.stopRequested = true;
   }
 
-  /** Stops the machine with a bugcheck: KeBugCheckEx. */
+  /** Stops the machine with a bugcheck. @irql any @nt KeBugCheckEx */
   bugCheck(code: number, ...parameters: number[]): void {
     const [p1 = 0, p2 = 0, p3 = 0, p4 = 0] = parameters;
     this.core.hostBugCheck(code, p1, p2, p3, p4);

@@ -50,7 +50,7 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
 
 /** KEVENT. */
 export class KEvent extends KernelObject {
-  /** KeSetEvent from outside any guest, at the present time. Returns the previous state. */
+  /** From outside any guest, at the present time. Returns the previous state. @irql at most DISPATCH_LEVEL @nt KeSetEvent */
   set(increment = 0): number {
     return this.machine.core.hostSetEvent(
       this.address,
@@ -58,6 +58,7 @@ export class KEvent extends KernelObject {
     );
   }
 
+  /** The same, taken back at once. @irql at most DISPATCH_LEVEL @nt KePulseEvent */
   pulse(increment = 0): number {
     return this.machine.core.hostPulseEvent(
       this.address,
@@ -65,6 +66,7 @@ export class KEvent extends KernelObject {
     );
   }
 
+  /** Takes the signal back. Returns the previous state. @irql at most DISPATCH_LEVEL @nt KeResetEvent */
   reset(): number {
     return this.machine.core.hostResetEvent(this.address);
   }
@@ -77,7 +79,7 @@ export class KEvent extends KernelObject {
 
 /** KSEMAPHORE. */
 export class KSemaphore extends KernelObject {
-  /** KeReleaseSemaphore from outside any guest. Returns the previous count; an error past the limit. */
+  /** From outside any guest. Returns the previous count; an error past the limit. @irql at most DISPATCH_LEVEL @nt KeReleaseSemaphore */
   release(adjustment = 1, increment = 0): number {
     requireInteger('adjustment', adjustment, 1, 0x7fffffff);
     requireInteger('increment', increment, 0, 15);
@@ -238,7 +240,7 @@ export class KThread extends KernelObject {
     this.machine.core.hostStartThread(this.address);
   }
 
-  /** KeSetPriorityThread from outside any guest. Returns the old priority. */
+  /** From outside any guest. Returns the old priority. @irql PASSIVE_LEVEL @nt KeSetPriorityThread */
   setPriority(priority: number): number {
     return this.machine.core.hostSetPriority(
       this.address,
@@ -246,7 +248,7 @@ export class KThread extends KernelObject {
     );
   }
 
-  /** KeSetBasePriorityThread from outside any guest. Returns the previous increment. */
+  /** From outside any guest. Returns the previous increment. @irql PASSIVE_LEVEL @nt KeSetBasePriorityThread */
   setBasePriority(increment: number): number {
     return this.machine.core.hostSetBasePriority(
       this.address,
