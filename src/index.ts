@@ -12,14 +12,18 @@ export {
   WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
+  KeCancelTimer,
   KeDelayExecutionThread,
   KeReadStateEvent,
   KeReadStateMutex,
   KeReadStateSemaphore,
+  KeReadStateTimer,
   KeReleaseMutant,
   KeReleaseMutex,
   KeReleaseSemaphore,
   KeSetEvent,
+  KeSetTimer,
+  KeSetTimerEx,
   KeStallExecutionProcessor,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
@@ -83,6 +87,7 @@ export {
   KProcess,
   KSemaphore,
   KThread,
+  KTimer,
   type ThreadOptions,
 } from './machine/views';
 export { CsvWriter } from './trace/csv';

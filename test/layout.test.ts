@@ -21,6 +21,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KPROCESS 128',
     'KOBJECT 64',
     'KMUTANT 64',
+    'KTIMER_OBJECT 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4288',
   ]);
@@ -66,12 +67,9 @@ test('an object that threads wait for begins with a DISPATCHER_HEADER', () => {
     ({ name, fields }) => [name, ...fields.slice(0, 3).map((f) => `${f.name} ${f.offset}`)],
   );
   expect(headers).toEqual(
-    ['DISPATCHER_HEADER', 'KTHREAD', 'KPROCESS', 'KOBJECT', 'KMUTANT'].map((name) => [
-      name,
-      'Type 0',
-      'SignalState 4',
-      'WaitListHead 8',
-    ]),
+    ['DISPATCHER_HEADER', 'KTHREAD', 'KPROCESS', 'KOBJECT', 'KMUTANT', 'KTIMER_OBJECT'].map(
+      (name) => [name, 'Type 0', 'SignalState 4', 'WaitListHead 8'],
+    ),
   );
 });
 

@@ -48,6 +48,8 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KPROCESS.WaitListHead': layout.LIST_ENTRY.Size,
   'KPROCESS.ThreadListHead': layout.LIST_ENTRY.Size,
   'KOBJECT.WaitListHead': layout.LIST_ENTRY.Size,
+  'KTIMER_OBJECT.WaitListHead': layout.LIST_ENTRY.Size,
+  'KTIMER_OBJECT.Timer': layout.KTIMER.Size,
   'KMUTANT.WaitListHead': layout.LIST_ENTRY.Size,
   'KMUTANT.MutantListEntry': layout.LIST_ENTRY.Size,
   'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,

@@ -5,6 +5,7 @@ import { LIMIT } from '../shared/limits';
 import { KOBJECTS, TABLE } from '../shared/types';
 import { KiAcquireMutant } from './mutant';
 import { KiAllocateRow, KiFreeRow, KiHasRow, KiMakeHandle, KiRowFromHandle } from './table';
+import { KeCancelTimer } from './timer';
 import { KiHasWaiters } from './wait';
 
 /** Handles and what they name: events and semaphores, threads, processes. */
@@ -64,11 +65,16 @@ export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, object);
 }
 
+function KiIsTimer(type: u32): bool {
+  return type == KOBJECTS.TimerNotificationObject || type == KOBJECTS.TimerSynchronizationObject;
+}
+
 /** Frees a row of the object table; false, and nothing done, while a thread waits for it or owns it. */
 export function KiDeleteObject(object: PKOBJECT): bool {
   if (KiHasWaiters(object)) return false;
   const type = load<u32>(object, KOBJECT.Type);
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
+  if (KiIsTimer(type)) KeCancelTimer(object);
   KiFreeRow(OBJECT_TABLE, object);
   return true;
 }

@@ -49,6 +49,17 @@ export function KiSemaphoreOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJEC
   return 0;
 }
 
+/** The timer an instruction names, or 0 with the status left in the thread. */
+export function KiTimerOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const timer = KiOperand(thread, pc, a);
+  if (timer == 0) return 0;
+  const type = load<u32>(timer, DISPATCHER_HEADER.Type);
+  if (type == KOBJECTS.TimerNotificationObject) return timer;
+  if (type == KOBJECTS.TimerSynchronizationObject) return timer;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
 /** The mutant an instruction names, or 0 with the status left in the thread. */
 export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   const mutant = KiOperand(thread, pc, a);

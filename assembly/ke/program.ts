@@ -26,6 +26,7 @@ import {
   KiSetOwnAffinity,
   KiSharedWord,
   KiSignalAndWait,
+  KiTimerOperand,
   KiWait,
   KiWaitMultiple,
   KiYield,
@@ -34,6 +35,7 @@ import {
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KeTerminateThread } from './thread';
+import { KeCancelTimer, KeSetTimerEx } from './timer';
 import { KiTrace } from './trace';
 
 /**
@@ -316,6 +318,19 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ReleaseMutant: {
       const mutant = KiMutantOperand(thread, pc, a);
       if (mutant != 0) KeReleaseMutant(prcb, thread, mutant, b);
+      return 12;
+    }
+    case OP.SetTimer: {
+      const timer = KiTimerOperand(thread, pc, a);
+      if (timer == 0) return 24;
+      const set = KeSetTimerEx(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20));
+      store<u32>(thread, set ? 1 : 0, KTHREAD.WaitStatus);
+      store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
+      return 24;
+    }
+    case OP.CancelTimer: {
+      const timer = KiTimerOperand(thread, pc, a);
+      if (timer != 0) store<u32>(thread, KeCancelTimer(timer) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
     case OP.LoadTime:

@@ -1,11 +1,19 @@
-import { NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { NEVER, PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
-import { KSYSTEM, KTHREAD, KTIMER, KTIMER_TABLE, LIST_ENTRY } from '../shared/layout';
+import {
+  DISPATCHER_HEADER,
+  KSYSTEM,
+  KTHREAD,
+  KTIMER,
+  KTIMER_OBJECT,
+  KTIMER_TABLE,
+  LIST_ENTRY,
+} from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { STATUS } from '../shared/status';
 import { ADJUST, THREAD_FLAG } from '../shared/types';
 import { KiTimerInserted } from './clock';
-import { KiUnwaitThread } from './wait';
+import { KiSignalObject, KiUnwaitThread } from './wait';
 
 /**
  * The timer table: a wheel of wheels. A timer's level is that of the highest digit, base 64, in which
@@ -135,6 +143,53 @@ function KiDueTime(entry: usize): u64 {
   return load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64);
 }
 
+/** Puts a timer object into the table. */
+function KiInsertTimerObject(object: PKOBJECT, due: u64): void {
+  store<u32>(object, 1, KTIMER_OBJECT.Inserted);
+  store<u32>(object + KTIMER_OBJECT.Timer, 1, KTIMER.Type);
+  KiInsertTimer(object + KTIMER_OBJECT.Timer, due);
+}
+
+/** Signals a timer whose time has come; a periodic one is due again at the first period that is to come. */
+function KiExpireTimerObject(prcb: PKPRCB, object: PKOBJECT, now: u64): void {
+  const due = load<u64>(object + KTIMER_OBJECT.Timer, KTIMER.DueTime64);
+  const period = <u64>load<u32>(object, KTIMER_OBJECT.Period) * 1_000_000;
+  store<u32>(object, 0, KTIMER_OBJECT.Inserted);
+  if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1));
+  KiSignalObject(prcb, object, 0);
+}
+
+/**
+ * Sets a timer to `interval` ns from now, and again every `period` ms if that is not 0. It is not
+ * signaled then; an interval of 0 signals it at once.
+ *
+ * @returns whether it was set already: that setting is void.
+ * @irql at most DISPATCH_LEVEL   @nt KeSetTimerEx
+ */
+export function KeSetTimerEx(prcb: PKPRCB, object: PKOBJECT, interval: u64, period: u32): bool {
+  const inserted = KeCancelTimer(object);
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  store<i32>(object, 0, DISPATCHER_HEADER.SignalState);
+  store<u32>(object, period, KTIMER_OBJECT.Period);
+  store<u64>(object + KTIMER_OBJECT.Timer, now, KTIMER.DueTime64);
+  if (interval == 0) KiExpireTimerObject(prcb, object, now);
+  else KiInsertTimerObject(object, now + interval);
+  return inserted;
+}
+
+/**
+ * Takes a timer out of the table; its signal state stays as it is.
+ *
+ * @returns whether it was set.
+ * @irql at most DISPATCH_LEVEL   @nt KeCancelTimer
+ */
+export function KeCancelTimer(object: PKOBJECT): bool {
+  if (load<u32>(object, KTIMER_OBJECT.Inserted) == 0) return false;
+  store<u32>(object, 0, KTIMER_OBJECT.Inserted);
+  KiRemoveTimer(object + KTIMER_OBJECT.Timer);
+  return true;
+}
+
 /** Merges two chains that end in 0, by due time; of equals those of `first` come first. */
 function KiMergeByDueTime(first: usize, second: usize): usize {
   if (first == 0) return second;
@@ -210,7 +265,9 @@ export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
     let entry = KiCollectSlot(KiSlotList(<i32>unit & 63), now);
     while (entry != 0) {
       const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
-      KiExpireThreadTimer(prcb, entry - KTIMER.TimerListEntry);
+      const timer = entry - KTIMER.TimerListEntry;
+      if (load<u32>(timer, KTIMER.Type) == 0) KiExpireThreadTimer(prcb, timer);
+      else KiExpireTimerObject(prcb, timer - KTIMER_OBJECT.Timer, now);
       entry = next;
       count++;
     }

@@ -49,7 +49,7 @@ export function KiIsSignaled(object: PKOBJECT, thread: PKTHREAD): bool {
  */
 function KiSatisfyObject(object: PKOBJECT, thread: PKTHREAD): u32 {
   const type = load<u32>(object, DISPATCHER_HEADER.Type);
-  if (type == KOBJECTS.EventSynchronizationObject) {
+  if (type == KOBJECTS.EventSynchronizationObject || type == KOBJECTS.TimerSynchronizationObject) {
     store<i32>(object, 0, DISPATCHER_HEADER.SignalState);
   } else if (type == KOBJECTS.SemaphoreObject) {
     const count = load<i32>(object, DISPATCHER_HEADER.SignalState) - 1;

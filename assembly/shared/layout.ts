@@ -257,6 +257,7 @@ export const enum KTIMER {
   DueTime64 = 8,
   /** Level * 64 + slot of the timer table. */
   Slot = 16,
+  /** 0: a thread's own. 1: that of a KTIMER_OBJECT. */
   Type = 20,
   Size = 24,
 }
@@ -386,6 +387,21 @@ export const enum KMUTANT {
   MutantListEntry = 32,
   /** 1 (KMUTEX): its owner gets no normal kernel APCs. */
   ApcDisable = 40,
+  Size = 64,
+}
+
+/** Timers of the object table. */
+export const enum KTIMER_OBJECT {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  Reserved0 = 16,
+  Generation = 20,
+  /** It is in the timer table. */
+  Inserted = 24,
+  /** Ms between expiries; 0: it expires once. */
+  Period = 28,
+  Timer = 32,
   Size = 64,
 }
 

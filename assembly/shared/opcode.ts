@@ -62,6 +62,10 @@ export const enum OP {
   WaitMultiple = 0x1b,
   /** a OPERAND, b increment; object64: KeReleaseMutant. */
   ReleaseMutant = 0x1c,
+  /** a OPERAND; object64, ns64 from now, period in ms: KeSetTimerEx. */
+  SetTimer = 0x1d,
+  /** a OPERAND; object64: KeCancelTimer. */
+  CancelTimer = 0x1e,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */

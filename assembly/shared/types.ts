@@ -68,6 +68,8 @@ export const enum KOBJECTS {
   ProcessObject = 3,
   SemaphoreObject = 5,
   ThreadObject = 6,
+  TimerNotificationObject = 8,
+  TimerSynchronizationObject = 9,
 }
 
 export const enum IRQL {

@@ -5,7 +5,7 @@ import type { KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types'
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
-import type { KEvent, KernelObject, KMutant, KSemaphore } from '../machine/views';
+import type { KEvent, KernelObject, KMutant, KSemaphore, KTimer } from '../machine/views';
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
@@ -174,4 +174,58 @@ export function KeReadStateEvent(event: KEvent): number {
 /** @returns the count. @irql any @nt KeReadStateSemaphore */
 export function KeReadStateSemaphore(semaphore: KSemaphore): number {
   return semaphore.signalState;
+}
+
+/**
+ * Sets a timer to `dueTime100ns` from now (negative), then every `period` ms if that is not 0. It is
+ * not signaled from then on, until it expires at the first clock tick at or after its time.
+ *
+ * @returns TRUE if it was set already: that setting, with its period, is void.
+ * @irql at most DISPATCH_LEVEL
+ * @nt KeSetTimerEx (partial: no DPC, no absolute due time)
+ */
+export function KeSetTimerEx(
+  timer: KTimer,
+  dueTime100ns: number,
+  period: number,
+  _dpc: null,
+): NtCall<boolean> {
+  return setTimer('KeSetTimerEx', timer, dueTime100ns, period);
+}
+
+/** The same, once. @irql at most DISPATCH_LEVEL @nt KeSetTimer (partial: no DPC, no absolute due time) */
+export function KeSetTimer(timer: KTimer, dueTime100ns: number, _dpc: null): NtCall<boolean> {
+  return setTimer('KeSetTimer', timer, dueTime100ns, 0);
+}
+
+function setTimer(
+  routine: string,
+  timer: KTimer,
+  dueTime100ns: number,
+  period: number,
+): NtCall<boolean> {
+  const ns = relativeNs(routine, dueTime100ns);
+  requireInteger(`${routine}: period (ms)`, period, 0, 0x7fffffff);
+  const request = [encode(OP.SetTimer), ...words64(timer.handle), ...words64(ns), period];
+  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
+    return (yield request) === 1;
+  });
+}
+
+/**
+ * Cancels a timer; its signal state stays as it is.
+ *
+ * @returns TRUE if it was set: always so of a periodic one that was set.
+ * @irql at most DISPATCH_LEVEL   @nt KeCancelTimer
+ */
+export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
+  const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
+  return new NtCall('KeCancelTimer', function* (): Generator<Request, boolean, number> {
+    return (yield request) === 1;
+  });
+}
+
+/** @returns TRUE if it is signaled. @irql at most DISPATCH_LEVEL @nt KeReadStateTimer */
+export function KeReadStateTimer(timer: KTimer): boolean {
+  return timer.signalState !== 0;
 }

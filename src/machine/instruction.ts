@@ -17,6 +17,7 @@ export type OperandKind =
   | 'shared'
   | 'shared64'
   | 'class'
+  | 'period'
   | 'objectCount'
   | 'objects';
 
@@ -45,6 +46,8 @@ export const WIDTH: Readonly<Record<OperandKind, number>> = {
   shared: 1,
   shared64: 1,
   class: 1,
+  /** Ms. */
+  period: 1,
   objectCount: 1,
   /** For each of the count. */
   objects: 2,
@@ -93,6 +96,8 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     },
   ],
   [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'increment' }],
+  [OP.SetTimer, { name: 'setTimer', operands: ['object', 'ns', 'period'], a: 'operand' }],
+  [OP.CancelTimer, { name: 'cancelTimer', operands: ['object'], a: 'operand' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,

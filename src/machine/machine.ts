@@ -28,7 +28,15 @@ import { type LoadedProgram, type Program, verifyProgram } from './program';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
 import { TraceRing } from './trace';
-import { KEvent, KMutant, KProcess, KSemaphore, KThread, type ThreadOptions } from './views';
+import {
+  KEvent,
+  KMutant,
+  KProcess,
+  KSemaphore,
+  KThread,
+  KTimer,
+  type ThreadOptions,
+} from './views';
 
 /** What a host call or system call does: the status goes to the thread that made it. */
 export type CallHandler = (thread: KThread, argument: number) => number | undefined;
@@ -152,6 +160,20 @@ export class Machine {
     requireInteger('limit', limit, 1, 0x7fffffff);
     requireInteger('count', count, 0, limit);
     return new KSemaphore(this, this.newObject(KOBJECTS.SemaphoreObject, count, limit));
+  }
+
+  /** A timer that is not set. @irql at most DISPATCH_LEVEL @nt KeInitializeTimerEx */
+  createTimer(type: 'notification' | 'synchronization'): KTimer {
+    if (type !== 'notification' && type !== 'synchronization') {
+      throw new MachineError(
+        `createTimer: type is '${String(type)}'; give 'notification' or 'synchronization'`,
+      );
+    }
+    const code =
+      type === 'notification'
+        ? KOBJECTS.TimerNotificationObject
+        : KOBJECTS.TimerSynchronizationObject;
+    return new KTimer(this, this.newObject(code, 0, 0));
   }
 
   /** What NtCreateMutant makes: free, or owned by a thread that has not ended. @irql at most DISPATCH_LEVEL @nt KeInitializeMutant */

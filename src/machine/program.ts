@@ -134,6 +134,20 @@ export class ProgramBuilder {
     ]);
   }
 
+  /** KeSetTimerEx: `ns` from now, then every `periodMs`; the status is 1 if it was set already. */
+  setTimer(object: ObjectOperand, ns: number, periodMs = 0): this {
+    const { a, words } = objectWords(object);
+    requireInteger('setTimer: ns', ns, 0, MAX_NS);
+    requireInteger('setTimer: periodMs', periodMs, 0, 0x7fffffff);
+    return this.emit(OP.SetTimer, a, 0, [...words, ...words64(ns), periodMs]);
+  }
+
+  /** KeCancelTimer: the status is 1 if it was set. */
+  cancelTimer(object: ObjectOperand): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.CancelTimer, a, 0, words);
+  }
+
   /** KeReleaseMutant; who does not own it gets STATUS_MUTANT_NOT_OWNED. */
   releaseMutant(object: ObjectOperand, increment = 1): this {
     const { a, words } = objectWords(object);
@@ -444,6 +458,8 @@ export function verifyProgram(
       }
       if (kind === 'count' && (value < 1 || value > 0x7fffffff))
         refuse(offset, `'${shape.name}': a limit of ${value | 0}, it must be at least 1`);
+      if (kind === 'period' && value > 0x7fffffff)
+        refuse(offset, `'${shape.name}': a period of ${value} ms, at most 2147483647`);
       if (kind === 'objectCount' && (value < 1 || value > LIMIT.WaitObjects))
         refuse(offset, `'${shape.name}': ${value} objects, from 1 to ${LIMIT.WaitObjects}`);
       if (kind === 'program' && !isProgram(value))

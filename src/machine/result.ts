@@ -63,6 +63,8 @@ const OBJECT_NAMES: Readonly<Record<number, string>> = {
   [KOBJECTS.EventSynchronizationObject]: 'synchronization event',
   [KOBJECTS.MutantObject]: 'mutant',
   [KOBJECTS.SemaphoreObject]: 'semaphore',
+  [KOBJECTS.TimerNotificationObject]: 'notification timer',
+  [KOBJECTS.TimerSynchronizationObject]: 'synchronization timer',
   [KOBJECTS.ThreadObject]: 'thread',
   [KOBJECTS.ProcessObject]: 'process',
 };

@@ -1,4 +1,4 @@
-import { KMUTANT, KPROCESS, KTHREAD } from '../../assembly/shared/layout';
+import { KMUTANT, KPROCESS, KTHREAD, KTIMER_OBJECT } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import {
   type GUEST,
@@ -109,6 +109,19 @@ export class KMutant extends KernelObject {
   }
 
   /** Frees it; an error while a thread owns it or waits for it. */
+  delete(): void {
+    deleteObject(this);
+  }
+}
+
+/** KTIMER. */
+export class KTimer extends KernelObject {
+  /** Whether it is set, and has not expired or is periodic. */
+  get inserted(): boolean {
+    return this.word(KTIMER_OBJECT.Inserted) !== 0;
+  }
+
+  /** Cancels and frees it; an error while a thread waits for it. */
   delete(): void {
     deleteObject(this);
   }
