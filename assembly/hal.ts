@@ -1,5 +1,5 @@
 import { KPRCB, KSYSTEM } from './shared/layout';
-import { DECISION } from './shared/types';
+import { DECISION, IRQL } from './shared/types';
 
 /**
  * What the rest of the core stands on: where the tables are, the order of virtual time, and the one
@@ -83,9 +83,32 @@ export function HalOthersTime(processor: u32): u64 {
 /** Sets when a kind of interrupt comes next: `kind` is IpiTime64, TickTime64 or DeviceTime64. */
 export function HalSetInterruptTime(prcb: PKPRCB, kind: usize, time: u64): void {
   store<u64>(prcb + kind, time);
-  const first = min<u64>(load<u64>(prcb, KPRCB.IpiTime64), load<u64>(prcb, KPRCB.TickTime64));
-  const next = min<u64>(first, load<u64>(prcb, KPRCB.DeviceTime64));
-  store<u64>(prcb, next, KPRCB.NextInterrupt64);
+  HalUpdateNextInterrupt(prcb);
+}
+
+/** The earliest interrupt that the processor's level lets through; one that was held off comes now. */
+function HalUpdateNextInterrupt(prcb: PKPRCB): void {
+  const level = load<u32>(prcb, KPRCB.Irql);
+  let next = load<u64>(prcb, KPRCB.IpiTime64);
+  if (level >= <u32>IRQL.DEVICE_LEVEL) {
+    if (level >= <u32>IRQL.IPI_LEVEL) next = NEVER;
+    if (level < <u32>IRQL.CLOCK_LEVEL) next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
+  } else {
+    next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
+    next = min<u64>(next, load<u64>(prcb, KPRCB.DeviceTime64));
+  }
+  store<u64>(prcb, max<u64>(next, load<u64>(SYSTEM, KSYSTEM.Time64)), KPRCB.NextInterrupt64);
+}
+
+/** Sets the level of a processor, and so which interrupts reach it. */
+export function HalSetIrql(prcb: PKPRCB, level: u32): void {
+  store<u32>(prcb, level, KPRCB.Irql);
+  HalUpdateNextInterrupt(prcb);
+}
+
+/** Whether an interrupt of `kind`, of a level above the processor's, is due. */
+export function HalIsInterruptDue(prcb: PKPRCB, kind: usize, level: u32, now: u64): bool {
+  return load<u64>(prcb + kind) <= now && load<u32>(prcb, KPRCB.Irql) < level;
 }
 
 /** Publishes when a processor acts next: when its computing ends, or at an interrupt. */

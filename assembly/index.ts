@@ -10,10 +10,12 @@ import {
   PKTHREAD,
   SYSTEM,
 } from './hal';
+import { KiChangeApcRegion } from './ke/apc';
 import { KeBugCheckEx } from './ke/bugcheck';
 import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
+import { KeRaiseIrql } from './ke/irql';
 import {
   KiCreateMutant,
   KiCreateObject,
@@ -403,6 +405,16 @@ export function hostScheduleInterrupt(
   increment: u32,
 ): bool {
   return KiScheduleInterrupt(processor, <u64>time, <u64>object, increment);
+}
+
+/** KeRaiseIrql on the processor whose step the host is in. */
+export function hostRaiseIrql(level: u32): u32 {
+  return KeRaiseIrql(KiHostPrcb(), level);
+}
+
+/** A thread enters (-1) or leaves (1) a region; leaving one delivers nothing before its next instruction. */
+export function hostApcRegion(thread: u32, region: u32, change: i32): void {
+  KiChangeApcRegion(thread, region, change);
 }
 
 export function hostBugCheck(code: u32, p1: f64, p2: f64, p3: f64, p4: f64): void {

@@ -11,9 +11,12 @@ export {
   PRIORITY_CLASS,
   WAIT_TYPE,
 } from '../assembly/shared/types';
+export { VerifierError } from './ke/call';
 export {
   KeCancelTimer,
+  KeClearEvent,
   KeDelayExecutionThread,
+  KePulseEvent,
   KeReadStateEvent,
   KeReadStateMutex,
   KeReadStateSemaphore,
@@ -21,6 +24,7 @@ export {
   KeReleaseMutant,
   KeReleaseMutex,
   KeReleaseSemaphore,
+  KeResetEvent,
   KeSetEvent,
   KeSetTimer,
   KeSetTimerEx,
@@ -30,6 +34,19 @@ export {
   NtYieldExecution,
   PsTerminateSystemThread,
 } from './ke/ddi';
+export {
+  KeAreAllApcsDisabled,
+  KeAreApcsDisabled,
+  KeEnterCriticalRegion,
+  KeEnterGuardedRegion,
+  KeGetCurrentIrql,
+  KeLeaveCriticalRegion,
+  KeLeaveGuardedRegion,
+  KeLowerIrql,
+  KeRaiseIrql,
+  KeRaiseIrqlToDpcLevel,
+  KeRaiseIrqlToSynchLevel,
+} from './ke/irql';
 export { disassemble } from './machine/disassemble';
 export { MachineError } from './machine/errors';
 export {

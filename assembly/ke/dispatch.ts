@@ -12,7 +12,7 @@ import {
 } from '../hal';
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
 import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
-import { ADJUST, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
+import { ADJUST, IRQL, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
 import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
 import { KiIdleTickTime, KiNextTick } from './clock';
 import { KiThreadIndex } from './object';
@@ -214,6 +214,7 @@ function KiSwapContext(
   let oldIndex: u32 = 0;
   if (oldThread != 0) {
     oldIndex = KiThreadIndex(oldThread);
+    store<u32>(oldThread, load<u32>(prcb, KPRCB.Irql), KTHREAD.WaitIrql);
     decrement = load<u32>(oldThread, KTHREAD.PriorityDecrement);
     priorities =
       load<u32>(oldThread, KTHREAD.Priority) | (load<u32>(oldThread, KTHREAD.WaitReason) << 24);
@@ -225,6 +226,8 @@ function KiSwapContext(
   }
   store<u64>(prcb, load<u64>(prcb, KPRCB.ContextSwitches64) + 1, KPRCB.ContextSwitches64);
   store<u32>(prcb, <u32>newThread, KPRCB.CurrentThread);
+  // Below DISPATCH_LEVEL the level lets every interrupt through: nothing else follows from it.
+  store<u32>(prcb, newThread == 0 ? 0 : load<u32>(newThread, KTHREAD.WaitIrql), KPRCB.Irql);
   if (newThread == 0) {
     KiTrace(
       EVENT.ContextSwitch,
@@ -342,7 +345,8 @@ function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
 
 /**
  * Ends a step: places what became ready, then lets the right thread run here, and publishes when
- * this processor acts next.
+ * this processor acts next. A thread that has raised the level to DISPATCH_LEVEL goes on, whoever
+ * stands by.
  *
  * @irql DISPATCH_LEVEL   @nt KiExitDispatcher
  */
@@ -352,6 +356,7 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
       HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), load<u64>(SYSTEM, KSYSTEM.Time64));
       return;
     }
+    if (load<u32>(prcb, KPRCB.Irql) >= <u32>IRQL.DISPATCH_LEVEL) break;
     const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
     if (thread == 0) {
       KiIdleLoop(prcb);

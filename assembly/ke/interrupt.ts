@@ -1,4 +1,12 @@
-import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, SYSTEM } from '../hal';
+import {
+  HalIsInterruptDue,
+  HalNotify,
+  HalSetInterruptTime,
+  KeGetPrcb,
+  NEVER,
+  PKPRCB,
+  SYSTEM,
+} from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KOBJECT, KPRCB, KSYSTEM } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
@@ -100,9 +108,9 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
 /** Takes the interrupts that are due, the highest level first; false if there were none. Time has been charged. */
 export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   if (load<u64>(prcb, KPRCB.NextInterrupt64) > now) return false;
-  const ipi = load<u64>(prcb, KPRCB.IpiTime64) <= now;
-  const tick = load<u64>(prcb, KPRCB.TickTime64) <= now;
-  const device = load<u64>(prcb, KPRCB.DeviceTime64) <= now;
+  const ipi = HalIsInterruptDue(prcb, KPRCB.IpiTime64, IRQL.IPI_LEVEL, now);
+  const tick = HalIsInterruptDue(prcb, KPRCB.TickTime64, IRQL.CLOCK_LEVEL, now);
+  const device = HalIsInterruptDue(prcb, KPRCB.DeviceTime64, IRQL.DEVICE_LEVEL, now);
   if (ipi) {
     HalSetInterruptTime(prcb, KPRCB.IpiTime64, NEVER);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));

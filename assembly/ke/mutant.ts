@@ -3,6 +3,7 @@ import { BUGCHECK } from '../shared/bugcheck';
 import { KMUTANT, KTHREAD, LIST_ENTRY } from '../shared/layout';
 import { STATUS } from '../shared/status';
 import { THREAD_FLAG } from '../shared/types';
+import { KiAddKernelApcDisable } from './apc';
 import { KeBugCheckEx } from './bugcheck';
 import { KiWaitTest } from './wait';
 
@@ -44,11 +45,7 @@ function KiUnlinkMutant(mutant: PKOBJECT, thread: PKTHREAD): void {
 
 function KiChangeApcDisable(thread: PKTHREAD, mutant: PKOBJECT, sign: i32): void {
   const change = load<i32>(mutant, KMUTANT.ApcDisable) * sign;
-  store<i32>(
-    thread,
-    load<i32>(thread, KTHREAD.KernelApcDisable) + change,
-    KTHREAD.KernelApcDisable,
-  );
+  if (change != 0) KiAddKernelApcDisable(thread, change);
 }
 
 /** Whether one more acquisition by its owner would pass the limit of recursion. */

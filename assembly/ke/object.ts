@@ -1,6 +1,6 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
-import { KMUTANT, KOBJECT, KSYSTEM, KTABLE } from '../shared/layout';
+import { KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { KOBJECTS, TABLE } from '../shared/types';
 import { KiAcquireMutant } from './mutant';
@@ -101,11 +101,11 @@ export function KiFreeProcess(process: PKPROCESS): void {
 }
 
 export function KiProcessIndex(process: PKPROCESS): u32 {
-  return process == 0 ? 0 : <u32>((process - load<u32>(PROCESS_TABLE)) / 128);
+  return process == 0 ? 0 : <u32>((process - load<u32>(PROCESS_TABLE)) / KPROCESS.Size);
 }
 
 export function KiThreadIndex(thread: PKTHREAD): u32 {
-  return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) >> 8;
+  return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) / KTHREAD.Size;
 }
 
 /** Whether the table of wait blocks has room for `count` more. */

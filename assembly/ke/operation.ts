@@ -5,6 +5,7 @@ import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
 import { KiRequestDispatch, KiSetAffinityThread } from './dispatch';
 import { KeSetEvent } from './event';
+import { KiMayBlock } from './irql';
 import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
@@ -71,6 +72,7 @@ export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
 
 /** Gives way to a ready thread of at least this one's priority, if there is one here. @irql PASSIVE_LEVEL @nt NtYieldExecution */
 export function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
+  if (!KiMayBlock(prcb, 0)) return;
   if (load<u32>(prcb, KPRCB.NextThread) == 0) {
     const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
     if (next == 0) {

@@ -5,9 +5,11 @@ import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { CONDITION, OP } from '../shared/opcode';
 import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
+import { KiChangeApcRegion } from './apc';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
 import { KiTakeTime } from './dispatch';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
+import { KeLowerIrql, KeRaiseIrql } from './irql';
 import { KeReleaseMutant } from './mutant';
 import { KiThreadIndex } from './object';
 import {
@@ -333,6 +335,15 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       if (timer != 0) store<u32>(thread, KeCancelTimer(timer) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
+    case OP.RaiseIrql:
+      store<u32>(thread, KeRaiseIrql(prcb, b), KTHREAD.WaitStatus);
+      return 4;
+    case OP.LowerIrql:
+      KeLowerIrql(prcb, b);
+      return 4;
+    case OP.ApcRegion:
+      KiChangeApcRegion(thread, b, load<i32>(pc, 4));
+      return 8;
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;

@@ -1,15 +1,18 @@
 import { KeGetPrcb, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead, RtlInsertTailList, RtlMix64, RtlRemoveEntryList } from '../rtl';
+import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
 import { KGROUP, KNODE, KPRCB, KPROCESS, KSYSTEM, KTHREAD, PROCESS_FLAG } from '../shared/layout';
 import {
   ADJUST,
   GUEST,
+  IRQL,
   KOBJECTS,
   KTHREAD_STATE,
   PRIORITY_CLASS,
   THREAD_FLAG,
 } from '../shared/types';
+import { KeBugCheckEx } from './bugcheck';
 import { KiReadyThread } from './dispatch';
 import { KiAbandonMutants } from './mutant';
 import {
@@ -195,6 +198,12 @@ export function KeStartThread(prcb: PKPRCB, thread: PKTHREAD): void {
  */
 export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
   if (!KiAbandonMutants(prcb, thread)) return;
+  const level = load<u32>(prcb, KPRCB.Irql);
+  const disabled = load<u32>(thread, KTHREAD.CombinedApcDisable);
+  if (level != <u32>IRQL.PASSIVE_LEVEL || disabled != 0) {
+    KeBugCheckEx(BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT, 0, disabled, level, 0);
+    return;
+  }
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
   store<u32>(thread, KTHREAD_STATE.Terminated, KTHREAD.State);
   store<u32>(thread, status, KTHREAD.ExitStatus);

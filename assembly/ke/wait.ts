@@ -20,6 +20,7 @@ import {
 } from '../shared/types';
 import { KiThreadBlocks, KiThreadUnblocks } from './balance';
 import { KiBlockThread, KiReadyThread } from './dispatch';
+import { KiMayBlock } from './irql';
 import { KiAcquireMutant, KiIsMutantExhausted, KiRaiseStatus } from './mutant';
 import {
   KiAllocateWaitBlock,
@@ -123,6 +124,7 @@ export function KeWaitForSingleObject(
     store<u32>(thread, STATUS.TIMEOUT, KTHREAD.WaitStatus);
     return true;
   }
+  if (!KiMayBlock(prcb, object)) return true;
   KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, 0);
   KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, mode);
   if (timeout != u64.MAX_VALUE) KiSetThreadTimer(thread, KiDueTime(timeout));
@@ -137,6 +139,7 @@ export function KeWaitForSingleObject(
  * @irql below DISPATCH_LEVEL   @nt KeDelayExecutionThread
  */
 export function KiDelayUntil(prcb: PKPRCB, thread: PKTHREAD, due: u64): void {
+  if (!KiMayBlock(prcb, 0)) return;
   KiSetThreadTimer(thread, due);
   KiBlockThread(prcb, thread, KWAIT_REASON.DelayExecution);
   KiThreadBlocks(thread);
@@ -206,6 +209,7 @@ export function KeWaitForMultipleObjects(
     store<u32>(thread, status, KTHREAD.WaitStatus);
     return;
   }
+  if (!KiMayBlock(prcb, handles)) return;
   let link = thread + KTHREAD.WaitBlock + KWAIT_BLOCK.NextWaitBlock;
   for (let index: u32 = 0; index < count; index++) {
     const block = KiAllocateWaitBlock();

@@ -214,7 +214,8 @@ export const enum KPRCB {
   DeviceTail = 148,
   KernelTicks = 152,
   UserTicks = 156,
-  Reserved0 = 160,
+  /** Its interrupt request level: interrupts of this level and below are held off. */
+  Irql = 160,
   /** Whose instruction readies what this step readies; 0: an interrupt or the host. [owner] */
   Waker = 164,
   /** The earliest of IpiTime64, TickTime64 and DeviceTime64. */
@@ -313,10 +314,14 @@ export const enum KTHREAD {
   /** The mutant it has owned longest; the others follow in a circle. */
   Mutants = 244,
   Migrations = 248,
-  /** Below 0, normal kernel APCs are disabled. */
-  KernelApcDisable = 252,
+  /** Low half KernelApcDisable, high half SpecialApcDisable, both signed: other than 0, APCs are disabled. */
+  CombinedApcDisable = 252,
 
-  Size = 256,
+  /** The level it goes on at when it runs again: PASSIVE_LEVEL or APC_LEVEL. */
+  WaitIrql = 256,
+  Reserved0 = 260,
+
+  Size = 320,
 }
 
 export const enum KPROCESS {

@@ -66,6 +66,12 @@ export const enum OP {
   SetTimer = 0x1d,
   /** a OPERAND; object64: KeCancelTimer. */
   CancelTimer = 0x1e,
+  /** b level: KeRaiseIrql. The level before is the status. */
+  RaiseIrql = 0x1f,
+  /** b level: KeLowerIrql. */
+  LowerIrql = 0x20,
+  /** b APC_REGION; change (signed): -1 enters, 1 leaves a critical or guarded region. */
+  ApcRegion = 0x21,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */
@@ -92,6 +98,14 @@ export const enum OP {
   /** Waits for a stack or process to swap in. */
   SwapWait = 0x62,
   SwapIn = 0x63,
+}
+
+/** What a region keeps from its thread. */
+export const enum APC_REGION {
+  /** Normal kernel APCs: KeEnterCriticalRegion. */
+  Critical = 0,
+  /** All APCs: KeEnterGuardedRegion. */
+  Guarded = 1,
 }
 
 /** What a periodic delay does whose time has passed already. */

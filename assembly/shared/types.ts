@@ -77,6 +77,8 @@ export const enum IRQL {
   APC_LEVEL = 1,
   DISPATCH_LEVEL = 2,
   DEVICE_LEVEL = 5,
+  /** Of machines with several processors. */
+  SYNCH_LEVEL = 12,
   CLOCK_LEVEL = 13,
   IPI_LEVEL = 14,
   HIGH_LEVEL = 15,

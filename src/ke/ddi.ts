@@ -1,31 +1,27 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { LIMIT } from '../../assembly/shared/limits';
 import { OP } from '../../assembly/shared/opcode';
-import type { KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
+import { IRQL, type KWAIT_REASON, type MODE, type WAIT_TYPE } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KEvent, KernelObject, KMutant, KSemaphore, KTimer } from '../machine/views';
+import { call, relativeNs, requireIrql, VIOLATION } from './call';
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
-function call(routine: string, request: Request): NtCall<number> {
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    return yield request;
-  });
+/** The level a wait needs: a poll may be at DISPATCH_LEVEL. */
+function waitCheck(routine: string, timeoutNs: number): () => void {
+  if (timeoutNs === 0)
+    return () => requireIrql(routine, VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL);
+  const forever = timeoutNs === Number.POSITIVE_INFINITY;
+  const violation = forever ? VIOLATION.WaitForever : VIOLATION.WaitForTime;
+  return () => requireIrql(routine, violation, IRQL.APC_LEVEL);
 }
 
-/** Ns of a timeout in NT's units: negative 100 ns relative, 0 polls, null for ever. */
-function relativeNs(routine: string, timeout100ns: number | null): number {
-  if (timeout100ns === null) return Number.POSITIVE_INFINITY;
-  return (
-    -requireInteger(
-      `${routine}: timeout (100 ns; absolute ones are not modelled yet)`,
-      timeout100ns,
-      -9e13,
-      0,
-    ) * 100
-  );
+/** The level that most routines on dispatcher objects need. */
+function dispatchCheck(routine: string, violation = VIOLATION.IrqlKeDispatchLte): () => void {
+  return () => requireIrql(routine, violation, IRQL.DISPATCH_LEVEL);
 }
 
 /**
@@ -43,7 +39,8 @@ export function KeWaitForSingleObject(
 ): NtCall<number> {
   const timeout = relativeNs('KeWaitForSingleObject', timeout100ns);
   const first = encode(OP.Wait, 0, waitReason | (waitMode << 15));
-  return call('KeWaitForSingleObject', [first, ...words64(object.handle), ...words64(timeout)]);
+  const request = [first, ...words64(object.handle), ...words64(timeout)];
+  return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
 }
 
 /** Delays by an interval in 100 ns, negative: relative. @nt KeDelayExecutionThread (partial: no alerts) */
@@ -53,13 +50,38 @@ export function KeDelayExecutionThread(
   interval100ns: number,
 ): NtCall<number> {
   const ns = relativeNs('KeDelayExecutionThread', interval100ns);
-  return call('KeDelayExecutionThread', [encode(OP.Delay), ...words64(ns)]);
+  return call('KeDelayExecutionThread', [encode(OP.Delay), ...words64(ns)], () =>
+    requireIrql('KeDelayExecutionThread', VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL),
+  );
 }
 
 /** Signals an event. Returns its previous state. @nt KeSetEvent (partial: Wait = TRUE is not modelled) */
 export function KeSetEvent(event: KEvent, increment: number, _wait: boolean): NtCall<number> {
   requireInteger('KeSetEvent: increment', increment, 0, 15);
-  return call('KeSetEvent', [encode(OP.SetEvent, 0, increment), ...words64(event.handle)]);
+  const request = [encode(OP.SetEvent, 0, increment), ...words64(event.handle)];
+  return call('KeSetEvent', request, dispatchCheck('KeSetEvent', VIOLATION.IrqlKeSetEvent));
+}
+
+/** Takes an event's signal back. @returns its previous state, as it was stored. @irql at most DISPATCH_LEVEL @nt KeResetEvent */
+export function KeResetEvent(event: KEvent): NtCall<number> {
+  const request = [encode(OP.ResetEvent), ...words64(event.handle)];
+  return call('KeResetEvent', request, dispatchCheck('KeResetEvent'));
+}
+
+/** The same without a result. @irql at most DISPATCH_LEVEL @nt KeClearEvent */
+export function KeClearEvent(event: KEvent): NtCall<void> {
+  const request = [encode(OP.ResetEvent), ...words64(event.handle)];
+  return new NtCall('KeClearEvent', function* (): Generator<Request, void, number> {
+    requireIrql('KeClearEvent', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    yield request;
+  });
+}
+
+/** Wakes whom KeSetEvent would wake now, and leaves the event not signaled. @returns its previous state. @irql at most DISPATCH_LEVEL @nt KePulseEvent (partial: Wait = TRUE is not modelled) */
+export function KePulseEvent(event: KEvent, increment: number, _wait: boolean): NtCall<number> {
+  requireInteger('KePulseEvent: increment', increment, 0, 15);
+  const request = [encode(OP.PulseEvent, 0, increment), ...words64(event.handle)];
+  return call('KePulseEvent', request, dispatchCheck('KePulseEvent'));
 }
 
 /** Releases a semaphore. Returns its previous count. @nt KeReleaseSemaphore (partial: Wait = TRUE is not modelled) */
@@ -72,7 +94,8 @@ export function KeReleaseSemaphore(
   requireInteger('KeReleaseSemaphore: increment', increment, 0, 15);
   requireInteger('KeReleaseSemaphore: adjustment', adjustment, 1, 0x7fffffff);
   const first = encode(OP.ReleaseSemaphore, 0, increment);
-  return call('KeReleaseSemaphore', [first, ...words64(semaphore.handle), adjustment]);
+  const request = [first, ...words64(semaphore.handle), adjustment];
+  return call('KeReleaseSemaphore', request, dispatchCheck('KeReleaseSemaphore'));
 }
 
 /** Gives way to a ready thread of at least this priority. @nt NtYieldExecution */
@@ -88,7 +111,9 @@ export function KeStallExecutionProcessor(microseconds: number): NtCall<number> 
 
 /** Ends the thread. @nt PsTerminateSystemThread */
 export function PsTerminateSystemThread(status: number): NtCall<number> {
-  return call('PsTerminateSystemThread', [encode(OP.Exit), status >>> 0]);
+  return call('PsTerminateSystemThread', [encode(OP.Exit), status >>> 0], () =>
+    requireIrql('PsTerminateSystemThread', VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL),
+  );
 }
 
 /**
@@ -120,12 +145,13 @@ export function KeWaitForMultipleObjects(
     currentGuest(routine).machine.bugCheck(BUGCHECK.MAXIMUM_WAIT_OBJECTS_EXCEEDED);
     return call(routine, [encode(OP.Yield)]);
   }
-  return call(routine, [
+  const request = [
     encode(OP.WaitMultiple, waitType, waitReason | (waitMode << 15)),
     objects.length,
     ...words64(timeout),
     ...objects.flatMap(({ handle }) => words64(handle)),
-  ]);
+  ];
+  return call(routine, request, waitCheck(routine, timeout));
 }
 
 /** Wait blocks that every thread has. */
@@ -135,6 +161,7 @@ function releaseMutant(routine: string, mutant: KMutant, increment: number): NtC
   requireInteger(`${routine}: increment`, increment, 0, 15);
   const request = [encode(OP.ReleaseMutant, 0, increment), ...words64(mutant.handle)];
   return new NtCall(routine, function* (): Generator<Request, number, number> {
+    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
     return (yield request) | 0;
   });
 }
@@ -208,6 +235,7 @@ function setTimer(
   requireInteger(`${routine}: period (ms)`, period, 0, 0x7fffffff);
   const request = [encode(OP.SetTimer), ...words64(timer.handle), ...words64(ns), period];
   return new NtCall(routine, function* (): Generator<Request, boolean, number> {
+    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
     return (yield request) === 1;
   });
 }
@@ -221,6 +249,7 @@ function setTimer(
 export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
   const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
   return new NtCall('KeCancelTimer', function* (): Generator<Request, boolean, number> {
+    requireIrql('KeCancelTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
     return (yield request) === 1;
   });
 }

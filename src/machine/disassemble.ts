@@ -1,4 +1,4 @@
-import { OPERAND } from '../../assembly/shared/opcode';
+import { APC_REGION, OPERAND } from '../../assembly/shared/opcode';
 import { MachineError } from './errors';
 import {
   INSTRUCTIONS,
@@ -107,6 +107,8 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
   if (shape.b === 'register') fields.push(`r${b}`);
   if (shape.b === 'increment') fields.push(`+${b}`);
   if (shape.b === 'priority' || shape.b === 'number') fields.push(`${b}`);
+  if (shape.b === 'irql') fields.push(`${b}`);
+  if (shape.b === 'region') fields.push(b === APC_REGION.Critical ? 'critical' : 'guarded');
   if (shape.b === 'period') fields.push(b === 0 ? 'keep' : 'restart');
   if (shape.b === 'reason') {
     const reason = (WAIT_REASON_NAMES as Record<number, string>)[b & 0x7fff];

@@ -26,7 +26,15 @@ export interface InstructionShape {
   readonly operands: readonly OperandKind[];
   /** What the a and b fields of the first word hold. */
   readonly a?: 'waitType' | 'mode' | 'operand' | 'register' | 'condition';
-  readonly b?: 'increment' | 'reason' | 'priority' | 'number' | 'register' | 'period';
+  readonly b?:
+    | 'increment'
+    | 'reason'
+    | 'priority'
+    | 'number'
+    | 'register'
+    | 'period'
+    | 'irql'
+    | 'region';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
 }
@@ -98,6 +106,9 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'increment' }],
   [OP.SetTimer, { name: 'setTimer', operands: ['object', 'ns', 'period'], a: 'operand' }],
   [OP.CancelTimer, { name: 'cancelTimer', operands: ['object'], a: 'operand' }],
+  [OP.RaiseIrql, { name: 'raiseIrql', operands: [], b: 'irql' }],
+  [OP.LowerIrql, { name: 'lowerIrql', operands: [], b: 'irql' }],
+  [OP.ApcRegion, { name: 'apcRegion', operands: ['signed'], b: 'region' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,

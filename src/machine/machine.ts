@@ -5,6 +5,7 @@ import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import {
   HOST_REQUEST,
+  type IRQL,
   KOBJECTS,
   KTHREAD_STATE,
   PRIORITY_CLASS,
@@ -399,6 +400,17 @@ export class Machine {
       const thread = this.thread(index);
       if (thread !== undefined) yield thread;
     }
+  }
+
+  /** The interrupt request level of a processor. Default: the one whose step the host is in. */
+  irql(processor = this.system(KSYSTEM.CurrentProcessor)): IRQL {
+    requireInteger('processor', processor, 0, this.processorCount - 1);
+    return this.memory.u32(this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size + KPRCB.Irql);
+  }
+
+  /** @internal Whether routines check the level at which they are called. */
+  get checkIrql(): boolean {
+    return this.options.checkIrql;
   }
 
   /** A word that programs share; signed. */

@@ -69,6 +69,11 @@ export interface MachineOptions extends Partial<Topology> {
   };
   /** Steps in which threads only synchronise before `run` reports a livelock; 0: no guard. Default 50,000,000. */
   readonly livelockSteps?: number;
+  /**
+   * Routines called at a level at which they must not be are bugcheck DRIVER_VERIFIER_DETECTED_VIOLATION,
+   * as under Driver Verifier; false: what a free build does, which is often nothing. Default true.
+   */
+  readonly checkIrql?: boolean;
   /** The core to run on: bytes or a module of `ntps.wasm`, or a function that makes its exports. Default: built in. */
   readonly core?: CoreSource;
 }
@@ -110,6 +115,7 @@ export interface ResolvedOptions {
   readonly seed: number;
   readonly overwrite: boolean;
   readonly livelockSteps: number;
+  readonly checkIrql: boolean;
 }
 
 const OPTION_NAMES = [
@@ -122,6 +128,7 @@ const OPTION_NAMES = [
   'seed',
   'trace',
   'livelockSteps',
+  'checkIrql',
   'core',
 ];
 
@@ -231,6 +238,7 @@ export function resolveOptions(options: MachineOptions): ResolvedOptions {
       Number.MAX_SAFE_INTEGER,
     ),
     overwrite: whenFull === 'overwrite',
+    checkIrql: options.checkIrql ?? true,
     livelockSteps: requireInteger(
       'livelockSteps',
       options.livelockSteps ?? 50_000_000,

@@ -1,6 +1,12 @@
 import { LIMIT } from '../../assembly/shared/limits';
-import { CONDITION, OP, OPERAND, PERIOD } from '../../assembly/shared/opcode';
-import { KWAIT_REASON, MODE, type PRIORITY_CLASS, WAIT_TYPE } from '../../assembly/shared/types';
+import { APC_REGION, CONDITION, OP, OPERAND, PERIOD } from '../../assembly/shared/opcode';
+import {
+  IRQL,
+  KWAIT_REASON,
+  MODE,
+  type PRIORITY_CLASS,
+  WAIT_TYPE,
+} from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import {
   CONDITIONS,
@@ -221,6 +227,32 @@ export class ProgramBuilder {
     requireInteger('delayShared.word', word, 0, 0x3ffffffe);
     const period = requireInteger('delayShared', ns, 1, MAX_NS);
     return this.emit(OP.DelayShared, first.register, mode, [word, ...words64(period)]);
+  }
+
+  /** KeRaiseIrql; the level before is the status. A lower one is a bugcheck. */
+  raiseIrql(level: IRQL): this {
+    return this.emit(OP.RaiseIrql, 0, requireInteger('raiseIrql', level, 0, IRQL.HIGH_LEVEL));
+  }
+
+  /** KeLowerIrql. A higher one is a bugcheck. */
+  lowerIrql(level: IRQL): this {
+    return this.emit(OP.LowerIrql, 0, requireInteger('lowerIrql', level, 0, IRQL.HIGH_LEVEL));
+  }
+
+  /** KeEnterCriticalRegion, `body`, KeLeaveCriticalRegion: no normal kernel APCs meanwhile. */
+  criticalRegion(body: () => void): this {
+    return this.region(APC_REGION.Critical, body);
+  }
+
+  /** KeEnterGuardedRegion, `body`, KeLeaveGuardedRegion: no APCs meanwhile. */
+  guardedRegion(body: () => void): this {
+    return this.region(APC_REGION.Guarded, body);
+  }
+
+  private region(region: APC_REGION, body: () => void): this {
+    this.emit(OP.ApcRegion, 0, region, [-1 >>> 0]);
+    body();
+    return this.emit(OP.ApcRegion, 0, region, [1]);
   }
 
   /** NtYieldExecution. */
@@ -518,6 +550,9 @@ function verifyFields(
   if (shape.b === undefined && b !== 0) refuse(`field b is ${b}, it must be 0`);
   if (shape.b === 'increment' && b > 15) refuse(`priority increment ${b}, at most 15`);
   if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
+  if (shape.b === 'irql' && b > IRQL.HIGH_LEVEL) refuse(`IRQL ${b}, from 0 to 15`);
+  if (shape.b === 'region' && b > APC_REGION.Guarded)
+    refuse(`region ${b}; 0 is critical, 1 guarded`);
   if (shape.b === 'period' && b > PERIOD.Restart) refuse(`mode ${b}; 0 keeps, 1 restarts`);
   if (shape.b === 'register' && b >= LIMIT.ProgramRegisters)
     refuse(`register ${b}, there are ${LIMIT.ProgramRegisters}`);

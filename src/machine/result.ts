@@ -135,6 +135,22 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'KMODE_EXCEPTION_NOT_HANDLED',
     "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",
   ],
+  [BUGCHECK.IRQL_NOT_GREATER_OR_EQUAL]: [
+    'IRQL_NOT_GREATER_OR_EQUAL',
+    'KeRaiseIrql was given a level (parameter 1) below the current one (parameter 2), or above HIGH_LEVEL. Use KeLowerIrql to go down.',
+  ],
+  [BUGCHECK.IRQL_NOT_LESS_OR_EQUAL]: [
+    'IRQL_NOT_LESS_OR_EQUAL',
+    'At an IRQL (parameter 2) that is too high for it, a thread waited, delayed or yielded (parameter 1 is the object or 0), or KeLowerIrql was given a higher level (parameter 1). Wait below DISPATCH_LEVEL only, and release spin locks first.',
+  ],
+  [BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT]: [
+    'KERNEL_APC_PENDING_DURING_EXIT',
+    'A thread ended above PASSIVE_LEVEL (parameter 3) or with APCs disabled (parameter 2: SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and lower the IRQL before the thread ends.',
+  ],
+  [BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION]: [
+    'DRIVER_VERIFIER_DETECTED_VIOLATION',
+    'A routine was called in a way that it forbids (parameter 1 is the violation); the cause says which and what it needs.',
+  ],
   [BUGCHECK.MAXIMUM_WAIT_OBJECTS_EXCEEDED]: [
     'MAXIMUM_WAIT_OBJECTS_EXCEEDED',
     'A thread waited for more than 64 objects at once, or for more than 3 without wait blocks of its own.',

@@ -173,7 +173,12 @@ export class KThread extends KernelObject {
 
   /** KernelApcDisable: below 0 while it is in a critical region or owns a mutex. */
   get kernelApcDisable(): number {
-    return this.machine.memory.i32(this.address + KTHREAD.KernelApcDisable);
+    return (this.word(KTHREAD.CombinedApcDisable) << 16) >> 16;
+  }
+
+  /** SpecialApcDisable: below 0 while it is in a guarded region. */
+  get specialApcDisable(): number {
+    return this.machine.memory.i32(this.address + KTHREAD.CombinedApcDisable) >> 16;
   }
 
   /** The status its last operation left. */

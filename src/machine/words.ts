@@ -58,6 +58,16 @@ export const WAIT_REASON_NAMES: Readonly<Record<KWAIT_REASON, string>> = {
   [KWAIT_REASON.WrDeferredPreempt]: 'WrDeferredPreempt',
 };
 
+/** Levels that have a name. */
+export const IRQL_NAMES: Readonly<Record<number, string>> = {
+  0: 'PASSIVE_LEVEL',
+  1: 'APC_LEVEL',
+  2: 'DISPATCH_LEVEL',
+  13: 'CLOCK_LEVEL',
+  14: 'IPI_LEVEL',
+  15: 'HIGH_LEVEL',
+};
+
 export const CONDITION_NAMES: Readonly<Record<CONDITION, string>> = {
   [CONDITION.Equal]: '==',
   [CONDITION.NotEqual]: '!=',

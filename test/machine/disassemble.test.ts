@@ -203,7 +203,9 @@ describe('bad bytecode is refused when it is loaded', () => {
         ran++;
         machine.createProcess({ priorityClass: PRIORITY_CLASS.Normal }).createThread(loaded);
         const result = machine.run({ maxEvents: 10_000, until: 1e15 });
-        expect(['idle', 'time', 'events']).toContain(result.reason);
+        expect(['idle', 'time', 'events', 'bugcheck']).toContain(result.reason);
+        // A random change of the level may break the kernel's rules, never the core.
+        if (result.reason === 'bugcheck') expect(result.cause).toBeUndefined();
       }),
       { seed: 20261124, numRuns: 400 },
     );

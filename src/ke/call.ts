@@ -1,0 +1,66 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { currentGuest, NtCall, type Request } from '../machine/guest';
+import { requireInteger } from '../machine/profile';
+import { IRQL_NAMES } from '../machine/words';
+
+/** What the routines of host threads have in common. */
+
+/** A routine that is one instruction of the core; its value is the status that leaves. */
+export function call(routine: string, request: Request, check?: () => void): NtCall<number> {
+  return new NtCall(routine, function* (): Generator<Request, number, number> {
+    check?.();
+    return yield request;
+  });
+}
+
+/** Ns of a timeout in NT's units: negative 100 ns relative, 0 polls, null for ever. */
+export function relativeNs(routine: string, timeout100ns: number | null): number {
+  if (timeout100ns === null) return Number.POSITIVE_INFINITY;
+  return (
+    -requireInteger(
+      `${routine}: timeout (100 ns; absolute ones are not modelled yet)`,
+      timeout100ns,
+      -9e13,
+      0,
+    ) * 100
+  );
+}
+
+/** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
+export class VerifierError extends Error {
+  override readonly name = 'VerifierError';
+}
+
+/** Parameter 1 of DRIVER_VERIFIER_DETECTED_VIOLATION: which rule was broken. */
+export const enum VIOLATION {
+  RaiseIrql = 0x30,
+  LowerIrql = 0x31,
+  WaitAboveDispatch = 0x120,
+  WaitForever = 0x121,
+  WaitForTime = 0x122,
+  IrqlKeApcLte1 = 0x2000f,
+  IrqlKeApcLte2 = 0x20010,
+  IrqlKeDispatchLte = 0x20011,
+  IrqlKeSetEvent = 0x20016,
+  IrqlPsPassive = 0x2001c,
+}
+
+/**
+ * Stops the machine if the guest's level is above `highest` or below `lowest`, and throws where the
+ * guest is.
+ */
+export function requireIrql(
+  routine: string,
+  violation: VIOLATION,
+  highest: number,
+  lowest = 0,
+): void {
+  const { machine } = currentGuest(routine);
+  const level = machine.irql();
+  if ((level <= highest && level >= lowest) || !machine.checkIrql) return;
+  machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, violation, level);
+  const name = (irql: number) => `${IRQL_NAMES[irql] ?? 'a device level'} (${irql})`;
+  const most = lowest === highest ? name(highest) : `at most ${name(highest)}`;
+  const needs = level < lowest && lowest !== highest ? `at least ${name(lowest)}` : most;
+  throw new VerifierError(`${routine} was called at ${name(level)}; it needs ${needs}`);
+}
