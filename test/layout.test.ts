@@ -17,7 +17,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KWAIT_BLOCK 24',
     'KWAIT_BLOCK_ROW 32',
     'KTIMER 24',
-    'KTHREAD 320',
+    'KTHREAD 256',
     'KPROCESS 128',
     'KOBJECT 64',
     'KMUTANT 64',

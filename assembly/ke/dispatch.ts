@@ -200,6 +200,12 @@ export function KiProcessDeferredReadyList(prcb: PKPRCB): bool {
   return load<u32>(prcb, KPRCB.DeferredReadyHead) == 0;
 }
 
+/** A thread that is at APC_LEVEL leaves its processor. Below DISPATCH_LEVEL nothing else follows from a level. */
+function KiSaveIrql(prcb: PKPRCB, thread: PKTHREAD): void {
+  store<u32>(thread, load<u32>(thread, KTHREAD.Flags) | THREAD_FLAG.ApcLevel, KTHREAD.Flags);
+  store<u32>(prcb, IRQL.PASSIVE_LEVEL, KPRCB.Irql);
+}
+
 /** Switches a processor from one thread to another; 0 is the idle thread. Both have been charged. */
 function KiSwapContext(
   prcb: PKPRCB,
@@ -214,7 +220,7 @@ function KiSwapContext(
   let oldIndex: u32 = 0;
   if (oldThread != 0) {
     oldIndex = KiThreadIndex(oldThread);
-    store<u32>(oldThread, load<u32>(prcb, KPRCB.Irql), KTHREAD.WaitIrql);
+    if (load<u32>(prcb, KPRCB.Irql) != 0) KiSaveIrql(prcb, oldThread);
     decrement = load<u32>(oldThread, KTHREAD.PriorityDecrement);
     priorities =
       load<u32>(oldThread, KTHREAD.Priority) | (load<u32>(oldThread, KTHREAD.WaitReason) << 24);
@@ -226,8 +232,6 @@ function KiSwapContext(
   }
   store<u64>(prcb, load<u64>(prcb, KPRCB.ContextSwitches64) + 1, KPRCB.ContextSwitches64);
   store<u32>(prcb, <u32>newThread, KPRCB.CurrentThread);
-  // Below DISPATCH_LEVEL the level lets every interrupt through: nothing else follows from it.
-  store<u32>(prcb, newThread == 0 ? 0 : load<u32>(newThread, KTHREAD.WaitIrql), KPRCB.Irql);
   if (newThread == 0) {
     KiTrace(
       EVENT.ContextSwitch,
@@ -254,6 +258,11 @@ function KiSwapContext(
     load<u32>(newThread, KTHREAD.IdealProcessor) | (decrement << 16),
     remaining,
   );
+  const flags = load<u32>(newThread, KTHREAD.Flags);
+  if ((flags & THREAD_FLAG.ApcLevel) != 0) {
+    store<u32>(newThread, flags & ~THREAD_FLAG.ApcLevel, KTHREAD.Flags);
+    store<u32>(prcb, IRQL.APC_LEVEL, KPRCB.Irql);
+  }
   store<u32>(newThread, KTHREAD_STATE.Running, KTHREAD.State);
   store<u64>(newThread, load<u64>(SYSTEM, KSYSTEM.Time64), KTHREAD.StateTime64);
   store<u32>(newThread, number, KTHREAD.NextProcessor);

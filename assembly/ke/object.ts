@@ -1,6 +1,6 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
-import { KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../shared/layout';
+import { KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { KOBJECTS, TABLE } from '../shared/types';
 import { KiAcquireMutant } from './mutant';
@@ -105,7 +105,7 @@ export function KiProcessIndex(process: PKPROCESS): u32 {
 }
 
 export function KiThreadIndex(thread: PKTHREAD): u32 {
-  return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) / KTHREAD.Size;
+  return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) >> 8;
 }
 
 /** Whether the table of wait blocks has room for `count` more. */

@@ -34,8 +34,13 @@ export function KiQuantum(units: u32): u64 {
   return (<u64>units * load<u32>(SYSTEM, KSYSTEM.ClockInterval)) / 3;
 }
 
+/** Of a thread's process, in quantum units. */
+function KiQuantumReset(thread: PKTHREAD): u32 {
+  return load<u32>(<usize>load<u32>(thread, KTHREAD.Process), KPROCESS.QuantumReset);
+}
+
 export function KiResetQuantum(thread: PKTHREAD): void {
-  const quantum = KiQuantum(load<u32>(thread, KTHREAD.QuantumReset));
+  const quantum = KiQuantum(KiQuantumReset(thread));
   store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
 }
 
@@ -150,7 +155,7 @@ export function KiBoostStarvedThread(thread: PKTHREAD): void {
   store<u32>(thread, (decrement & 15) | ((boosted - priority) << 4), KTHREAD.PriorityDecrement);
   store<u32>(thread, boosted, KTHREAD.Priority);
   const units = load<u32>(SYSTEM, KSYSTEM.StarvationQuantum);
-  const quantum = KiQuantum(units == 0 ? load<u32>(thread, KTHREAD.QuantumReset) : units);
+  const quantum = KiQuantum(units == 0 ? KiQuantumReset(thread) : units);
   store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
 }
 

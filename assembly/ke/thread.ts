@@ -150,7 +150,6 @@ export function KeInitializeThread(
   store<u32>(thread, ideal, KTHREAD.IdealProcessor);
   store<u32>(thread, ideal, KTHREAD.NextProcessor);
   store<u32>(thread, ideal, KTHREAD.LastProcessor);
-  store<u32>(thread, load<u32>(process, KPROCESS.QuantumReset), KTHREAD.QuantumReset);
   KiResetQuantum(thread);
   store<u32>(thread, <u32>program, KTHREAD.ProgramBase);
   store<u32>(thread, <u32>program, KTHREAD.ProgramCounter);
@@ -292,13 +291,6 @@ export function KiReleaseProcess(process: PKPROCESS): void {
 export function KiSetForeground(process: PKPROCESS, foreground: bool, quantum: u32): void {
   store<u32>(process, foreground ? 1 : 0, KPROCESS.Foreground);
   store<u32>(process, quantum, KPROCESS.QuantumReset);
-  const head = process + KPROCESS.ThreadListHead;
-  let entry: usize = load<u32>(head);
-  while (entry != head) {
-    const thread: PKTHREAD = entry - KTHREAD.ThreadListEntry;
-    store<u32>(thread, quantum, KTHREAD.QuantumReset);
-    entry = load<u32>(entry);
-  }
 }
 
 /** The processor whose context the host acts in: that of the stopped step, or the first. */

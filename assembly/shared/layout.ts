@@ -299,8 +299,7 @@ export const enum KTHREAD {
   LastProcessor = 136,
   ContextSwitches = 140,
   WaitReason = 144,
-  /** In quantum units: thirds of a clock interval. */
-  QuantumReset = 148,
+  Reserved0 = 148,
   Preemptions = 152,
   Generation = 156,
   Register64 = 160,
@@ -317,11 +316,7 @@ export const enum KTHREAD {
   /** Low half KernelApcDisable, high half SpecialApcDisable, both signed: other than 0, APCs are disabled. */
   CombinedApcDisable = 252,
 
-  /** The level it goes on at when it runs again: PASSIVE_LEVEL or APC_LEVEL. */
-  WaitIrql = 256,
-  Reserved0 = 260,
-
-  Size = 320,
+  Size = 256,
 }
 
 export const enum KPROCESS {
@@ -331,6 +326,7 @@ export const enum KPROCESS {
   ThreadListHead = 16,
   BasePriority = 24,
   PriorityClass = 28,
+  /** Of its threads, in quantum units: thirds of a clock interval. */
   QuantumReset = 32,
   Group = 36,
   Affinity64 = 40,

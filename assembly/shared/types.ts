@@ -157,6 +157,8 @@ export const enum THREAD_FLAG {
   WaitAll = 65536,
   /** The status of its last operation is raised as an exception, not returned. */
   Raised = 131072,
+  /** It goes on at APC_LEVEL when it runs again. */
+  ApcLevel = 262144,
 }
 
 /** Why `KiRun` returned. */

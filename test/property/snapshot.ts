@@ -232,7 +232,7 @@ function thread(read: Reader, row: number): Thread {
     next: read.u32(row + KTHREAD.NextProcessor),
     runTimeNs: read.u64(row + KTHREAD.CycleTime64),
     quantumTargetNs: read.u64(row + KTHREAD.QuantumTarget64),
-    quantumUnits: read.u32(row + KTHREAD.QuantumReset),
+    quantumUnits: read.u32(read.u32(row + KTHREAD.Process) + KPROCESS.QuantumReset),
     due:
       (flags & THREAD_FLAG.TimerInserted) !== 0
         ? read.u64(row + KTHREAD.Timer + KTIMER.DueTime64)
