@@ -10,13 +10,16 @@ import {
   PKTHREAD,
   SYSTEM,
 } from './hal';
+import { KiCurrentContext } from './ke/activation';
 import { KiChangeApcRegion } from './ke/apc';
 import { KeBugCheckEx } from './ke/bugcheck';
 import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
+import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
 import {
+  KiCreateDpc,
   KiCreateMutant,
   KiCreateObject,
   KiDeleteObject,
@@ -153,9 +156,15 @@ function KiEndStep(prcb: PKPRCB): bool {
   return load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.None;
 }
 
+/** One instruction of what executes on the processor. */
+function KiExecuteContext(prcb: PKPRCB, now: u64): bool {
+  const context = KiCurrentContext(prcb);
+  store<u32>(prcb, load<u32>(prcb, KPRCB.Activation) == 0 ? <u32>context : 0, KPRCB.Waker);
+  return KiExecuteThread(prcb, context, now);
+}
+
 /** One step of a processor; false if the host must act first or the machine stops. */
 function KiStep(prcb: PKPRCB, now: u64): bool {
-  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
   store<u64>(SYSTEM, now, KSYSTEM.Time64);
   store<u32>(SYSTEM, load<u32>(prcb, KPRCB.Number), KSYSTEM.CurrentProcessor);
   // Whatever the step does, the time up to it is that of who ran; the host's acts come as steps too.
@@ -165,8 +174,7 @@ function KiStep(prcb: PKPRCB, now: u64): bool {
     if (KiTakeInterrupts(prcb, now)) {
       store<u32>(prcb, 0, KPRCB.Waker);
     } else if (load<u64>(prcb, KPRCB.ResumeTime64) <= now) {
-      store<u32>(prcb, <u32>thread, KPRCB.Waker);
-      if (!KiExecuteThread(prcb, thread, now)) return false;
+      if (!KiExecuteContext(prcb, now)) return false;
     }
   }
   return KiEndStep(prcb);
@@ -175,9 +183,7 @@ function KiStep(prcb: PKPRCB, now: u64): bool {
 /** Goes on with the step that waited for the host's answer. */
 function KiResumeStep(): bool {
   const prcb = KeGetPrcb(load<u32>(SYSTEM, KSYSTEM.StopProcessor));
-  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
-  store<u32>(prcb, <u32>thread, KPRCB.Waker);
-  KiExecuteThread(prcb, thread, load<u64>(SYSTEM, KSYSTEM.Time64));
+  KiExecuteContext(prcb, load<u64>(SYSTEM, KSYSTEM.Time64));
   return KiEndStep(prcb);
 }
 
@@ -258,6 +264,24 @@ export function hostCreateObject(type: u32, state: i32, limit: i32): f64 {
 /** A new mutant, which disables normal kernel APCs or not, owned by a thread or by none (0); 0 if the table is full. */
 export function hostCreateMutant(apcDisable: u32, owner: u32): f64 {
   return <f64>KiCreateMutant(apcDisable, owner);
+}
+
+/** A new DPC whose routine is a program, or (0) the host's; 0 if the table is full. */
+export function hostCreateDpc(program: u32, low: u32, high: u32): f64 {
+  return <f64>KiCreateDpc(program, <u64>low | ((<u64>high) << 32));
+}
+
+/** KeInsertQueueDpc from outside a guest: the queue is processor 0's, unless the DPC has a target. */
+export function hostInsertQueueDpc(dpc: u32, low1: u32, high1: u32, low2: u32, high2: u32): bool {
+  const prcb = KiBeginHostCall();
+  const first = <u64>low1 | ((<u64>high1) << 32);
+  const queued = KeInsertQueueDpc(prcb, dpc, first, <u64>low2 | ((<u64>high2) << 32));
+  KiEndHostCall(prcb);
+  return queued;
+}
+
+export function hostRemoveQueueDpc(dpc: u32): bool {
+  return KeRemoveQueueDpc(dpc);
 }
 
 /** False if it is stale, a thread waits for it or owns it. */

@@ -35,6 +35,13 @@ export {
   PsTerminateSystemThread,
 } from './ke/ddi';
 export {
+  KeInitializeDpc,
+  KeInsertQueueDpc,
+  KeRemoveQueueDpc,
+  KeSetImportanceDpc,
+  KeSetTargetProcessorDpc,
+} from './ke/dpc';
+export {
   KeAreAllApcsDisabled,
   KeAreApcsDisabled,
   KeEnterCriticalRegion,
@@ -48,6 +55,7 @@ export {
   KeRaiseIrqlToSynchLevel,
 } from './ke/irql';
 export { disassemble } from './machine/disassemble';
+export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';
 export { MachineError } from './machine/errors';
 export {
   type CpuPort,

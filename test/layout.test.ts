@@ -10,7 +10,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'LIST_ENTRY 8',
     'DISPATCHER_HEADER 16',
     'KTABLE 32',
-    'KSYSTEM 1152',
+    'KSYSTEM 1216',
     'KGROUP 64',
     'KNODE 64',
     'KPRCB 512',
@@ -22,6 +22,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KOBJECT 64',
     'KMUTANT 64',
     'KTIMER_OBJECT 64',
+    'KDPC 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4288',
   ]);

@@ -52,6 +52,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KTIMER_OBJECT.Timer': layout.KTIMER.Size,
   'KMUTANT.WaitListHead': layout.LIST_ENTRY.Size,
   'KMUTANT.MutantListEntry': layout.LIST_ENTRY.Size,
+  'KDPC.DpcListEntry': layout.LIST_ENTRY.Size,
   'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,
   'KWAIT_BLOCK_ROW.WaitBlock': layout.KWAIT_BLOCK.Size,
   'KTIMER_TABLE.Occupied64': limits.LIMIT.TimerLevels * 8,

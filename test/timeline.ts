@@ -20,6 +20,7 @@ const VECTORS: Readonly<Record<VECTOR, string>> = {
   [VECTOR.Ipi]: 'ipi',
   [VECTOR.Device]: 'device',
   [VECTOR.TimerExpiration]: 'timer expiration',
+  [VECTOR.Dpc]: 'dpc',
   [VECTOR.QuantumEnd]: 'quantum end',
 };
 

@@ -1,7 +1,9 @@
 import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT, VECTOR } from '../shared/event';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
+import { KeBugCheckEx } from './bugcheck';
 import { KiTakeTime } from './dispatch';
 import { KiThreadIndex } from './object';
 import { KiExpireTimers, KiIsTimerDue, KiTimersLowerBound } from './timer';
@@ -55,7 +57,7 @@ function KiChargeTick(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   const interval = <u64>load<u32>(SYSTEM, KSYSTEM.ClockInterval);
   const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
   if (interval != resolution && now / interval == (now - resolution) / interval) return;
-  if (thread == 0) return;
+  if (thread == 0 || load<u32>(prcb, KPRCB.Activation) != 0) return;
   const flags = load<u32>(thread, KTHREAD.Flags);
   const user = (flags & (THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute)) == THREAD_FLAG.UserMode;
   const threadField = user ? KTHREAD.UserTicks : KTHREAD.KernelTicks;
@@ -90,12 +92,14 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
   const timekeeper = load<u32>(prcb, KPRCB.Number) == 0;
   // An idle timekeeper may wake for a slot whose timers have gone or are due later: no interrupt then.
-  if (thread == 0 && !KiIsTimerDue(now)) {
+  const busy = thread != 0 || load<u32>(prcb, KPRCB.Activation) != 0;
+  if (!busy && load<u32>(prcb, KPRCB.DpcQueueDepth) == 0 && !KiIsTimerDue(now)) {
     HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
     return;
   }
   KiTraceInterrupt(prcb, VECTOR.Clock, IRQL.CLOCK_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostClock));
   KiChargeTick(prcb, thread, now);
+  KiWatchDpc(prcb);
   if (
     thread != 0 &&
     load<u64>(thread, KTHREAD.CycleTime64) >= load<u64>(thread, KTHREAD.QuantumTarget64)
@@ -119,5 +123,30 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
       KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
     }
   }
-  HalSetInterruptTime(prcb, KPRCB.TickTime64, thread != 0 ? KiNextTick() : KiIdleTickTime(prcb));
+  HalSetInterruptTime(prcb, KPRCB.TickTime64, busy ? KiNextTick() : KiIdleTickTime(prcb));
+}
+
+/** Sees that queued DPCs run, and that none, nor DISPATCH_LEVEL as a whole, lasts too long. */
+function KiWatchDpc(prcb: PKPRCB): void {
+  store<u32>(prcb, load<u32>(prcb, KPRCB.DpcCount), KPRCB.DpcLastCount);
+  if (load<u32>(prcb, KPRCB.DpcQueueDepth) != 0) {
+    store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Dpc, KPRCB.Attention);
+  }
+  if (load<u32>(prcb, KPRCB.Irql) < <u32>IRQL.DISPATCH_LEVEL) {
+    store<u32>(prcb, 0, KPRCB.DpcWatchdogCount);
+    return;
+  }
+  const watchdog = load<u32>(prcb, KPRCB.DpcWatchdogCount) + 1;
+  store<u32>(prcb, watchdog, KPRCB.DpcWatchdogCount);
+  const period = load<u32>(SYSTEM, KSYSTEM.DpcWatchdogLimit);
+  if (period != 0 && watchdog > period) {
+    KeBugCheckEx(BUGCHECK.DPC_WATCHDOG_VIOLATION, 1, period, 0, 0);
+  }
+  if (load<u32>(prcb, KPRCB.Activation) == 0) return;
+  const count = load<u32>(prcb, KPRCB.DpcTimeCount) + 1;
+  store<u32>(prcb, count, KPRCB.DpcTimeCount);
+  const limit = load<u32>(SYSTEM, KSYSTEM.DpcTimeLimit);
+  if (limit != 0 && count > limit) {
+    KeBugCheckEx(BUGCHECK.DPC_WATCHDOG_VIOLATION, 0, count, limit, 0);
+  }
 }

@@ -15,6 +15,7 @@ import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, IRQL, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
 import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
 import { KiIdleTickTime, KiNextTick } from './clock';
+import { KiRetireDpc } from './dpc';
 import { KiThreadIndex } from './object';
 import { KiAdjustUnwaitedThread, KiComputeNewPriority, KiResetQuantum } from './priority';
 import { KiFetch } from './program';
@@ -51,6 +52,10 @@ export function KiCharge(prcb: PKPRCB, now: u64): void {
   if (now <= charged) return;
   const elapsed = now - charged;
   store<u64>(prcb, now, KPRCB.ChargeTime64);
+  if (load<u32>(prcb, KPRCB.Activation) != 0) {
+    store<u64>(prcb, load<u64>(prcb, KPRCB.InterruptTime64) + elapsed, KPRCB.InterruptTime64);
+    return;
+  }
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
   if (thread == 0) {
     store<u64>(prcb, load<u64>(prcb, KPRCB.IdleTime64) + elapsed, KPRCB.IdleTime64);
@@ -321,6 +326,10 @@ function KiQuantumEnd(prcb: PKPRCB, thread: PKTHREAD): void {
 function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
   const attention = load<u32>(prcb, KPRCB.Attention);
   if (attention != 0) {
+    if ((attention & ATTENTION.Dpc) != 0) {
+      KiRetireDpc(prcb);
+      return;
+    }
     store<u32>(prcb, 0, KPRCB.Attention);
     if ((attention & ATTENTION.Affinity) != 0) {
       if ((load<u64>(thread, KTHREAD.Affinity64) & load<u64>(prcb, KPRCB.SetMember64)) == 0) {
@@ -382,7 +391,9 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
       if (load<u32>(prcb, KPRCB.NextThread) == 0 && load<u32>(prcb, KPRCB.Attention) == 0) break;
       KiDispatchAttention(prcb, thread);
     }
-    if ((load<u32>(prcb, KPRCB.DeferredReadyHead) | load<u32>(prcb, KPRCB.NextThread)) == 0) break;
+    const dpc = load<u32>(prcb, KPRCB.Attention) & ATTENTION.Dpc;
+    const ready = load<u32>(prcb, KPRCB.DeferredReadyHead) | load<u32>(prcb, KPRCB.NextThread);
+    if ((ready | dpc) == 0) break;
   }
   HalPublish(prcb);
 }
@@ -394,6 +405,10 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
  * @irql DISPATCH_LEVEL   @nt KiIdleLoop
  */
 function KiIdleLoop(prcb: PKPRCB): void {
+  if ((load<u32>(prcb, KPRCB.Attention) & ATTENTION.Dpc) != 0) {
+    KiRetireDpc(prcb);
+    return;
+  }
   store<u32>(prcb, 0, KPRCB.Attention);
   const next = KiTakeNextThread(prcb);
   if (next == 0) {

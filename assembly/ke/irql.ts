@@ -39,10 +39,15 @@ export function KeLowerIrql(prcb: PKPRCB, level: u32): void {
   else HalSetIrql(prcb, level);
 }
 
-/** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there. */
+/** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there, another one in a DPC. */
 export function KiMayBlock(prcb: PKPRCB, object: usize): bool {
   const level = load<u32>(prcb, KPRCB.Irql);
   if (level < <u32>IRQL.DISPATCH_LEVEL) return true;
-  KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, object, level, 0, 0);
+  if (load<u32>(prcb, KPRCB.Activation) != 0) {
+    const thread = load<u32>(prcb, KPRCB.CurrentThread);
+    KeBugCheckEx(BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC, thread, 0, 0, 0);
+  } else {
+    KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, object, level, 0, 0);
+  }
   return false;
 }

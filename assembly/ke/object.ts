@@ -1,10 +1,18 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
-import { KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE } from '../shared/layout';
+import { KDPC, KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { KOBJECTS, TABLE } from '../shared/types';
+import { KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
+import { KeRemoveQueueDpc } from './dpc';
 import { KiAcquireMutant } from './mutant';
-import { KiAllocateRow, KiFreeRow, KiHasRow, KiMakeHandle, KiRowFromHandle } from './table';
+import {
+  KiAllocateRow,
+  KiFreeRow,
+  KiHasRow,
+  KiMakeHandle,
+  KiRowFromHandle,
+  KiRowIndex,
+} from './table';
 import { KeCancelTimer } from './timer';
 import { KiHasWaiters } from './wait';
 
@@ -65,16 +73,27 @@ export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, object);
 }
 
+/** A new DPC, whose routine is a program or (0) the host's; its handle, or 0 if the table is full. */
+export function KiCreateDpc(program: usize, context: u64): u64 {
+  const handle = KiCreateObject(KOBJECTS.DpcObject, KDPC_IMPORTANCE.MediumImportance, 0);
+  if (handle == 0) return 0;
+  const dpc = KiObjectFromHandle(handle);
+  store<u32>(dpc, <u32>program, KDPC.DeferredRoutine);
+  store<u64>(dpc, context, KDPC.DeferredContext64);
+  return handle;
+}
+
 function KiIsTimer(type: u32): bool {
   return type == KOBJECTS.TimerNotificationObject || type == KOBJECTS.TimerSynchronizationObject;
 }
 
 /** Frees a row of the object table; false, and nothing done, while a thread waits for it or owns it. */
 export function KiDeleteObject(object: PKOBJECT): bool {
-  if (KiHasWaiters(object)) return false;
   const type = load<u32>(object, KOBJECT.Type);
+  if (type != KOBJECTS.DpcObject && KiHasWaiters(object)) return false;
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
+  if (type == KOBJECTS.DpcObject) KeRemoveQueueDpc(object);
   KiFreeRow(OBJECT_TABLE, object);
   return true;
 }
@@ -106,6 +125,10 @@ export function KiProcessIndex(process: PKPROCESS): u32 {
 
 export function KiThreadIndex(thread: PKTHREAD): u32 {
   return <u32>(thread - load<u32>(SYSTEM, KSYSTEM.ThreadTable)) >> 8;
+}
+
+export function KiObjectIndex(object: PKOBJECT): u32 {
+  return KiRowIndex(OBJECT_TABLE, object);
 }
 
 /** Whether the table of wait blocks has room for `count` more. */

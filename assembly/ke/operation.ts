@@ -3,6 +3,7 @@ import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '.
 import { OPERAND, PERIOD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
+import { KiIsActivation } from './activation';
 import { KiRequestDispatch, KiSetAffinityThread } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiMayBlock } from './irql';
@@ -57,6 +58,15 @@ export function KiTimerOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   const type = load<u32>(timer, DISPATCHER_HEADER.Type);
   if (type == KOBJECTS.TimerNotificationObject) return timer;
   if (type == KOBJECTS.TimerSynchronizationObject) return timer;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
+/** The DPC an instruction names, or 0 with the status left in the thread. */
+export function KiDpcOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const dpc = KiOperand(thread, pc, a);
+  if (dpc == 0) return 0;
+  if (load<u32>(dpc, DISPATCHER_HEADER.Type) == KOBJECTS.DpcObject) return dpc;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
 }
@@ -208,14 +218,29 @@ export function KiWait(
   b: u32,
   timeout: u64,
 ): void {
+  if (!KiIsWaitable(thread, object)) return;
   KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
   KiNoteTimeout(timeout);
+}
+
+/** Whether a thread can wait for an object; the status is left if not. A DPC owns no mutant. */
+function KiIsWaitable(thread: PKTHREAD, object: PKOBJECT): bool {
+  const type = load<u32>(object, DISPATCHER_HEADER.Type);
+  let status: u32 = STATUS.SUCCESS;
+  if (type > <u32>KOBJECTS.TimerSynchronizationObject) status = STATUS.OBJECT_TYPE_MISMATCH;
+  else if (type == KOBJECTS.MutantObject && KiIsActivation(thread)) status = STATUS.NOT_IMPLEMENTED;
+  if (status != STATUS.SUCCESS) store<u32>(thread, status, KTHREAD.WaitStatus);
+  return status == STATUS.SUCCESS;
 }
 
 /** The same for several objects; the length of the instruction in bytes. */
 export function KiWaitMultiple(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): u32 {
   const count = load<u32>(pc, 4);
   const timeout = load<u64>(pc, 8);
+  for (let index: u32 = 0; index < count; index++) {
+    const object = KiObjectFromHandle(load<u64>(pc + 16 + (index << 3)));
+    if (object != 0 && !KiIsWaitable(thread, object)) return 16 + (count << 3);
+  }
   KeWaitForMultipleObjects(prcb, thread, count, pc + 16, a, b & 0x7fff, b >> 15, timeout);
   KiNoteTimeout(timeout);
   return 16 + (count << 3);

@@ -1,13 +1,22 @@
 import { HalOthersTime, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
+import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
 import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { CONDITION, OP } from '../shared/opcode';
 import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
+import {
+  KiContextIndex,
+  KiEndActivation,
+  KiIsActivation,
+  KiIsAllowedInActivation,
+} from './activation';
 import { KiChangeApcRegion } from './apc';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
+import { KeBugCheckEx } from './bugcheck';
 import { KiTakeTime } from './dispatch';
+import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
 import { KeLowerIrql, KeRaiseIrql } from './irql';
 import { KeReleaseMutant } from './mutant';
@@ -17,6 +26,7 @@ import {
   KiCreateProcess,
   KiDelay,
   KiDelayTo,
+  KiDpcOperand,
   KiEventOperand,
   KiInterlockedAdd,
   KiInterlockedTake,
@@ -153,6 +163,10 @@ function KiPay(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
 
 /** Charges an instruction that took its thread off the processor. */
 function KiPayAndLeave(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
+  if (KiIsActivation(thread)) {
+    KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+    return;
+  }
   const uncharged = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Uncharged) != 0;
   KiTakeTime(prcb, cost, uncharged ? KPRCB.OverheadTime64 : KPRCB.BusyTime64);
   if (!uncharged)
@@ -169,7 +183,7 @@ function KiStopForHost(
 ): void {
   store<u32>(SYSTEM, STOP.Host, KSYSTEM.StopReason);
   store<u32>(SYSTEM, load<u32>(prcb, KPRCB.Number), KSYSTEM.StopProcessor);
-  store<u32>(SYSTEM, KiThreadIndex(thread), KSYSTEM.StopThread);
+  store<u32>(SYSTEM, KiContextIndex(thread), KSYSTEM.StopThread);
   store<u32>(SYSTEM, request, KSYSTEM.StopRequest);
   store<u32>(SYSTEM, number, KSYSTEM.StopNumber);
   store<u32>(SYSTEM, argument, KSYSTEM.StopArgument);
@@ -220,7 +234,8 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
   const b = word >> 16;
   switch (<i32>(word & 0xff)) {
     case OP.Exit:
-      KeTerminateThread(prcb, thread, load<u32>(pc, 4));
+      if (KiIsActivation(thread)) KiEndActivation(thread);
+      else KeTerminateThread(prcb, thread, load<u32>(pc, 4));
       return 8;
     case OP.Wait: {
       const object = KiOperand(thread, pc, a);
@@ -344,6 +359,18 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ApcRegion:
       KiChangeApcRegion(thread, b, load<i32>(pc, 4));
       return 8;
+    case OP.InsertQueueDpc: {
+      const dpc = KiDpcOperand(thread, pc, a);
+      if (dpc == 0) return 28;
+      const queued = KeInsertQueueDpc(prcb, dpc, load<u64>(pc, 12), load<u64>(pc, 20));
+      store<u32>(thread, queued ? 1 : 0, KTHREAD.WaitStatus);
+      return 28;
+    }
+    case OP.RemoveQueueDpc: {
+      const dpc = KiDpcOperand(thread, pc, a);
+      if (dpc != 0) store<u32>(thread, KeRemoveQueueDpc(dpc) ? 1 : 0, KTHREAD.WaitStatus);
+      return 12;
+    }
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;
@@ -371,6 +398,15 @@ function KiCostOf(opcode: i32): u64 {
   return load<u32>(SYSTEM, KSYSTEM.CostDdi);
 }
 
+/** Stops the machine for an instruction in an activation that is for threads alone. */
+function KiIsMisplaced(prcb: PKPRCB, context: PKTHREAD, opcode: i32): bool {
+  if (!KiIsActivation(context) || KiIsLocal(opcode) || KiIsAllowedInActivation(opcode))
+    return false;
+  const thread = load<u32>(prcb, KPRCB.CurrentThread);
+  KeBugCheckEx(BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC, thread, 0, 0, opcode);
+  return true;
+}
+
 /** The turn of a host or port thread: its next instruction, once the host has given it. */
 function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
   const port = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Port) != 0;
@@ -382,6 +418,7 @@ function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
   const pc = SYSTEM + KSYSTEM.HostInstruction;
   const word = load<u32>(pc);
   const opcode = <i32>(word & 0xff);
+  if (KiIsMisplaced(prcb, thread, opcode)) return true;
   if (opcode >= OP.Compute && opcode <= OP.ComputeExponential) {
     KiTakeAnswer();
     KiSetMode(thread, (word >> 8) & 0xff);
@@ -430,6 +467,7 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
     pc = load<u32>(thread, KTHREAD.ProgramCounter);
     word = load<u32>(pc);
   }
+  if (KiIsMisplaced(prcb, thread, <i32>(word & 0xff))) return true;
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
   store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);

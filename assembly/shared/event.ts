@@ -66,6 +66,8 @@ export const enum VECTOR {
   Device = 3,
   TimerExpiration = 4,
   QuantumEnd = 5,
+  /** A DPC object; the count is its table index. */
+  Dpc = 6,
 }
 
 /** Why a priority changed. */

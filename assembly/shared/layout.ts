@@ -151,8 +151,18 @@ export const enum KSYSTEM {
   Reserved1 = 548,
   /** Wait blocks of threads that wait for several objects. */
   WaitBlockTable = 552,
+  /** Sixteen rows a processor, one a level. */
+  ActivationBase = 584,
+  /** Ticks that one DPC may last, and that a processor may spend at DISPATCH_LEVEL in one go; 0: any number. */
+  DpcTimeLimit = 588,
+  DpcWatchdogLimit = 592,
+  /** DPCs in a queue from which it is drained whatever their importance. */
+  MaximumDpcQueueDepth = 596,
+  /** DPCs a tick below which one of low importance is not held back. */
+  MinimumDpcRate = 600,
+  Reserved2 = 604,
   /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 584,
+  HostInstruction = 608,
 
   Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
@@ -220,6 +230,18 @@ export const enum KPRCB {
   Waker = 164,
   /** The earliest of IpiTime64, TickTime64 and DeviceTime64. */
   NextInterrupt64 = 168,
+  /** The routine that runs in front of the current thread; 0: none does. [owner] */
+  Activation = 176,
+  DpcQueueHead = 180,
+  DpcQueueTail = 184,
+  DpcQueueDepth = 188,
+
+  /** DPCs queued since boot, and up to the last tick. */
+  DpcCount = 192,
+  DpcLastCount = 196,
+  /** Ticks that the DPC at hand has lasted, and that DISPATCH_LEVEL or more has. */
+  DpcTimeCount = 200,
+  DpcWatchdogCount = 204,
 
   DispatcherReadyListHead = 256,
   Size = 512,
@@ -232,6 +254,8 @@ export const enum ATTENTION {
   Affinity = 2,
   /** The current thread gives way to a thread of its priority. */
   Yield = 4,
+  /** The DPC queue is to be drained. */
+  Dpc = 8,
 }
 
 export const enum KWAIT_BLOCK {
@@ -404,6 +428,38 @@ export const enum KTIMER_OBJECT {
   Period = 28,
   Timer = 32,
   Size = 64,
+}
+
+/** Deferred procedure calls, of the object table. */
+export const enum KDPC {
+  Type = 0,
+  Importance = 4,
+  DpcListEntry = 8,
+  /** The processor it is to run on plus one; 0: the one that queues it. */
+  TargetProcessor = 16,
+  Generation = 20,
+  /** Its program; 0: the host has the routine. */
+  DeferredRoutine = 24,
+  /** The processor in whose queue it is plus one; 0: it is in none. */
+  DpcData = 28,
+  DeferredContext64 = 32,
+  SystemArgument1_64 = 40,
+  SystemArgument2_64 = 48,
+  Size = 64,
+}
+
+/**
+ * A routine that runs on a processor in front of its current thread: a DPC, an interrupt service
+ * routine. It has the fields of KTHREAD that executing instructions needs, and these in place of others.
+ */
+export const enum KACTIVATION {
+  /** What it interrupted: an activation of a lower level, or 0. */
+  Previous = 64,
+  PreviousIrql = 68,
+  /** Ns of the interrupted instruction or computing that were left; NEVER if idle or spinning. */
+  Left64 = 72,
+  /** The DPC or interrupt object. */
+  Object = 80,
 }
 
 /** A device interrupt that is to come. */

@@ -72,6 +72,10 @@ export const enum OP {
   LowerIrql = 0x20,
   /** b APC_REGION; change (signed): -1 enters, 1 leaves a critical or guarded region. */
   ApcRegion = 0x21,
+  /** a OPERAND; object64, argument64, argument64: KeInsertQueueDpc. */
+  InsertQueueDpc = 0x22,
+  /** a OPERAND; object64: KeRemoveQueueDpc. */
+  RemoveQueueDpc = 0x23,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */

@@ -70,6 +70,8 @@ export const enum KOBJECTS {
   ThreadObject = 6,
   TimerNotificationObject = 8,
   TimerSynchronizationObject = 9,
+  DpcObject = 19,
+  InterruptObject = 22,
 }
 
 export const enum IRQL {
@@ -82,6 +84,13 @@ export const enum IRQL {
   CLOCK_LEVEL = 13,
   IPI_LEVEL = 14,
   HIGH_LEVEL = 15,
+}
+
+export const enum KDPC_IMPORTANCE {
+  LowImportance = 0,
+  MediumImportance = 1,
+  HighImportance = 2,
+  MediumHighImportance = 3,
 }
 
 export const enum MODE {
@@ -173,6 +182,12 @@ export const enum STOP {
   Livelock = 6,
   TraceFull = 7,
   Requested = 8,
+}
+
+/** StopThread of an activation is the mark and its row: 16 times the processor plus the level. */
+export const enum ACTIVATION {
+  Mark = 0x40000000,
+  Levels = 16,
 }
 
 /** What a stop with `STOP.Host` asks for. */

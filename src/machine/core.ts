@@ -14,6 +14,9 @@ export interface CoreExports {
   KiSettleAccounts(): void;
   hostCreateObject(type: number, state: number, limit: number): number;
   hostCreateMutant(apcDisable: number, owner: number): number;
+  hostCreateDpc(program: number, low: number, high: number): number;
+  hostInsertQueueDpc(dpc: number, low1: number, high1: number, low2: number, high2: number): number;
+  hostRemoveQueueDpc(dpc: number): number;
   hostDeleteObject(handle: number): number;
   hostAddress(handle: number): number;
   hostSetEvent(event: number, increment: number): number;

@@ -1,4 +1,5 @@
 import { OP } from '../../assembly/shared/opcode';
+import { Activation } from './activation';
 import { MachineError } from './errors';
 import { encode } from './instruction';
 import type { Machine } from './machine';
@@ -29,7 +30,15 @@ export interface CpuPort {
 
 interface Context {
   readonly machine: Machine;
+  /** In a DPC the thread that it interrupted. */
   readonly thread: KThread;
+}
+
+/** A context that the host executes: a thread, or a routine in front of one. */
+interface Executed {
+  readonly name: string;
+  readonly status: number;
+  takeRaised(): boolean;
 }
 
 let context: Context | undefined;
@@ -79,10 +88,14 @@ export class NtCall<T> implements Iterable<Request, T, number> {
   }
 }
 
+function isGenerator(value: unknown): value is Generator<Request, unknown, number> {
+  return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
+}
+
 /** What the host threads and ports of one machine are doing. */
 export class Guests {
   readonly pendingCalls = new Set<NtCall<unknown>>();
-  private readonly generators = new Map<number, Generator<Request, void, number>>();
+  private readonly generators = new Map<number, Generator<Request, unknown, number>>();
   private readonly ports = new Map<
     number,
     { readonly port: CpuPort; pending: PortResult | undefined }
@@ -108,20 +121,48 @@ export class Guests {
     const generator = this.generators.get(thread.index);
     if (generator === undefined)
       throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
-    const result = this.within(thread, () => {
-      if (!thread.takeRaised()) return generator.next(thread.status);
-      return generator.throw(new NtStatusError(thread.status));
-    });
-    const [forgotten] = this.pendingCalls;
-    if (forgotten !== undefined) {
-      this.pendingCalls.clear();
-      throw new MachineError(
-        `${forgotten.routine} was called without yield* in thread '${thread.name}': nothing happened; write yield* ${forgotten.routine}(…)`,
-      );
+    return this.advance(thread.index, `thread '${thread.name}'`, thread, thread, generator);
+  }
+
+  /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
+  nextActivationRequest(index: number): Request {
+    const activation = new Activation(this.machine, index);
+    const { thread } = activation;
+    let generator = this.generators.get(index);
+    if (generator === undefined) {
+      const started = this.within(thread, () => activation.start());
+      this.requireNoneForgotten(activation.name);
+      if (!isGenerator(started)) return [encode(OP.Exit), 0];
+      generator = started;
+      this.generators.set(index, generator);
     }
+    return this.advance(index, activation.name, activation, thread, generator);
+  }
+
+  private advance(
+    index: number,
+    name: string,
+    executed: Pick<Executed, 'status' | 'takeRaised'>,
+    thread: KThread,
+    generator: Generator<Request, unknown, number>,
+  ): Request {
+    const result = this.within(thread, () => {
+      if (!executed.takeRaised()) return generator.next(executed.status);
+      return generator.throw(new NtStatusError(executed.status));
+    });
+    this.requireNoneForgotten(name);
     if (result.done !== true) return result.value;
-    this.generators.delete(thread.index);
+    this.generators.delete(index);
     return [encode(OP.Exit), 0];
+  }
+
+  private requireNoneForgotten(name: string): void {
+    const [forgotten] = this.pendingCalls;
+    if (forgotten === undefined) return;
+    this.pendingCalls.clear();
+    throw new MachineError(
+      `${forgotten.routine} was called without yield* in ${name}: nothing happened; write yield* ${forgotten.routine}(…)`,
+    );
   }
 
   /** Runs a port, or does what it stopped for. */

@@ -109,6 +109,11 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   [OP.RaiseIrql, { name: 'raiseIrql', operands: [], b: 'irql' }],
   [OP.LowerIrql, { name: 'lowerIrql', operands: [], b: 'irql' }],
   [OP.ApcRegion, { name: 'apcRegion', operands: ['signed'], b: 'region' }],
+  [
+    OP.InsertQueueDpc,
+    { name: 'insertQueueDpc', operands: ['object', 'value64', 'value64'], a: 'operand' },
+  ],
+  [OP.RemoveQueueDpc, { name: 'removeQueueDpc', operands: ['object'], a: 'operand' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,

@@ -4,6 +4,7 @@ import { LIMIT } from '../../assembly/shared/limits';
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import {
+  ACTIVATION,
   HOST_REQUEST,
   type IRQL,
   KOBJECTS,
@@ -13,7 +14,9 @@ import {
   TABLE,
   THREAD_FLAG,
 } from '../../assembly/shared/types';
+import { Activation } from './activation';
 import { type CoreExports, instantiateCore } from './core';
+import { type DeferredRoutine, KDpc } from './dpc';
 import { MachineError } from './errors';
 import { type CpuPort, Guests, type HostBody } from './guest';
 import { words64 } from './instruction';
@@ -29,8 +32,10 @@ import { type LoadedProgram, type Program, verifyProgram } from './program';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
 import { TraceRing } from './trace';
+import { Values } from './values';
 import {
   KEvent,
+  type KernelObject,
   KMutant,
   KProcess,
   KSemaphore,
@@ -70,6 +75,10 @@ export class Machine {
   /** Quantum units in and out of the foreground. */
   readonly quanta: { readonly foreground: number; readonly background: number };
   /** @internal */ readonly guests = new Guests(this);
+  /** @internal */ readonly values = new Values();
+  /** Objects whose routines are the host's, by row. */
+  private readonly hostObjects = new Map<number, KernelObject>();
+  private idle: KThread | undefined;
   private readonly threads = new Map<number, KThread>();
   private readonly processes = new Map<number, KProcess>();
   private readonly programs = new Map<number, LoadedProgram>();
@@ -194,6 +203,33 @@ export class Machine {
     const handle = this.core.hostCreateMutant(apcDisable, owner?.address ?? 0);
     if (handle === 0) throw this.full('objects');
     return new KMutant(this, handle);
+  }
+
+  /**
+   * A DPC whose routine is a function of the host or a loaded program.
+   *
+   * @irql any   @nt KeInitializeDpc
+   */
+  createDpc(deferredRoutine: DeferredRoutine | LoadedProgram, deferredContext: unknown = 0): KDpc {
+    const host = typeof deferredRoutine === 'function';
+    const context = host ? [0, 0] : words64(Number(deferredContext));
+    const program = host ? 0 : deferredRoutine.address;
+    const handle = this.core.hostCreateDpc(program, context[0] as number, context[1] as number);
+    if (handle === 0) throw this.full('objects');
+    const dpc = new KDpc(this, handle, deferredRoutine, deferredContext);
+    if (host) this.hostObjects.set(dpc.index, dpc);
+    return dpc;
+  }
+
+  /** @internal The object of the host's at the address of its row. */
+  hostObject(address: number): KernelObject | undefined {
+    return this.hostObjects.get(this.objectIndex(address));
+  }
+
+  /** @internal What is current on a processor without a thread. It is in no table: its handle is stale. */
+  get idleThread(): KThread {
+    this.idle ??= new KThread(this, 0, this.systemProcess, 'idle');
+    return this.idle;
   }
 
   private newObject(type: number, state: number, limit: number): number {
@@ -536,8 +572,12 @@ export class Machine {
       this.refill(index);
       return;
     }
-    const thread = this.thread(index) as KThread;
     try {
+      if (index >= ACTIVATION.Mark) {
+        this.answerActivation(index, request);
+        return;
+      }
+      const thread = this.thread(index) as KThread;
       if (request === HOST_REQUEST.HostThread)
         this.setInstruction(this.guests.nextHostRequest(thread));
       else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
@@ -553,6 +593,18 @@ export class Machine {
       this.failure = error;
       this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, STATUS.UNSUCCESSFUL, 0, index);
       return;
+    }
+    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
+  }
+
+  /** A routine in front of a thread: its next instruction, or the host call of a program. */
+  private answerActivation(index: number, request: number): void {
+    if (request === HOST_REQUEST.HostThread) {
+      this.setInstruction(this.guests.nextActivationRequest(index));
+    } else {
+      const { thread } = new Activation(this, index);
+      const argument = this.system(KSYSTEM.StopArgument);
+      this.answerCall(thread, request, this.system(KSYSTEM.StopNumber), argument);
     }
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
   }

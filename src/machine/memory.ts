@@ -14,6 +14,7 @@ import {
   KWAIT_BLOCK_ROW,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
+import { ACTIVATION } from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import type { CoreMemory, ResolvedOptions } from './options';
 import { decodePrioritySeparation, type MachineProfile } from './profile';
@@ -91,6 +92,7 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['timers', KTIMER_TABLE.Size],
     ['objects', (capacities.objects + 1) * KOBJECT.Size],
     ['waitBlocks', (capacities.waitBlocks + 1) * KWAIT_BLOCK_ROW.Size],
+    ['activations', processors * ACTIVATION.Levels * KTHREAD.Size],
     ['threads', (capacities.threads + 1) * KTHREAD.Size],
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
@@ -193,6 +195,11 @@ function writeSystem(
   word(KSYSTEM.WordCount, capacities.sharedWords);
   word(KSYSTEM.ProgramBase, base('programs'));
   word(KSYSTEM.ProgramCapacity, capacities.programWords);
+  word(KSYSTEM.ActivationBase, base('activations'));
+  word(KSYSTEM.DpcTimeLimit, profile.dpcTimeLimitTicks);
+  word(KSYSTEM.DpcWatchdogLimit, profile.dpcWatchdogTicks);
+  word(KSYSTEM.MaximumDpcQueueDepth, profile.maximumDpcQueueDepth);
+  word(KSYSTEM.MinimumDpcRate, profile.minimumDpcRate);
   word(KSYSTEM.InterruptBase, base('interrupts'));
   word(KSYSTEM.InterruptCapacity, capacities.interrupts);
   writeTable(

@@ -43,6 +43,14 @@ export interface MachineProfile {
   readonly stackOutswapNs: number;
   /** So are processes all of whose threads have waited this long; 0: never. Needs `stackOutswapNs`. */
   readonly processOutswapNs: number;
+  /** Clock ticks that one DPC may last before DPC_WATCHDOG_VIOLATION; 0: any number. */
+  readonly dpcTimeLimitTicks: number;
+  /** The same for all time at DISPATCH_LEVEL and above in one go. */
+  readonly dpcWatchdogTicks: number;
+  /** DPCs in a processor's queue from which it is drained at once, whatever their importance. */
+  readonly maximumDpcQueueDepth: number;
+  /** DPCs a tick up to which one of low importance is not held back. */
+  readonly minimumDpcRate: number;
 }
 
 export interface MachineCosts {
@@ -87,6 +95,10 @@ const CLIENT: MachineProfile = {
   quantumUnits: 'table',
   stackOutswapNs: 0,
   processOutswapNs: 0,
+  dpcTimeLimitTicks: 0x500,
+  dpcWatchdogTicks: 0x1e00,
+  maximumDpcQueueDepth: 4,
+  minimumDpcRate: 3,
 };
 
 export const PROFILES: Readonly<Record<'client' | 'server', MachineProfile>> = {
@@ -160,6 +172,10 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
   waitQuantumCharge: [0, 1_000_000],
   stackOutswapNs: [0, Number.MAX_SAFE_INTEGER],
   processOutswapNs: [0, Number.MAX_SAFE_INTEGER],
+  dpcTimeLimitTicks: [0, 0xffffffff],
+  dpcWatchdogTicks: [0, 0xffffffff],
+  maximumDpcQueueDepth: [1, 0xffffffff],
+  minimumDpcRate: [0, 0xffffffff],
 };
 
 /** Throws unless `value` is an integer in the range; `name` and the range are in the message. */

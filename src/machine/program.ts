@@ -255,6 +255,22 @@ export class ProgramBuilder {
     return this.emit(OP.ApcRegion, 0, region, [1]);
   }
 
+  /** KeInsertQueueDpc; the status is 1, or 0 if it was queued already. */
+  insertQueueDpc(
+    object: ObjectOperand,
+    first: number | bigint = 0,
+    second: number | bigint = 0,
+  ): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.InsertQueueDpc, a, 0, [...words, ...words64(first), ...words64(second)]);
+  }
+
+  /** KeRemoveQueueDpc; the status is 1 if it was queued. */
+  removeQueueDpc(object: ObjectOperand): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.RemoveQueueDpc, a, 0, words);
+  }
+
   /** NtYieldExecution. */
   yield(): this {
     return this.emit(OP.Yield);

@@ -58,6 +58,7 @@ export type RunResult =
       readonly cause: unknown;
     } & BugCheckReport);
 
+/** What objects are called, by type. */
 const OBJECT_NAMES: Readonly<Record<number, string>> = {
   [KOBJECTS.EventNotificationObject]: 'notification event',
   [KOBJECTS.EventSynchronizationObject]: 'synchronization event',
@@ -146,6 +147,14 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT]: [
     'KERNEL_APC_PENDING_DURING_EXIT',
     'A thread ended above PASSIVE_LEVEL (parameter 3) or with APCs disabled (parameter 2: SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and lower the IRQL before the thread ends.',
+  ],
+  [BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC]: [
+    'ATTEMPTED_SWITCH_FROM_DPC',
+    'A DPC or interrupt routine did what only a thread can: wait, delay, yield or end (parameter 1 is the thread it interrupted). Let it queue a work item or signal a thread that does so.',
+  ],
+  [BUGCHECK.DPC_WATCHDOG_VIOLATION]: [
+    'DPC_WATCHDOG_VIOLATION',
+    'One DPC lasted too long (parameter 1 is 0; parameter 2 its ticks, 3 the limit), or a processor stayed at DISPATCH_LEVEL or above too long (parameter 1 is 1; parameter 2 the limit in ticks). DPCs are for 100 us; leave the rest to a thread.',
   ],
   [BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION]: [
     'DRIVER_VERIFIER_DETECTED_VIOLATION',

@@ -127,7 +127,8 @@ export class KTimer extends KernelObject {
   }
 }
 
-function deleteObject(object: KernelObject): void {
+/** @internal Frees a row of the object table; an error while a thread waits for it or owns it. */
+export function deleteObject(object: KernelObject): void {
   object.address;
   if (object.machine.core.hostDeleteObject(object.handle) === 0) {
     throw new MachineError(

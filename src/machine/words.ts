@@ -89,6 +89,7 @@ export const VECTOR_NAMES: Readonly<Record<VECTOR, string>> = {
   [VECTOR.Device]: 'Device',
   [VECTOR.TimerExpiration]: 'TimerExpiration',
   [VECTOR.QuantumEnd]: 'QuantumEnd',
+  [VECTOR.Dpc]: 'Dpc',
 };
 
 export const PRIORITY_CHANGE_NAMES: Readonly<Record<PRIORITY_CHANGE, string>> = {

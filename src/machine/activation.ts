@@ -1,0 +1,61 @@
+import { KACTIVATION, KPRCB, KSYSTEM, KTHREAD } from '../../assembly/shared/layout';
+import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
+import { KDpc } from './dpc';
+import { MachineError } from './errors';
+import type { Machine } from './machine';
+import type { KThread } from './views';
+
+/** A routine that runs on a processor in front of its current thread: a DPC, or an interrupt service routine. */
+export class Activation {
+  readonly processor: number;
+  readonly level: number;
+  private readonly address: number;
+
+  constructor(
+    private readonly machine: Machine,
+    /** As the core names it. */
+    index: number,
+  ) {
+    const row = index - ACTIVATION.Mark;
+    this.processor = Math.floor(row / ACTIVATION.Levels);
+    this.level = row % ACTIVATION.Levels;
+    const base = machine.memory.u32(KSYSTEM.Address + KSYSTEM.ActivationBase);
+    this.address = base + row * KTHREAD.Size;
+  }
+
+  get name(): string {
+    return `a routine at IRQL ${this.level} on processor ${this.processor}`;
+  }
+
+  /** The thread in front of which it runs: the idle thread if there is none. */
+  get thread(): KThread {
+    const { memory } = this.machine;
+    const prcb = memory.u32(KSYSTEM.Address + KSYSTEM.PrcbBase) + this.processor * KPRCB.Size;
+    return this.machine.threadAt(memory.u32(prcb + KPRCB.CurrentThread)) ?? this.machine.idleThread;
+  }
+
+  get status(): number {
+    return this.machine.memory.u32(this.address + KTHREAD.WaitStatus);
+  }
+
+  takeRaised(): boolean {
+    const flags = this.machine.memory.u32(this.address + KTHREAD.Flags);
+    if ((flags & THREAD_FLAG.Raised) === 0) return false;
+    this.machine.memory.setU32(this.address + KTHREAD.Flags, flags & ~THREAD_FLAG.Raised);
+    return true;
+  }
+
+  /** Calls the routine. */
+  start(): unknown {
+    const { memory } = this.machine;
+    const object = this.machine.hostObject(memory.u32(this.address + KACTIVATION.Object));
+    const argument = (register: number) => {
+      const word = this.address + KTHREAD.Register64 + register * 8;
+      return this.machine.values.take(memory.u32(word), memory.u32(word + 4));
+    };
+    if (object instanceof KDpc && typeof object.deferredRoutine === 'function') {
+      return object.deferredRoutine(object, object.deferredContext, argument(1), argument(2));
+    }
+    throw new MachineError(`${this.name} has no routine of the host`);
+  }
+}
