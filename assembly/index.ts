@@ -13,6 +13,7 @@ import {
 import { KiCurrentContext } from './ke/activation';
 import { KiChangeApcRegion } from './ke/apc';
 import { KeBugCheckEx } from './ke/bugcheck';
+import { KiSetTimerResolution } from './ke/clock';
 import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
@@ -40,7 +41,7 @@ import {
   KiReleaseTerminatedThread,
   KiSetForeground,
 } from './ke/thread';
-import { KiInitializeTimerTable } from './ke/timer';
+import { KeSetSystemTime, KiInitializeTimerTable } from './ke/timer';
 import { KiTraceStop } from './ke/trace';
 import { KiStartWaitingThread } from './ke/wait';
 import { RtlInitializeListHead } from './rtl';
@@ -429,6 +430,20 @@ export function hostScheduleInterrupt(
   increment: u32,
 ): bool {
   return KiScheduleInterrupt(processor, <u64>time, <u64>object, increment);
+}
+
+/** Sets the system time, in 100 ns since 1601, 1 to 2^63 - 1. */
+export function hostSetSystemTime(low: u32, high: u32): void {
+  const prcb = KiBeginHostCall();
+  KeSetSystemTime(<u64>low | ((<u64>high) << 32));
+  KiEndHostCall(prcb);
+}
+
+/** The clock's interval from now on, ns. */
+export function hostSetTimerResolution(resolution: u32): void {
+  const prcb = KiBeginHostCall();
+  KiSetTimerResolution(resolution);
+  KiEndHostCall(prcb);
 }
 
 /** KeRaiseIrql on the processor whose step the host is in. */

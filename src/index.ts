@@ -11,27 +11,21 @@ export {
   PRIORITY_CLASS,
   WAIT_TYPE,
 } from '../assembly/shared/types';
-export { VerifierError } from './ke/call';
+export { type Timeout, VerifierError } from './ke/call';
 export {
-  KeCancelTimer,
   KeClearEvent,
-  KeDelayExecutionThread,
   KePulseEvent,
   KeReadStateEvent,
   KeReadStateMutex,
   KeReadStateSemaphore,
-  KeReadStateTimer,
   KeReleaseMutant,
   KeReleaseMutex,
   KeReleaseSemaphore,
   KeResetEvent,
   KeSetEvent,
-  KeSetTimer,
-  KeSetTimerEx,
   KeStallExecutionProcessor,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
-  NtYieldExecution,
   PsTerminateSystemThread,
 } from './ke/ddi';
 export {
@@ -54,6 +48,33 @@ export {
   KeRaiseIrqlToDpcLevel,
   KeRaiseIrqlToSynchLevel,
 } from './ke/irql';
+export {
+  ExQueryTimerResolution,
+  ExSetTimerResolution,
+  KeDelayExecutionThread,
+  KeQueryInterruptTime,
+  KeQueryInterruptTimePrecise,
+  KeQueryPerformanceCounter,
+  KeQuerySystemTime,
+  KeQuerySystemTimePrecise,
+  KeQueryTickCount,
+  KeQueryTimeIncrement,
+  KeQueryUnbiasedInterruptTime,
+  NtQueryTimerResolution,
+  NtSetTimerResolution,
+  NtYieldExecution,
+  type TimerResolutions,
+  ZwSetSystemTime,
+  ZwYieldExecution,
+} from './ke/time';
+export {
+  KeCancelTimer,
+  KeReadStateTimer,
+  KeSetCoalescableTimer,
+  KeSetTimer,
+  KeSetTimerEx,
+} from './ke/timer';
+export { Clock } from './machine/clock';
 export { disassemble } from './machine/disassemble';
 export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';
 export { MachineError } from './machine/errors';

@@ -23,7 +23,7 @@ export function KiArmBalanceSetManager(): void {
   if (thread == 0 || load<u32>(thread, KTHREAD.State) != KTHREAD_STATE.Waiting) return;
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.TimerInserted) != 0) return;
   const period = load<u64>(SYSTEM, KSYSTEM.BalancePeriod64);
-  KiSetThreadTimer(thread, (load<u64>(SYSTEM, KSYSTEM.Time64) / period + 1) * period);
+  KiSetThreadTimer(thread, (load<u64>(SYSTEM, KSYSTEM.Time64) / period + 1) * period, 0);
 }
 
 export function KiBalanceWait(prcb: PKPRCB, thread: PKTHREAD): void {

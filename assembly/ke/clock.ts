@@ -1,6 +1,7 @@
 import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT, VECTOR } from '../shared/event';
+import { TIMEOUT } from '../shared/opcode';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
@@ -35,6 +36,30 @@ function KiTickAtOrAfter(due: u64): u64 {
   return ((due + resolution - 1) / resolution) * resolution;
 }
 
+/** The time at the last clock tick: what routines show that do not say Precise. Ns since boot. */
+export function KiInterruptTime(): u64 {
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
+  return max<u64>(load<u64>(SYSTEM, KSYSTEM.TickBase64), (now / resolution) * resolution);
+}
+
+/** Whether a TIMEOUT is a system time. */
+export function KiIsAbsolute(timeout: u64): bool {
+  return timeout >> TIMEOUT.AbsoluteBit != 0;
+}
+
+/** The time, since boot, that a TIMEOUT comes to: now if that has passed, never if past the end of time. */
+export function KiComputeDueTime(timeout: u64): u64 {
+  if (timeout == NEVER) return NEVER;
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  if (!KiIsAbsolute(timeout)) return now + timeout < now ? NEVER : now + timeout;
+  const boot = load<i64>(SYSTEM, KSYSTEM.SystemBootTime64);
+  const time = <i64>(timeout & ~((<u64>1) << TIMEOUT.AbsoluteBit));
+  if (time <= boot) return now;
+  const sinceBoot = <u64>time - <u64>boot;
+  return sinceBoot > NEVER / 100 ? NEVER : max<u64>(now, sinceBoot * 100);
+}
+
 /** When an idle processor must look at the clock again: only the timekeeper ever, for its timers. */
 export function KiIdleTickTime(prcb: PKPRCB): u64 {
   if (load<u32>(prcb, KPRCB.Number) != 0) return NEVER;
@@ -52,11 +77,34 @@ export function KiTimerInserted(due: u64): void {
   HalNotify(timekeeper, tick);
 }
 
+/**
+ * Lets the clock interrupt every `resolution` ns from now on, on every processor. A tick that has
+ * come and is held off is not lost, and the time that has been shown stays.
+ */
+export function KiSetTimerResolution(resolution: u32): void {
+  store<u64>(SYSTEM, KiInterruptTime(), KSYSTEM.TickBase64);
+  store<u32>(SYSTEM, resolution, KSYSTEM.TimerResolution);
+  // The boundary of the former resolution may lie before the next one: no tick is remembered.
+  store<u64>(SYSTEM, 0, KSYSTEM.NextBoundary64);
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  for (let number: u32 = 0; number < processors; number++) {
+    const prcb = KeGetPrcb(number);
+    if (load<u64>(prcb, KPRCB.TickTime64) <= now) continue;
+    const idle = load<u32>(prcb, KPRCB.CurrentThread) == 0;
+    const tick = idle ? KiIdleTickTime(prcb) : KiNextTick();
+    HalSetInterruptTime(prcb, KPRCB.TickTime64, tick);
+    if (tick != NEVER) HalNotify(prcb, tick);
+  }
+}
+
 /** Charges a tick of `ClockInterval` to the mode it interrupted, as Windows shows times. */
 function KiChargeTick(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   const interval = <u64>load<u32>(SYSTEM, KSYSTEM.ClockInterval);
   const resolution = <u64>load<u32>(SYSTEM, KSYSTEM.TimerResolution);
-  if (interval != resolution && now / interval == (now - resolution) / interval) return;
+  // The tick before, or the change of resolution that came after it.
+  const before = max<u64>(load<u64>(SYSTEM, KSYSTEM.TickBase64), now - resolution);
+  if (interval != resolution && now / interval == before / interval) return;
   if (thread == 0 || load<u32>(prcb, KPRCB.Activation) != 0) return;
   const flags = load<u32>(thread, KTHREAD.Flags);
   const user = (flags & (THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute)) == THREAD_FLAG.UserMode;

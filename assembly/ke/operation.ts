@@ -4,14 +4,15 @@ import { OPERAND, PERIOD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
 import { KiIsActivation } from './activation';
-import { KiRequestDispatch, KiSetAffinityThread } from './dispatch';
+import { KiComputeDueTime } from './clock';
+import { KiProcessDeferredReadyList, KiRequestDispatch, KiSetAffinityThread } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiMayBlock } from './irql';
 import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
-import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil, KiDueTime } from './wait';
+import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil } from './wait';
 
 /** What the instructions of a thread do that have no routine of the kernel behind them. */
 
@@ -83,6 +84,8 @@ export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
 /** Gives way to a ready thread of at least this one's priority, if there is one here. @irql PASSIVE_LEVEL @nt NtYieldExecution */
 export function KiYield(prcb: PKPRCB, thread: PKTHREAD): void {
   if (!KiMayBlock(prcb, 0)) return;
+  // A host thread may have started others at this very time: they count.
+  KiProcessDeferredReadyList(prcb);
   if (load<u32>(prcb, KPRCB.NextThread) == 0) {
     const next = KiSelectReadyThread(load<u32>(thread, KTHREAD.Priority), prcb);
     if (next == 0) {
@@ -159,17 +162,17 @@ export function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): voi
   KiSetAffinityThread(prcb, thread, mask);
 }
 
-/** Delays by an interval; one of 0 is a yield. */
-export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, interval: u64): void {
-  if (interval == 0) KiYield(prcb, thread);
-  else KiDelayTo(prcb, thread, KiDueTime(interval));
+/** Delays by a TIMEOUT; one of 0 is a yield. */
+export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, timeout: u64): void {
+  if (timeout == 0) KiYield(prcb, thread);
+  else KiDelayTo(prcb, thread, KiComputeDueTime(timeout), timeout);
 }
 
-/** Delays until a time, or not at all if that has come. */
-export function KiDelayTo(prcb: PKPRCB, thread: PKTHREAD, due: u64): void {
+/** Delays until a time, which `timeout` came to, or not at all if it has come. */
+export function KiDelayTo(prcb: PKPRCB, thread: PKTHREAD, due: u64, timeout: u64): void {
   store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-  if (due > load<u64>(SYSTEM, KSYSTEM.Time64)) KiDelayUntil(prcb, thread, due);
+  if (due > load<u64>(SYSTEM, KSYSTEM.Time64)) KiDelayUntil(prcb, thread, due, timeout);
 }
 
 /** The next due time of a periodic delay; `slot` holds the last, or 0: then it is `first`. */

@@ -47,7 +47,7 @@ import {
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KeTerminateThread } from './thread';
-import { KeCancelTimer, KeSetTimerEx } from './timer';
+import { KeCancelTimer, KeSetCoalescableTimer } from './timer';
 import { KiTrace } from './trace';
 
 /**
@@ -271,16 +271,16 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       KiDelay(prcb, thread, load<u64>(pc, 4));
       return 12;
     case OP.DelayUntil:
-      KiDelayTo(prcb, thread, load<u64>(pc, 4));
+      KiDelayTo(prcb, thread, load<u64>(pc, 4), 0);
       return 12;
     case OP.DelayPeriod: {
       const now = load<u64>(SYSTEM, KSYSTEM.Time64);
-      KiDelayTo(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b));
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b), 0);
       return 12;
     }
     case OP.DelayShared: {
       const first = load<u64>(KiRegister(thread, a));
-      KiDelayTo(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b));
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b), 0);
       return 16;
     }
     case OP.Yield:
@@ -340,7 +340,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.SetTimer: {
       const timer = KiTimerOperand(thread, pc, a);
       if (timer == 0) return 24;
-      const set = KeSetTimerEx(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20));
+      const set = KeSetCoalescableTimer(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20), b);
       store<u32>(thread, set ? 1 : 0, KTHREAD.WaitStatus);
       store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
       return 24;

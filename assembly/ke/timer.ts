@@ -8,11 +8,12 @@ import {
   KTIMER_OBJECT,
   KTIMER_TABLE,
   LIST_ENTRY,
+  TIMER_FLAG,
 } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { STATUS } from '../shared/status';
 import { ADJUST, THREAD_FLAG } from '../shared/types';
-import { KiTimerInserted } from './clock';
+import { KiComputeDueTime, KiInterruptTime, KiIsAbsolute, KiTimerInserted } from './clock';
 import { KiSignalObject, KiUnwaitThread } from './wait';
 
 /**
@@ -143,37 +144,72 @@ function KiDueTime(entry: usize): u64 {
   return load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64);
 }
 
-/** Puts a timer object into the table. */
-function KiInsertTimerObject(object: PKOBJECT, due: u64): void {
+/**
+ * The time at which a timer expires that may do so up to `tolerance` ms after `due`: the first
+ * multiple of 1 s in that span, else of 500, 250, 100 or 50 ms, so that timers meet; else `due`.
+ *
+ * Windows promises the span only; the times are a rule of ours.
+ */
+function KiCoalesce(due: u64, tolerance: u32): u64 {
+  if (tolerance == 0 || due > NEVER >> 1) return due;
+  const span = <u64>tolerance * 1_000_000;
+  for (let period: u64 = 1_000_000_000; period != 0; period = KiFinerPeriod(period)) {
+    const meeting = ((due + period - 1) / period) * period;
+    if (meeting - due <= span) return meeting;
+  }
+  return due;
+}
+
+/** The next of the periods at whose multiples timers meet, 1 s being the first; 0 after the last. */
+function KiFinerPeriod(period: u64): u64 {
+  if (period == 250_000_000) return 100_000_000;
+  return period == 50_000_000 ? 0 : period >> 1;
+}
+
+/** Puts a timer object into the table, with TIMER_FLAG.Absolute or 0. */
+function KiInsertTimerObject(object: PKOBJECT, due: u64, absolute: u32): void {
+  const meeting = KiCoalesce(due, load<u32>(object, KTIMER_OBJECT.TolerableDelay));
+  store<u32>(object, <u32>(meeting - due), KTIMER_OBJECT.CoalescedDelay);
   store<u32>(object, 1, KTIMER_OBJECT.Inserted);
-  store<u32>(object + KTIMER_OBJECT.Timer, 1, KTIMER.Type);
-  KiInsertTimer(object + KTIMER_OBJECT.Timer, due);
+  store<u32>(object + KTIMER_OBJECT.Timer, TIMER_FLAG.Object | absolute, KTIMER.Flags);
+  KiInsertTimer(object + KTIMER_OBJECT.Timer, meeting);
 }
 
 /** Signals a timer whose time has come; a periodic one is due again at the first period that is to come. */
 function KiExpireTimerObject(prcb: PKPRCB, object: PKOBJECT, now: u64): void {
-  const due = load<u64>(object + KTIMER_OBJECT.Timer, KTIMER.DueTime64);
+  const meeting = load<u64>(object + KTIMER_OBJECT.Timer, KTIMER.DueTime64);
+  const due = meeting - load<u32>(object, KTIMER_OBJECT.CoalescedDelay);
   const period = <u64>load<u32>(object, KTIMER_OBJECT.Period) * 1_000_000;
   store<u32>(object, 0, KTIMER_OBJECT.Inserted);
-  if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1));
+  if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1), 0);
   KiSignalObject(prcb, object, 0);
 }
 
 /**
- * Sets a timer to `interval` ns from now, and again every `period` ms if that is not 0. It is not
- * signaled then; an interval of 0 signals it at once.
+ * Sets a timer to a TIMEOUT, and again every `period` ms if that is not 0; each time it may be up to
+ * `tolerance` ms late. It is not signaled then; a time that has come signals it at once.
  *
  * @returns whether it was set already: that setting is void.
- * @irql at most DISPATCH_LEVEL   @nt KeSetTimerEx
+ * @irql at most DISPATCH_LEVEL   @nt KeSetCoalescableTimer
  */
-export function KeSetTimerEx(prcb: PKPRCB, object: PKOBJECT, interval: u64, period: u32): bool {
+export function KeSetCoalescableTimer(
+  prcb: PKPRCB,
+  object: PKOBJECT,
+  timeout: u64,
+  period: u32,
+  tolerance: u32,
+): bool {
   const inserted = KeCancelTimer(object);
   const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  const due = KiComputeDueTime(timeout);
+  const absolute = KiIsAbsolute(timeout) ? TIMER_FLAG.Absolute : 0;
   store<i32>(object, 0, DISPATCHER_HEADER.SignalState);
   store<u32>(object, period, KTIMER_OBJECT.Period);
+  store<u32>(object, tolerance, KTIMER_OBJECT.TolerableDelay);
+  store<u32>(object, 0, KTIMER_OBJECT.CoalescedDelay);
   store<u64>(object + KTIMER_OBJECT.Timer, now, KTIMER.DueTime64);
-  if (interval == 0) KiExpireTimerObject(prcb, object, now);
-  else KiInsertTimerObject(object, now + interval);
+  if (due <= now) KiExpireTimerObject(prcb, object, now);
+  else KiInsertTimerObject(object, due, absolute);
   return inserted;
 }
 
@@ -266,7 +302,8 @@ export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
     while (entry != 0) {
       const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
       const timer = entry - KTIMER.TimerListEntry;
-      if (load<u32>(timer, KTIMER.Type) == 0) KiExpireThreadTimer(prcb, timer);
+      const own = (load<u32>(timer, KTIMER.Flags) & TIMER_FLAG.Object) == 0;
+      if (own) KiExpireThreadTimer(prcb, timer);
       else KiExpireTimerObject(prcb, timer - KTIMER_OBJECT.Timer, now);
       entry = next;
       count++;
@@ -276,4 +313,54 @@ export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
   }
   store<u64>(SYSTEM, nowUnit, KSYSTEM.TimerElapsed64);
   return count;
+}
+
+/** Unlinks every timer that goes by the system time: a chain in order of due time. */
+function KiCollectAbsolute(): usize {
+  let chain: usize = 0;
+  for (let slot = 0; slot < LIMIT.TimerLevels * LIMIT.TimerSlots; slot++) {
+    const list = KiSlotList(slot);
+    let entry: usize = load<u32>(list, LIST_ENTRY.Blink);
+    while (entry != list) {
+      const previous: usize = load<u32>(entry, LIST_ENTRY.Blink);
+      const timer = entry - KTIMER.TimerListEntry;
+      if ((load<u32>(timer, KTIMER.Flags) & TIMER_FLAG.Absolute) != 0) {
+        KiRemoveTimer(timer);
+        store<u32>(entry, <u32>chain, LIST_ENTRY.Flink);
+        chain = entry;
+      }
+      entry = previous;
+    }
+  }
+  return KiSortByDueTime(chain);
+}
+
+/** A due time after the clock was set forward by `shift` (100 ns): not before now, nor after the end of time. */
+function KiShiftDueTime(due: u64, shift: i64): u64 {
+  if (due == NEVER) return NEVER;
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  if (shift < 0) {
+    const later = <u64>-shift;
+    return later > (NEVER - due) / 100 ? NEVER : due + later * 100;
+  }
+  return <u64>shift > (due - min<u64>(due, now)) / 100 ? now : due - <u64>shift * 100;
+}
+
+/**
+ * Sets the system time to `time`, 100 ns since 1601. Timers that go by it, and waits and delays
+ * until a system time, end sooner or later by as much; those whose time has come end at the next
+ * tick. Nothing else notices.
+ *
+ * @irql PASSIVE_LEVEL   @internal @nt KeSetSystemTime
+ */
+export function KeSetSystemTime(time: i64): void {
+  const boot = time - <i64>(KiInterruptTime() / 100);
+  const shift = boot - load<i64>(SYSTEM, KSYSTEM.SystemBootTime64);
+  store<i64>(SYSTEM, boot, KSYSTEM.SystemBootTime64);
+  let entry = KiCollectAbsolute();
+  while (entry != 0) {
+    const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    KiInsertTimer(entry - KTIMER.TimerListEntry, KiShiftDueTime(KiDueTime(entry), shift));
+    entry = next;
+  }
 }

@@ -5,8 +5,10 @@ import {
   KMUTANT,
   KSYSTEM,
   KTHREAD,
+  KTIMER,
   KWAIT_BLOCK,
   LIST_ENTRY,
+  TIMER_FLAG,
 } from '../shared/layout';
 import { STATUS } from '../shared/status';
 import {
@@ -19,6 +21,7 @@ import {
   WAIT_TYPE,
 } from '../shared/types';
 import { KiThreadBlocks, KiThreadUnblocks } from './balance';
+import { KiComputeDueTime, KiIsAbsolute } from './clock';
 import { KiBlockThread, KiReadyThread } from './dispatch';
 import { KiMayBlock } from './irql';
 import { KiAcquireMutant, KiIsMutantExhausted, KiRaiseStatus } from './mutant';
@@ -61,15 +64,12 @@ function KiSatisfyObject(object: PKOBJECT, thread: PKTHREAD): u32 {
   return STATUS.SUCCESS;
 }
 
-export function KiSetThreadTimer(thread: PKTHREAD, due: u64): void {
+/** Limits a wait or delay of the thread to `due`, which `timeout` came to. */
+export function KiSetThreadTimer(thread: PKTHREAD, due: u64, timeout: u64): void {
   store<u32>(thread, load<u32>(thread, KTHREAD.Flags) | THREAD_FLAG.TimerInserted, KTHREAD.Flags);
+  const flags = KiIsAbsolute(timeout) ? TIMER_FLAG.Absolute : 0;
+  store<u32>(thread + KTHREAD.Timer, flags, KTIMER.Flags);
   KiInsertTimer(thread + KTHREAD.Timer, due);
-}
-
-/** The time `interval` from now; never if that is past the end of time. */
-export function KiDueTime(interval: u64): u64 {
-  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
-  return now + interval < now ? u64.MAX_VALUE : now + interval;
 }
 
 function KiInsertWaitBlock(thread: PKTHREAD, block: usize, object: PKOBJECT, key: u32): void {
@@ -101,7 +101,7 @@ export function KiStartWaitingThread(prcb: PKPRCB, thread: PKTHREAD, object: PKO
 }
 
 /**
- * Waits for one object. `timeout` is in ns from now, 0 polls, all ones waits for ever.
+ * Waits for one object. `timeout` is a TIMEOUT; one that is over already polls.
  *
  * @returns false if the thread was blocked; else its WaitStatus is SUCCESS, ABANDONED or TIMEOUT, or
  *   MUTANT_LIMIT_EXCEEDED is raised.
@@ -120,27 +120,28 @@ export function KeWaitForSingleObject(
     store<u32>(thread, KiSatisfyObject(object, thread), KTHREAD.WaitStatus);
     return true;
   }
-  if (timeout == 0) {
+  const due = KiComputeDueTime(timeout);
+  if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) {
     store<u32>(thread, STATUS.TIMEOUT, KTHREAD.WaitStatus);
     return true;
   }
   if (!KiMayBlock(prcb, object)) return true;
   KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, 0);
   KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, mode);
-  if (timeout != u64.MAX_VALUE) KiSetThreadTimer(thread, KiDueTime(timeout));
+  if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
   KiBlockThread(prcb, thread, reason);
   KiThreadBlocks(thread);
   return false;
 }
 
 /**
- * Blocks the thread until `due`, a time since boot; it goes on at the first tick at or after it.
+ * Blocks the thread until `due`, which `timeout` came to; it goes on at the first tick at or after it.
  *
  * @irql below DISPATCH_LEVEL   @nt KeDelayExecutionThread
  */
-export function KiDelayUntil(prcb: PKPRCB, thread: PKTHREAD, due: u64): void {
+export function KiDelayUntil(prcb: PKPRCB, thread: PKTHREAD, due: u64, timeout: u64): void {
   if (!KiMayBlock(prcb, 0)) return;
-  KiSetThreadTimer(thread, due);
+  KiSetThreadTimer(thread, due, timeout);
   KiBlockThread(prcb, thread, KWAIT_REASON.DelayExecution);
   KiThreadBlocks(thread);
 }
@@ -204,8 +205,10 @@ export function KeWaitForMultipleObjects(
     return;
   }
   if (KiTrySatisfyMultiple(thread, count, handles, type)) return;
-  if (timeout == 0 || !KiHasWaitBlocks(count)) {
-    const status = timeout == 0 ? STATUS.TIMEOUT : STATUS.INSUFFICIENT_RESOURCES;
+  const due = KiComputeDueTime(timeout);
+  const over = due <= load<u64>(SYSTEM, KSYSTEM.Time64);
+  if (over || !KiHasWaitBlocks(count)) {
+    const status = over ? STATUS.TIMEOUT : STATUS.INSUFFICIENT_RESOURCES;
     store<u32>(thread, status, KTHREAD.WaitStatus);
     return;
   }
@@ -220,7 +223,7 @@ export function KeWaitForMultipleObjects(
   store<u32>(link, 0);
   const all = type == WAIT_TYPE.WaitAll ? THREAD_FLAG.WaitAll : 0;
   KiSetWaitFlags(thread, THREAD_FLAG.WaitMultiple | all, mode);
-  if (timeout != u64.MAX_VALUE) KiSetThreadTimer(thread, KiDueTime(timeout));
+  if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
   KiBlockThread(prcb, thread, reason);
   KiThreadBlocks(thread);
 }

@@ -161,8 +161,12 @@ export const enum KSYSTEM {
   /** DPCs a tick below which one of low importance is not held back. */
   MinimumDpcRate = 600,
   Reserved2 = 604,
+  /** The system time at boot, by the clock as it is set now: 100 ns since 1601, signed. [ordered] */
+  SystemBootTime64 = 608,
+  /** The clock tick that was last when the timer resolution changed; what the time shows is not before it. */
+  TickBase64 = 616,
   /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 608,
+  HostInstruction = 624,
 
   Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
@@ -282,9 +286,16 @@ export const enum KTIMER {
   DueTime64 = 8,
   /** Level * 64 + slot of the timer table. */
   Slot = 16,
-  /** 0: a thread's own. 1: that of a KTIMER_OBJECT. */
-  Type = 20,
+  /** Bits of TIMER_FLAG. */
+  Flags = 20,
   Size = 24,
+}
+
+export const enum TIMER_FLAG {
+  /** It is that of a KTIMER_OBJECT, not a thread's own. */
+  Object = 1,
+  /** Its due time is by the system time: it moves when the clock is set. */
+  Absolute = 2,
 }
 
 export const enum KTHREAD {
@@ -427,6 +438,10 @@ export const enum KTIMER_OBJECT {
   /** Ms between expiries; 0: it expires once. */
   Period = 28,
   Timer = 32,
+  /** Ms by which it may expire later, together with others. */
+  TolerableDelay = 56,
+  /** Ns by which its due time is later than it was asked for. */
+  CoalescedDelay = 60,
   Size = 64,
 }
 

@@ -13,7 +13,7 @@ export const enum OP {
   ComputeUniform = 0x02,
   /** a MODE; mean64: exponential, at most 32 times the mean, at least 1 ns. */
   ComputeExponential = 0x03,
-  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64, timeout64 in ns (all ones: none, 0: poll). */
+  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64, timeout64 (see TIMEOUT). */
   Wait = 0x04,
   /** a OPERAND, b increment; object64. */
   SetEvent = 0x05,
@@ -23,7 +23,7 @@ export const enum OP {
   PulseEvent = 0x07,
   /** a OPERAND, b increment; object64, adjustment. */
   ReleaseSemaphore = 0x08,
-  /** ns64 relative. */
+  /** timeout64: 0 yields. */
   Delay = 0x09,
   Yield = 0x0a,
   /** b priority 1-31: KeSetPriorityThread of the thread itself. */
@@ -62,7 +62,7 @@ export const enum OP {
   WaitMultiple = 0x1b,
   /** a OPERAND, b increment; object64: KeReleaseMutant. */
   ReleaseMutant = 0x1c,
-  /** a OPERAND; object64, ns64 from now, period in ms: KeSetTimerEx. */
+  /** a OPERAND, b tolerable delay in ms; object64, timeout64, period in ms: KeSetCoalescableTimer. */
   SetTimer = 0x1d,
   /** a OPERAND; object64: KeCancelTimer. */
   CancelTimer = 0x1e,
@@ -118,6 +118,11 @@ export const enum PERIOD {
   Keep = 0,
   /** The next one counts from now. */
   Restart = 1,
+}
+
+/** A timeout is ns from now (0: poll), all ones for none, or with this bit a system time in 100 ns. */
+export const enum TIMEOUT {
+  AbsoluteBit = 63,
 }
 
 export const enum OPERAND {

@@ -1,4 +1,6 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { TIMEOUT } from '../../assembly/shared/opcode';
+import { MachineError } from '../machine/errors';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { requireInteger } from '../machine/profile';
 import { IRQL_NAMES } from '../machine/words';
@@ -13,17 +15,28 @@ export function call(routine: string, request: Request, check?: () => void): NtC
   });
 }
 
-/** Ns of a timeout in NT's units: negative 100 ns relative, 0 polls, null for ever. */
-export function relativeNs(routine: string, timeout100ns: number | null): number {
+/**
+ * A timeout or due time in 100 ns: negative from now, 0 at once, positive a system time (since 1601;
+ * a bigint, which holds it exactly), null for ever.
+ */
+export type Timeout = number | bigint | null;
+
+/** A timeout as the core takes it (see TIMEOUT): ns from now, or a system time. */
+export function encodeTimeout(routine: string, timeout100ns: Timeout): number | bigint {
   if (timeout100ns === null) return Number.POSITIVE_INFINITY;
-  return (
-    -requireInteger(
-      `${routine}: timeout (100 ns; absolute ones are not modelled yet)`,
-      timeout100ns,
-      -9e13,
-      0,
-    ) * 100
-  );
+  if (timeout100ns <= 0) {
+    const relative = Number(timeout100ns);
+    return requireInteger(`${routine}: timeout (100 ns)`, relative, -9e13, 0) * -100;
+  }
+  if (typeof timeout100ns === 'number' && !Number.isSafeInteger(timeout100ns)) {
+    throw new MachineError(
+      `${routine}: timeout ${timeout100ns}; give a system time as a bigint, 100 ns since 1601: a number does not hold it exactly`,
+    );
+  }
+  const time = BigInt(timeout100ns);
+  if (time >= 2n ** 63n)
+    throw new MachineError(`${routine}: timeout ${time}; give one below 2n ** 63n`);
+  return time | (1n << BigInt(TIMEOUT.AbsoluteBit));
 }
 
 /** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
@@ -38,11 +51,13 @@ export const enum VIOLATION {
   WaitAboveDispatch = 0x120,
   WaitForever = 0x121,
   WaitForTime = 0x122,
+  IrqlExApcLte2 = 0x20006,
   IrqlKeApcLte1 = 0x2000f,
   IrqlKeApcLte2 = 0x20010,
   IrqlKeDispatchLte = 0x20011,
   IrqlKeSetEvent = 0x20016,
   IrqlPsPassive = 0x2001c,
+  IrqlZwPassive = 0x2001f,
 }
 
 /**

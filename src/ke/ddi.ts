@@ -5,16 +5,16 @@ import { IRQL, type KWAIT_REASON, type MODE, type WAIT_TYPE } from '../../assemb
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
-import type { KEvent, KernelObject, KMutant, KSemaphore, KTimer } from '../machine/views';
-import { call, relativeNs, requireIrql, VIOLATION } from './call';
+import type { KEvent, KernelObject, KMutant, KSemaphore } from '../machine/views';
+import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
 /** The level a wait needs: a poll may be at DISPATCH_LEVEL. */
-function waitCheck(routine: string, timeoutNs: number): () => void {
-  if (timeoutNs === 0)
+function waitCheck(routine: string, timeout: number | bigint): () => void {
+  if (timeout === 0)
     return () => requireIrql(routine, VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL);
-  const forever = timeoutNs === Number.POSITIVE_INFINITY;
+  const forever = timeout === Number.POSITIVE_INFINITY;
   const violation = forever ? VIOLATION.WaitForever : VIOLATION.WaitForTime;
   return () => requireIrql(routine, violation, IRQL.APC_LEVEL);
 }
@@ -25,34 +25,22 @@ function dispatchCheck(routine: string, violation = VIOLATION.IrqlKeDispatchLte)
 }
 
 /**
- * Waits for an object. Not modelled: `alertable`, absolute timeouts.
+ * Waits for an object. Not modelled: `alertable`.
  *
  * @returns STATUS_SUCCESS, STATUS_TIMEOUT; STATUS_INVALID_HANDLE for an object that has gone.
- * @irql below DISPATCH_LEVEL   @nt KeWaitForSingleObject (partial: no alerts, no absolute timeout)
+ * @irql below DISPATCH_LEVEL   @nt KeWaitForSingleObject (partial: no alerts)
  */
 export function KeWaitForSingleObject(
   object: KernelObject,
   waitReason: KWAIT_REASON,
   waitMode: MODE,
   _alertable: boolean,
-  timeout100ns: number | null,
+  timeout100ns: Timeout,
 ): NtCall<number> {
-  const timeout = relativeNs('KeWaitForSingleObject', timeout100ns);
+  const timeout = encodeTimeout('KeWaitForSingleObject', timeout100ns);
   const first = encode(OP.Wait, 0, waitReason | (waitMode << 15));
   const request = [first, ...words64(object.handle), ...words64(timeout)];
   return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
-}
-
-/** Delays by an interval in 100 ns, negative: relative. @nt KeDelayExecutionThread (partial: no alerts) */
-export function KeDelayExecutionThread(
-  _waitMode: MODE,
-  _alertable: boolean,
-  interval100ns: number,
-): NtCall<number> {
-  const ns = relativeNs('KeDelayExecutionThread', interval100ns);
-  return call('KeDelayExecutionThread', [encode(OP.Delay), ...words64(ns)], () =>
-    requireIrql('KeDelayExecutionThread', VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL),
-  );
 }
 
 /** Signals an event. Returns its previous state. @nt KeSetEvent (partial: Wait = TRUE is not modelled) */
@@ -98,11 +86,6 @@ export function KeReleaseSemaphore(
   return call('KeReleaseSemaphore', request, dispatchCheck('KeReleaseSemaphore'));
 }
 
-/** Gives way to a ready thread of at least this priority. @nt NtYieldExecution */
-export function NtYieldExecution(): NtCall<number> {
-  return call('NtYieldExecution', [encode(OP.Yield)]);
-}
-
 /** Keeps the processor busy for microseconds. @nt KeStallExecutionProcessor */
 export function KeStallExecutionProcessor(microseconds: number): NtCall<number> {
   const ns = requireInteger('KeStallExecutionProcessor: microseconds', microseconds, 1, 1e9) * 1000;
@@ -119,7 +102,7 @@ export function PsTerminateSystemThread(status: number): NtCall<number> {
 /**
  * Waits for one of several objects (WaitAny) or for all of them at once (WaitAll).
  *
- * Not modelled: `alertable`, absolute timeouts. More than 64 objects, or more than 3 without
+ * Not modelled: `alertable`. More than 64 objects, or more than 3 without
  * `waitBlocks`, is bugcheck MAXIMUM_WAIT_OBJECTS_EXCEEDED. `waitBlocks` is any array of at least as
  * many elements as objects; its contents are the kernel's.
  *
@@ -127,7 +110,7 @@ export function PsTerminateSystemThread(status: number): NtCall<number> {
  *   STATUS_SUCCESS or STATUS_ABANDONED for all; STATUS_TIMEOUT; STATUS_INVALID_HANDLE for an object
  *   that has gone. Raises STATUS_MUTANT_LIMIT_EXCEEDED.
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0
- * @nt KeWaitForMultipleObjects (partial: no alerts, no absolute timeout)
+ * @nt KeWaitForMultipleObjects (partial: no alerts)
  */
 export function KeWaitForMultipleObjects(
   objects: readonly KernelObject[],
@@ -135,11 +118,11 @@ export function KeWaitForMultipleObjects(
   waitReason: KWAIT_REASON,
   waitMode: MODE,
   _alertable: boolean,
-  timeout100ns: number | null,
+  timeout100ns: Timeout,
   waitBlocks: readonly unknown[] | null,
 ): NtCall<number> {
   const routine = 'KeWaitForMultipleObjects';
-  const timeout = relativeNs(routine, timeout100ns);
+  const timeout = encodeTimeout(routine, timeout100ns);
   const room = waitBlocks === null ? THREAD_WAIT_OBJECTS : waitBlocks.length;
   if (objects.length === 0 || objects.length > Math.min(room, LIMIT.WaitObjects)) {
     currentGuest(routine).machine.bugCheck(BUGCHECK.MAXIMUM_WAIT_OBJECTS_EXCEEDED);
@@ -201,60 +184,4 @@ export function KeReadStateEvent(event: KEvent): number {
 /** @returns the count. @irql any @nt KeReadStateSemaphore */
 export function KeReadStateSemaphore(semaphore: KSemaphore): number {
   return semaphore.signalState;
-}
-
-/**
- * Sets a timer to `dueTime100ns` from now (negative), then every `period` ms if that is not 0. It is
- * not signaled from then on, until it expires at the first clock tick at or after its time.
- *
- * @returns TRUE if it was set already: that setting, with its period, is void.
- * @irql at most DISPATCH_LEVEL
- * @nt KeSetTimerEx (partial: no DPC, no absolute due time)
- */
-export function KeSetTimerEx(
-  timer: KTimer,
-  dueTime100ns: number,
-  period: number,
-  _dpc: null,
-): NtCall<boolean> {
-  return setTimer('KeSetTimerEx', timer, dueTime100ns, period);
-}
-
-/** The same, once. @irql at most DISPATCH_LEVEL @nt KeSetTimer (partial: no DPC, no absolute due time) */
-export function KeSetTimer(timer: KTimer, dueTime100ns: number, _dpc: null): NtCall<boolean> {
-  return setTimer('KeSetTimer', timer, dueTime100ns, 0);
-}
-
-function setTimer(
-  routine: string,
-  timer: KTimer,
-  dueTime100ns: number,
-  period: number,
-): NtCall<boolean> {
-  const ns = relativeNs(routine, dueTime100ns);
-  requireInteger(`${routine}: period (ms)`, period, 0, 0x7fffffff);
-  const request = [encode(OP.SetTimer), ...words64(timer.handle), ...words64(ns), period];
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    return (yield request) === 1;
-  });
-}
-
-/**
- * Cancels a timer; its signal state stays as it is.
- *
- * @returns TRUE if it was set: always so of a periodic one that was set.
- * @irql at most DISPATCH_LEVEL   @nt KeCancelTimer
- */
-export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
-  const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
-  return new NtCall('KeCancelTimer', function* (): Generator<Request, boolean, number> {
-    requireIrql('KeCancelTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    return (yield request) === 1;
-  });
-}
-
-/** @returns TRUE if it is signaled. @irql at most DISPATCH_LEVEL @nt KeReadStateTimer */
-export function KeReadStateTimer(timer: KTimer): boolean {
-  return timer.signalState !== 0;
 }

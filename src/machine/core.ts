@@ -47,6 +47,8 @@ export interface CoreExports {
   hostSetBasePriority(thread: number, increment: number): number;
   hostSetAffinity(thread: number, low: number, high: number): void;
   hostScheduleInterrupt(processor: number, time: number, object: number, increment: number): number;
+  hostSetSystemTime(low: number, high: number): void;
+  hostSetTimerResolution(resolution: number): void;
   hostRaiseIrql(level: number): number;
   hostApcRegion(thread: number, region: number, change: number): void;
   hostBugCheck(code: number, p1: number, p2: number, p3: number, p4: number): void;

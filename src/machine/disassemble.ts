@@ -1,4 +1,4 @@
-import { APC_REGION, OPERAND } from '../../assembly/shared/opcode';
+import { APC_REGION, OPERAND, TIMEOUT } from '../../assembly/shared/opcode';
 import { MachineError } from './errors';
 import {
   INSTRUCTIONS,
@@ -119,6 +119,12 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
 
 const FOR_EVER = 0xffffffffffffffffn;
 
+function timeoutText(value: bigint): string {
+  if (value === FOR_EVER) return 'for ever';
+  const systemTime = BigInt.asUintN(TIMEOUT.AbsoluteBit, value);
+  return value === systemTime ? `${value} ns` : `until ${systemTime}`;
+}
+
 function operandText(
   kind: OperandKind,
   value: bigint,
@@ -129,7 +135,7 @@ function operandText(
     case 'ns':
       return `${value} ns`;
     case 'timeout':
-      return value === FOR_EVER ? 'for ever' : `${value} ns`;
+      return timeoutText(value);
     case 'object':
     case 'objects': {
       const register = kind === 'object' && ((word >>> 8) & 0xff) === OPERAND.Register;

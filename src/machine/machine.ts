@@ -15,6 +15,7 @@ import {
   THREAD_FLAG,
 } from '../../assembly/shared/types';
 import { Activation } from './activation';
+import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
 import { type DeferredRoutine, KDpc } from './dpc';
 import { MachineError } from './errors';
@@ -115,6 +116,9 @@ export class Machine {
     }
     return new Machine(core, memory, resolved);
   }
+
+  /** The system time, and what the clock interrupts by. */
+  readonly clock = new Clock(this);
 
   /** Virtual time, ns since boot. */
   get now(): number {

@@ -247,6 +247,7 @@ function writeSystem(
   word(KSYSTEM.IpiLatency, profile.interprocessorLatencyNs);
   word(KSYSTEM.ClockInterval, profile.clockIntervalNs);
   word(KSYSTEM.TimerResolution, profile.timerResolutionNs);
+  memory.setBig(KSYSTEM.Address + KSYSTEM.SystemBootTime64, profile.bootTime100ns);
   const separation = decodePrioritySeparation(
     profile.win32PrioritySeparation,
     profile.product,

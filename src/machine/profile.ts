@@ -13,6 +13,12 @@ export interface MachineProfile {
   readonly clockIntervalNs: number;
   /** The lowest timer resolution in force, ns: 500,000 up to the clock interval. Clock interrupts come this often. */
   readonly timerResolutionNs: number;
+  /** The lowest timer resolution that can be asked for, ns: timerResolutionNs if that is lower. */
+  readonly minimumTimerResolutionNs: number;
+  /** The system time at boot, 100 ns since 1601. Default: the first of January 2026. */
+  readonly bootTime100ns: bigint;
+  /** Counts a second of KeQueryPerformanceCounter. 10 MHz, as on Windows 10 and later. */
+  readonly performanceFrequency: number;
   /** Cycles per microsecond of the time-stamp counter: run time in cycles is ns times this over 1000. */
   readonly cyclesPerMicrosecond: number;
   /** Costs in ns of virtual time, each at least 1. Our estimates for a desktop of about 2020. */
@@ -71,6 +77,9 @@ const CLIENT: MachineProfile = {
   win32PrioritySeparation: 2,
   clockIntervalNs: 15_625_000,
   timerResolutionNs: 15_625_000,
+  minimumTimerResolutionNs: 500_000,
+  bootTime100ns: 134_116_992_000_000_000n,
+  performanceFrequency: 10_000_000,
   cyclesPerMicrosecond: 3000,
   costs: {
     contextSwitch: 1000,
@@ -105,6 +114,11 @@ export const PROFILES: Readonly<Record<'client' | 'server', MachineProfile>> = {
   client: CLIENT,
   server: { ...CLIENT, product: 'server' },
 };
+
+/** Whether a LARGE_INTEGER is a time since 1601. */
+export function isSystemTime(time100ns: bigint): boolean {
+  return time100ns >= 0n && time100ns < 2n ** 63n;
+}
 
 /** Every figure may be overridden; costs one by one. */
 export type ProfileOptions = Partial<Omit<MachineProfile, 'costs'>> & {
@@ -160,6 +174,8 @@ export function decodePrioritySeparation(
 const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, number] } = {
   clockIntervalNs: [100_000, 1_000_000_000],
   timerResolutionNs: [10_000, 1_000_000_000],
+  minimumTimerResolutionNs: [10_000, 1_000_000_000],
+  performanceFrequency: [1, 1_000_000_000],
   cyclesPerMicrosecond: [1, 1_000_000],
   interprocessorLatencyNs: [1, 1_000_000_000],
   starvationNs: [0, Number.MAX_SAFE_INTEGER],
@@ -220,6 +236,11 @@ export function resolveProfile(
   if (profile.timerResolutionNs > profile.clockIntervalNs) {
     throw new MachineError(
       `profile.timerResolutionNs (${profile.timerResolutionNs}) is above clockIntervalNs (${profile.clockIntervalNs}); lower it`,
+    );
+  }
+  if (typeof profile.bootTime100ns !== 'bigint' || !isSystemTime(profile.bootTime100ns)) {
+    throw new MachineError(
+      `profile.bootTime100ns is ${String(profile.bootTime100ns)}; give a bigint from 0n to 2n ** 63n - 1n, 100 ns since 1601`,
     );
   }
   if (profile.processOutswapNs !== 0 && profile.stackOutswapNs === 0) {

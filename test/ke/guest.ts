@@ -1,3 +1,4 @@
+import { NtYieldExecution } from '../../src/ke/time';
 import { Machine } from '../../src/machine/machine';
 import type { MachineOptions } from '../../src/machine/options';
 import type { KThread } from '../../src/machine/views';
@@ -17,4 +18,16 @@ export async function runGuest<T>(
   const result = machine.run();
   if (result.reason === 'bugcheck') throw result.cause ?? new Error(result.explanation);
   return { machine, thread, value };
+}
+
+/** The same of routines that neither block nor reschedule: what they come to. */
+export async function callGuest<T>(
+  body: (machine: Machine, thread: KThread) => T,
+  options: MachineOptions = {},
+): Promise<T | undefined> {
+  const { value } = await runGuest(function* (machine, thread) {
+    yield* NtYieldExecution();
+    return body(machine, thread);
+  }, options);
+  return value;
 }

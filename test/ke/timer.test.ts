@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import { KOBJECTS, KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
-import {
-  KeCancelTimer,
-  KeDelayExecutionThread,
-  KeReadStateTimer,
-  KeSetTimer,
-  KeSetTimerEx,
-  KeWaitForMultipleObjects,
-  KeWaitForSingleObject,
-} from '../../src/ke/ddi';
+import { KeWaitForMultipleObjects, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeDelayExecutionThread } from '../../src/ke/time';
+import { KeCancelTimer, KeReadStateTimer, KeSetTimer, KeSetTimerEx } from '../../src/ke/timer';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KernelObject } from '../../src/machine/views';

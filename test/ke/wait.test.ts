@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE, KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
 import {
-  KeDelayExecutionThread,
   KeReadStateEvent,
   KeReleaseSemaphore,
   KeSetEvent,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
 } from '../../src/ke/ddi';
+import { KeDelayExecutionThread } from '../../src/ke/time';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KernelObject } from '../../src/machine/views';
