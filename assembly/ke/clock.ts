@@ -91,8 +91,11 @@ export function KiSetTimerResolution(resolution: u32): void {
   for (let number: u32 = 0; number < processors; number++) {
     const prcb = KeGetPrcb(number);
     if (load<u64>(prcb, KPRCB.TickTime64) <= now) continue;
-    const idle = load<u32>(prcb, KPRCB.CurrentThread) == 0;
-    const tick = idle ? KiIdleTickTime(prcb) : KiNextTick();
+    const work =
+      load<u32>(prcb, KPRCB.CurrentThread) |
+      load<u32>(prcb, KPRCB.Activation) |
+      load<u32>(prcb, KPRCB.DpcQueueDepth);
+    const tick = work == 0 ? KiIdleTickTime(prcb) : KiNextTick();
     HalSetInterruptTime(prcb, KPRCB.TickTime64, tick);
     if (tick != NEVER) HalNotify(prcb, tick);
   }
