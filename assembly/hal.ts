@@ -1,4 +1,4 @@
-import { KPRCB, KSYSTEM } from './shared/layout';
+import { KINTERRUPT, KPRCB, KSYSTEM } from './shared/layout';
 import { DECISION, IRQL } from './shared/types';
 
 /**
@@ -90,14 +90,25 @@ export function HalSetInterruptTime(prcb: PKPRCB, kind: usize, time: u64): void 
 function HalUpdateNextInterrupt(prcb: PKPRCB): void {
   const level = load<u32>(prcb, KPRCB.Irql);
   let next = load<u64>(prcb, KPRCB.IpiTime64);
-  if (level >= <u32>IRQL.DEVICE_LEVEL) {
+  if (level >= <u32>IRQL.LOW_DIRQL) {
     if (level >= <u32>IRQL.IPI_LEVEL) next = NEVER;
     if (level < <u32>IRQL.CLOCK_LEVEL) next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
+    next = min<u64>(next, HalDeviceTime(prcb, level));
   } else {
     next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
     next = min<u64>(next, load<u64>(prcb, KPRCB.DeviceTime64));
   }
   store<u64>(prcb, max<u64>(next, load<u64>(SYSTEM, KSYSTEM.Time64)), KPRCB.NextInterrupt64);
+}
+
+/** When the first device interrupt of a level above `level` comes. */
+function HalDeviceTime(prcb: PKPRCB, level: u32): u64 {
+  let interrupt: usize = load<u32>(prcb, KPRCB.DeviceHead);
+  while (interrupt != 0) {
+    if (load<u32>(interrupt, KINTERRUPT.Level) > level) return load<u64>(interrupt, KINTERRUPT.Time64);
+    interrupt = load<u32>(interrupt, KINTERRUPT.Next);
+  }
+  return NEVER;
 }
 
 /** Sets the level of a processor, and so which interrupts reach it. */

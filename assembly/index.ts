@@ -21,8 +21,10 @@ import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
 import {
   KiCreateDpc,
+  KiCreateInterrupt,
   KiCreateMutant,
   KiCreateObject,
+  KiCreateSpinLock,
   KiDeleteObject,
   KiObjectFromHandle,
   KiProcessFromHandle,
@@ -196,6 +198,7 @@ function KiResumeStep(): bool {
 export function KiRun(): u32 {
   store<u32>(SYSTEM, STOP.None, KSYSTEM.StopReason);
   if (load<u32>(SYSTEM, KSYSTEM.BugCheckCode) != BUGCHECK.NONE) return STOP.BugCheck;
+  if (load<u32>(SYSTEM, KSYSTEM.DeadlockProcessor) != 0) return STOP.Deadlock;
   const until = load<u64>(SYSTEM, KSYSTEM.Until64);
   const limit = load<u64>(SYSTEM, KSYSTEM.StepLimit64);
   const traceStop = KiTraceStop();
@@ -283,6 +286,24 @@ export function hostInsertQueueDpc(dpc: u32, low1: u32, high1: u32, low2: u32, h
 
 export function hostRemoveQueueDpc(dpc: u32): bool {
   return KeRemoveQueueDpc(dpc);
+}
+
+/** A new spin lock; 0 if the table is full. */
+export function hostCreateSpinLock(): f64 {
+  return <f64>KiCreateSpinLock();
+}
+
+/** A connected interrupt, with the lock of a handle or (0) one of its own; 0 if the table is full. */
+export function hostCreateInterrupt(
+  irql: u32,
+  synchronizeIrql: u32,
+  spinLock: f64,
+  program: u32,
+  low: u32,
+  high: u32,
+): f64 {
+  const context = <u64>low | ((<u64>high) << 32);
+  return <f64>KiCreateInterrupt(irql, synchronizeIrql, <u64>spinLock, program, context);
 }
 
 /** False if it is stale, a thread waits for it or owns it. */

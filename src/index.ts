@@ -35,6 +35,7 @@ export {
   KeSetImportanceDpc,
   KeSetTargetProcessorDpc,
 } from './ke/dpc';
+export { IoConnectInterrupt, IoDisconnectInterrupt, KINTERRUPT_MODE } from './ke/interrupt';
 export {
   KeAreAllApcsDisabled,
   KeAreApcsDisabled,
@@ -48,6 +49,38 @@ export {
   KeRaiseIrqlToDpcLevel,
   KeRaiseIrqlToSynchLevel,
 } from './ke/irql';
+export {
+  ExAcquireSpinLockExclusive,
+  ExAcquireSpinLockExclusiveAtDpcLevel,
+  ExAcquireSpinLockShared,
+  ExAcquireSpinLockSharedAtDpcLevel,
+  ExReleaseSpinLockExclusive,
+  ExReleaseSpinLockExclusiveFromDpcLevel,
+  ExReleaseSpinLockShared,
+  ExReleaseSpinLockSharedFromDpcLevel,
+  ExTryConvertSharedSpinLockExclusive,
+  KeAcquireInStackQueuedSpinLock,
+  KeAcquireInStackQueuedSpinLockAtDpcLevel,
+  KeAcquireInStackQueuedSpinLockForDpc,
+  KeAcquireInterruptSpinLock,
+  KeAcquireSpinLock,
+  KeAcquireSpinLockAtDpcLevel,
+  KeAcquireSpinLockForDpc,
+  KeAcquireSpinLockRaiseToDpc,
+  KeAcquireSpinLockRaiseToSynch,
+  KeReleaseInStackQueuedSpinLock,
+  KeReleaseInStackQueuedSpinLockForDpc,
+  KeReleaseInStackQueuedSpinLockFromDpcLevel,
+  KeReleaseInterruptSpinLock,
+  KeReleaseSpinLock,
+  KeReleaseSpinLockForDpc,
+  KeReleaseSpinLockFromDpcLevel,
+  KeSynchronizeExecution,
+  KeTestSpinLock,
+  KeTryToAcquireSpinLockAtDpcLevel,
+  type KLockQueueHandle,
+  lockQueueHandle,
+} from './ke/spinlock';
 export {
   ExQueryTimerResolution,
   ExSetTimerResolution,
@@ -125,7 +158,19 @@ export {
   type TraceNames,
   type TraceRecord,
 } from './machine/records';
-export type { BugCheckReport, RunOptions, RunResult, ThreadLeft } from './machine/result';
+export type {
+  BugCheckReport,
+  DeadlockLink,
+  RunOptions,
+  RunResult,
+  ThreadLeft,
+} from './machine/result';
+export {
+  type InterruptOptions,
+  KInterrupt,
+  KSpinLock,
+  type ServiceRoutine,
+} from './machine/spinlock';
 export {
   KEvent,
   KernelObject,

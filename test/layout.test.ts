@@ -23,6 +23,8 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KMUTANT 64',
     'KTIMER_OBJECT 64',
     'KDPC 64',
+    'KSPIN_LOCK 64',
+    'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4288',
   ]);

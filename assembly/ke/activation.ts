@@ -9,11 +9,12 @@ import {
   SYSTEM,
 } from '../hal';
 import { RtlMix64 } from '../rtl';
-import { KACTIVATION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
-import { OP } from '../shared/opcode';
-import { ACTIVATION, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
+import { KACTIVATION, KDPC, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { OP, SPIN } from '../shared/opcode';
+import { ACTIVATION, KOBJECTS, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
 import { KiNextTick } from './clock';
 import { KiThreadIndex } from './object';
+import { KiReleaseSpinLock } from './spinlock';
 
 /**
  * Activations: routines that run on a processor in front of its current thread, at a level of
@@ -40,6 +41,18 @@ export function KiCurrentContext(prcb: PKPRCB): PKTHREAD {
 /** Whether a context is an activation, not a thread. */
 export function KiIsActivation(context: PKTHREAD): bool {
   return load<u32>(context, KTHREAD.Type) == 0;
+}
+
+/** Where it is noted what the context on a processor spins for: its own row, or for a thread that of level 0. */
+export function KiSpinNode(prcb: PKPRCB): usize {
+  const activation: usize = load<u32>(prcb, KPRCB.Activation);
+  if (activation != 0) return activation;
+  return KiActivationBase() + load<u32>(prcb, KPRCB.Number) * LEVELS * ROW;
+}
+
+/** The processor of a row of activations. */
+export function KiSpinNodePrcb(node: usize): PKPRCB {
+  return KeGetPrcb(<u32>(node - KiActivationBase()) / (ROW * LEVELS));
 }
 
 /** How the host is told of a context: a thread's index, or processor and level. */
@@ -90,13 +103,16 @@ export function KiBeginActivation(
 
 /** Returns from a routine to what it interrupted; the step's end sees to what was held off. */
 export function KiEndActivation(activation: PKTHREAD): void {
-  const number = <u32>(activation - KiActivationBase()) / (ROW * LEVELS);
-  const prcb = KeGetPrcb(number);
+  const prcb = KiSpinNodePrcb(activation);
   const left = load<u64>(activation, KACTIVATION.Left64);
   const now = load<u64>(prcb, KPRCB.ChargeTime64);
   store<u32>(activation, KTHREAD_STATE.Terminated, KTHREAD.State);
   store<u32>(prcb, load<u32>(activation, KACTIVATION.Previous), KPRCB.Activation);
   store<u64>(prcb, left == NEVER ? NEVER : now + left, KPRCB.ResumeTime64);
+  const object: PKOBJECT = load<u32>(activation, KACTIVATION.Object);
+  if (load<u32>(object, KDPC.Type) == KOBJECTS.InterruptObject) {
+    KiReleaseSpinLock(prcb, object, SPIN.AtDpcLevel, 0);
+  }
   HalSetIrql(prcb, load<u32>(activation, KACTIVATION.PreviousIrql));
 }
 
@@ -122,6 +138,9 @@ export function KiIsAllowedInActivation(opcode: i32): bool {
     case OP.LoadTime:
     case OP.InsertQueueDpc:
     case OP.RemoveQueueDpc:
+    case OP.AcquireSpinLock:
+    case OP.ReleaseSpinLock:
+    case OP.ConvertSpinLock:
       return true;
     default:
       return false;

@@ -1,8 +1,8 @@
 import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT, VECTOR } from '../shared/event';
-import { TIMEOUT } from '../shared/opcode';
 import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { TIMEOUT } from '../shared/opcode';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
 import { KiTakeTime } from './dispatch';

@@ -1,6 +1,15 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
-import { KDPC, KMUTANT, KOBJECT, KPROCESS, KSYSTEM, KTABLE } from '../shared/layout';
+import {
+  KDPC,
+  KINTERRUPT_OBJECT,
+  KMUTANT,
+  KOBJECT,
+  KPROCESS,
+  KSPIN_LOCK,
+  KSYSTEM,
+  KTABLE,
+} from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
 import { KeRemoveQueueDpc } from './dpc';
@@ -83,6 +92,51 @@ export function KiCreateDpc(program: usize, context: u64): u64 {
   return handle;
 }
 
+/** A new spin lock that nobody holds; its address, or 0 if the table is full. */
+function KiCreateSpinLockRow(): PKOBJECT {
+  const lock = KiAllocateRow(OBJECT_TABLE);
+  if (lock != 0) store<u32>(lock, KOBJECTS.SpinLockObject, KSPIN_LOCK.Type);
+  return lock;
+}
+
+/** The same; its handle. */
+export function KiCreateSpinLock(): u64 {
+  const lock = KiCreateSpinLockRow();
+  return lock == 0 ? 0 : KiMakeHandle(OBJECT_TABLE, TABLE.Object, lock);
+}
+
+function KiIsHeld(lock: PKOBJECT): bool {
+  return (load<u32>(lock, KSPIN_LOCK.Owner) | load<u32>(lock, KSPIN_LOCK.Shared)) != 0;
+}
+
+/**
+ * A connected interrupt, with the lock of a handle or one of its own (0); its handle, or 0 if the
+ * table is full.
+ */
+export function KiCreateInterrupt(
+  irql: u32,
+  synchronizeIrql: u32,
+  spinLock: u64,
+  program: usize,
+  context: u64,
+): u64 {
+  const lock = spinLock == 0 ? KiCreateSpinLockRow() : KiObjectFromHandle(spinLock);
+  if (lock == 0) return 0;
+  const interrupt = KiAllocateRow(OBJECT_TABLE);
+  if (interrupt == 0) {
+    if (spinLock == 0) KiFreeRow(OBJECT_TABLE, lock);
+    return 0;
+  }
+  store<u32>(interrupt, KOBJECTS.InterruptObject, KINTERRUPT_OBJECT.Type);
+  store<u32>(interrupt, irql, KINTERRUPT_OBJECT.Irql);
+  store<u32>(interrupt, synchronizeIrql, KINTERRUPT_OBJECT.SynchronizeIrql);
+  store<u32>(interrupt, <u32>lock, KINTERRUPT_OBJECT.ActualLock);
+  store<u32>(interrupt, spinLock == 0 ? 1 : 0, KINTERRUPT_OBJECT.OwnLock);
+  store<u32>(interrupt, <u32>program, KINTERRUPT_OBJECT.ServiceRoutine);
+  store<u64>(interrupt, context, KINTERRUPT_OBJECT.ServiceContext64);
+  return KiMakeHandle(OBJECT_TABLE, TABLE.Object, interrupt);
+}
+
 function KiIsTimer(type: u32): bool {
   return type == KOBJECTS.TimerNotificationObject || type == KOBJECTS.TimerSynchronizationObject;
 }
@@ -90,7 +144,13 @@ function KiIsTimer(type: u32): bool {
 /** Frees a row of the object table; false, and nothing done, while a thread waits for it or owns it. */
 export function KiDeleteObject(object: PKOBJECT): bool {
   const type = load<u32>(object, KOBJECT.Type);
-  if (type != KOBJECTS.DpcObject && KiHasWaiters(object)) return false;
+  if (type <= <u32>KOBJECTS.TimerSynchronizationObject && KiHasWaiters(object)) return false;
+  if (type == KOBJECTS.SpinLockObject && KiIsHeld(object)) return false;
+  if (type == KOBJECTS.InterruptObject) {
+    const lock: PKOBJECT = load<u32>(object, KINTERRUPT_OBJECT.ActualLock);
+    if (KiIsHeld(lock)) return false;
+    if (load<u32>(object, KINTERRUPT_OBJECT.OwnLock) != 0) KiFreeRow(OBJECT_TABLE, lock);
+  }
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
   if (type == KOBJECTS.DpcObject) KeRemoveQueueDpc(object);

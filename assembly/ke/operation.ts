@@ -11,6 +11,7 @@ import { KiMayBlock } from './irql';
 import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
+import { KiIsSpinLock } from './spinlock';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
 import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil } from './wait';
 
@@ -68,6 +69,14 @@ export function KiDpcOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   const dpc = KiOperand(thread, pc, a);
   if (dpc == 0) return 0;
   if (load<u32>(dpc, DISPATCHER_HEADER.Type) == KOBJECTS.DpcObject) return dpc;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
+/** The spin lock or interrupt an instruction names, or 0 with the status left in the thread. */
+export function KiSpinLockOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const lock = KiOperand(thread, pc, a);
+  if (lock == 0 || KiIsSpinLock(lock)) return lock;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
 }

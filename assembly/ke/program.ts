@@ -1,4 +1,4 @@
-import { HalOthersTime, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { HalOthersTime, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
 import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
@@ -38,6 +38,7 @@ import {
   KiSetOwnAffinity,
   KiSharedWord,
   KiSignalAndWait,
+  KiSpinLockOperand,
   KiTimerOperand,
   KiWait,
   KiWaitMultiple,
@@ -46,6 +47,7 @@ import {
 } from './operation';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiReleaseSemaphoreFrom } from './semaphore';
+import { KiAcquireSpinLock, KiConvertSpinLock, KiIsSpinning, KiReleaseSpinLock } from './spinlock';
 import { KeTerminateThread } from './thread';
 import { KeCancelTimer, KeSetCoalescableTimer } from './timer';
 import { KiTrace } from './trace';
@@ -371,6 +373,21 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       if (dpc != 0) store<u32>(thread, KeRemoveQueueDpc(dpc) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
+    case OP.AcquireSpinLock: {
+      const lock = KiSpinLockOperand(thread, pc, a);
+      if (lock != 0) store<u32>(thread, KiAcquireSpinLock(prcb, lock, b), KTHREAD.WaitStatus);
+      return 12;
+    }
+    case OP.ReleaseSpinLock: {
+      const lock = KiSpinLockOperand(thread, pc, a);
+      if (lock != 0) KiReleaseSpinLock(prcb, lock, b & 0xff, b >> 8);
+      return 12;
+    }
+    case OP.ConvertSpinLock: {
+      const lock = KiSpinLockOperand(thread, pc, a);
+      if (lock != 0) store<u32>(thread, KiConvertSpinLock(prcb, lock) ? 1 : 0, KTHREAD.WaitStatus);
+      return 12;
+    }
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;
@@ -442,6 +459,10 @@ function KiBudget(prcb: PKPRCB, now: u64): u64 {
 }
 
 function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32): void {
+  if (opcode == OP.AcquireSpinLock && KiIsSpinning(prcb)) {
+    store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
+    return;
+  }
   const cost = KiCostOf(opcode);
   if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) KiPay(prcb, thread, cost);
   else KiPayAndLeave(prcb, thread, cost);

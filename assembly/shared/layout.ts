@@ -160,7 +160,8 @@ export const enum KSYSTEM {
   MaximumDpcQueueDepth = 596,
   /** DPCs a tick below which one of low importance is not held back. */
   MinimumDpcRate = 600,
-  Reserved2 = 604,
+  /** The processor whose spinning closed a circle of owners and spinners, plus one; 0: none has. */
+  DeadlockProcessor = 604,
   /** The system time at boot, by the clock as it is set now: 100 ns since 1601, signed. [ordered] */
   SystemBootTime64 = 608,
   /** The clock tick that was last when the timer resolution changed; what the time shows is not before it. */
@@ -475,17 +476,55 @@ export const enum KACTIVATION {
   Left64 = 72,
   /** The DPC or interrupt object. */
   Object = 80,
+  /** The lock it spins for, and the next that spins for it; so do threads, in the row of level 0. */
+  SpinLock = 84,
+  SpinNext = 88,
+  /** SPIN. */
+  SpinFlags = 92,
+}
+
+/** Spin locks, of the object table. Who holds one is a processor: nothing else can run there. */
+export const enum KSPIN_LOCK {
+  Type = 0,
+  /** The processor that holds it alone plus one; 0: none does. */
+  Owner = 4,
+  /** Activations' rows, in the order in which they came. */
+  FirstSpinner = 8,
+  LastSpinner = 12,
+  /** Processors that hold it together. */
+  Shared = 16,
+  Generation = 20,
+  Spinners = 24,
+  /** The thread that was current where it was acquired; 0: the idle thread. */
+  OwnerThread = 28,
+  Size = 64,
+}
+
+/** Connected interrupts, of the object table. */
+export const enum KINTERRUPT_OBJECT {
+  Type = 0,
+  Irql = 4,
+  SynchronizeIrql = 8,
+  /** The address of its spin lock. */
+  ActualLock = 12,
+  /** Its program; 0: the host has the routine. */
+  ServiceRoutine = 16,
+  Generation = 20,
+  ServiceContext64 = 24,
+  /** 1: the lock is its own, and goes with it. */
+  OwnLock = 32,
+  Size = 64,
 }
 
 /** A device interrupt that is to come. */
 export const enum KINTERRUPT {
   Time64 = 0,
-  /** Handle of the event or semaphore that its DPC signals. */
+  /** Handle of the interrupt object, or of the event or semaphore that its DPC signals. */
   Object64 = 8,
   Next = 16,
   Increment = 20,
   Processor = 24,
-  Reserved0 = 28,
+  Level = 28,
   Size = 32,
 }
 

@@ -76,6 +76,12 @@ export const enum OP {
   InsertQueueDpc = 0x22,
   /** a OPERAND; object64: KeRemoveQueueDpc. */
   RemoveQueueDpc = 0x23,
+  /** a OPERAND, b SPIN; object64 (spin lock or interrupt). The status is the level before, or of a try 1 or 0. */
+  AcquireSpinLock = 0x30,
+  /** a OPERAND, b SPIN | level << 8; object64. */
+  ReleaseSpinLock = 0x31,
+  /** a OPERAND; object64: ExTryConvertSharedSpinLockExclusive. The status is 1 or 0. */
+  ConvertSpinLock = 0x32,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */
@@ -102,6 +108,18 @@ export const enum OP {
   /** Waits for a stack or process to swap in. */
   SwapWait = 0x62,
   SwapIn = 0x63,
+}
+
+/** How a spin lock is acquired or released. */
+export const enum SPIN {
+  /** Together with others that do so: EX_SPIN_LOCK. */
+  Shared = 1,
+  /** The level stays what it is. */
+  AtDpcLevel = 2,
+  /** Not at all, if that takes spinning. */
+  Try = 4,
+  /** In the order of requests: in-stack queued spin locks. */
+  Queued = 8,
 }
 
 /** What a region keeps from its thread. */

@@ -72,12 +72,17 @@ export const enum KOBJECTS {
   TimerSynchronizationObject = 9,
   DpcObject = 19,
   InterruptObject = 22,
+  /** Not Windows's: there a spin lock is a word without a header. */
+  SpinLockObject = 64,
 }
 
 export const enum IRQL {
   PASSIVE_LEVEL = 0,
   APC_LEVEL = 1,
   DISPATCH_LEVEL = 2,
+  /** The lowest and the highest of devices. */
+  LOW_DIRQL = 3,
+  HIGH_DIRQL = 12,
   DEVICE_LEVEL = 5,
   /** Of machines with several processors. */
   SYNCH_LEVEL = 12,
@@ -182,6 +187,8 @@ export const enum STOP {
   Livelock = 6,
   TraceFull = 7,
   Requested = 8,
+  /** Processors spin in a circle on locks that each other hold. */
+  Deadlock = 9,
 }
 
 /** StopThread of an activation is the mark and its row: 16 times the processor plus the level. */
@@ -206,4 +213,6 @@ export const enum HOST_REQUEST {
 export const enum DECISION {
   /** Which of the idle processors of the same node, or of any, takes a thread. */
   IdleProcessor = 1,
+  /** Which of those that spin gets a lock that is not queued: the first is who came first. */
+  SpinLock = 2,
 }

@@ -3,6 +3,7 @@ import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
 import { KDpc } from './dpc';
 import { MachineError } from './errors';
 import type { Machine } from './machine';
+import { KInterrupt } from './spinlock';
 import type { KThread } from './views';
 
 /** A routine that runs on a processor in front of its current thread: a DPC, or an interrupt service routine. */
@@ -55,6 +56,9 @@ export class Activation {
     };
     if (object instanceof KDpc && typeof object.deferredRoutine === 'function') {
       return object.deferredRoutine(object, object.deferredContext, argument(1), argument(2));
+    }
+    if (object instanceof KInterrupt && typeof object.serviceRoutine === 'function') {
+      return object.serviceRoutine(object, object.serviceContext);
     }
     throw new MachineError(`${this.name} has no routine of the host`);
   }

@@ -17,6 +17,15 @@ export interface CoreExports {
   hostCreateDpc(program: number, low: number, high: number): number;
   hostInsertQueueDpc(dpc: number, low1: number, high1: number, low2: number, high2: number): number;
   hostRemoveQueueDpc(dpc: number): number;
+  hostCreateSpinLock(): number;
+  hostCreateInterrupt(
+    irql: number,
+    synchronizeIrql: number,
+    spinLock: number,
+    program: number,
+    low: number,
+    high: number,
+  ): number;
   hostDeleteObject(handle: number): number;
   hostAddress(handle: number): number;
   hostSetEvent(event: number, increment: number): number;

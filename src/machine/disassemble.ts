@@ -107,6 +107,10 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
   if (shape.b === 'register') fields.push(`r${b}`);
   if (shape.b === 'increment') fields.push(`+${b}`);
   if (shape.b === 'priority' || shape.b === 'number') fields.push(`${b}`);
+  if (shape.b === 'spin') {
+    const names = ['shared', 'at dispatch level', 'try', 'queued'];
+    fields.push(...names.filter((_, bit) => (b & (1 << bit)) !== 0), `IRQL ${b >>> 8}`);
+  }
   if (shape.b === 'irql') fields.push(`${b}`);
   if (shape.b === 'region') fields.push(b === APC_REGION.Critical ? 'critical' : 'guarded');
   if (shape.b === 'period') fields.push(b === 0 ? 'keep' : 'restart');

@@ -34,7 +34,8 @@ export interface InstructionShape {
     | 'register'
     | 'period'
     | 'irql'
-    | 'region';
+    | 'region'
+    | 'spin';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
 }
@@ -114,6 +115,9 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     { name: 'insertQueueDpc', operands: ['object', 'value64', 'value64'], a: 'operand' },
   ],
   [OP.RemoveQueueDpc, { name: 'removeQueueDpc', operands: ['object'], a: 'operand' }],
+  [OP.AcquireSpinLock, { name: 'acquireSpinLock', operands: ['object'], a: 'operand', b: 'spin' }],
+  [OP.ReleaseSpinLock, { name: 'releaseSpinLock', operands: ['object'], a: 'operand', b: 'spin' }],
+  [OP.ConvertSpinLock, { name: 'convertSpinLock', operands: ['object'], a: 'operand' }],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,

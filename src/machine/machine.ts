@@ -6,7 +6,7 @@ import { STATUS } from '../../assembly/shared/status';
 import {
   ACTIVATION,
   HOST_REQUEST,
-  type IRQL,
+  IRQL,
   KOBJECTS,
   KTHREAD_STATE,
   PRIORITY_CLASS,
@@ -17,6 +17,7 @@ import {
 import { Activation } from './activation';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
+import { spinningCircle, waitingCircle } from './deadlock';
 import { type DeferredRoutine, KDpc } from './dpc';
 import { MachineError } from './errors';
 import { type CpuPort, Guests, type HostBody } from './guest';
@@ -32,6 +33,7 @@ import { type MachineProfile, requireInteger } from './profile';
 import { type LoadedProgram, type Program, verifyProgram } from './program';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
+import { type InterruptOptions, KInterrupt, KSpinLock } from './spinlock';
 import { TraceRing } from './trace';
 import { Values } from './values';
 import {
@@ -225,6 +227,42 @@ export class Machine {
     return dpc;
   }
 
+  /** A spin lock, plain, queued or reader-writer, as it is used; `name` is for reports. @irql any @nt KeInitializeSpinLock */
+  createSpinLock(name?: string): KSpinLock {
+    const handle = this.core.hostCreateSpinLock();
+    if (handle === 0) throw this.full('objects');
+    const index = handle % 2 ** LIMIT.TableIndexBits;
+    const lock = new KSpinLock(this, handle, name ?? `spin lock ${index}`);
+    this.hostObjects.set(index, lock);
+    return lock;
+  }
+
+  /**
+   * Connects a service routine to a device interrupt, which `scheduleInterrupt` raises.
+   *
+   * @irql PASSIVE_LEVEL   @nt IoConnectInterrupt (partial: options in place of vector, mode and affinity)
+   */
+  connectInterrupt(options: InterruptOptions): KInterrupt {
+    const irql = requireInteger('irql', options.irql, IRQL.LOW_DIRQL, IRQL.HIGH_DIRQL);
+    const synchronizeIrql = options.synchronizeIrql ?? irql;
+    requireInteger('synchronizeIrql', synchronizeIrql, irql, IRQL.HIGH_DIRQL);
+    const { serviceRoutine, serviceContext = 0 } = options;
+    const host = typeof serviceRoutine === 'function';
+    const context = host ? [0, 0] : words64(Number(serviceContext));
+    const handle = this.core.hostCreateInterrupt(
+      irql,
+      synchronizeIrql,
+      options.spinLock?.handle ?? 0,
+      host ? 0 : serviceRoutine.address,
+      context[0] as number,
+      context[1] as number,
+    );
+    if (handle === 0) throw this.full('objects');
+    const interrupt = new KInterrupt(this, handle, serviceRoutine, serviceContext);
+    this.hostObjects.set(interrupt.index, interrupt);
+    return interrupt;
+  }
+
   /** @internal The object of the host's at the address of its row. */
   hostObject(address: number): KernelObject | undefined {
     return this.hostObjects.get(this.objectIndex(address));
@@ -368,15 +406,16 @@ export class Machine {
   }
 
   /**
-   * Schedules a device interrupt on a processor at a virtual time (now, if that has passed); its DPC
-   * sets the event, or releases the semaphore by one, with an I/O boost of `increment`.
+   * Schedules a device interrupt on a processor at a virtual time (now, if that has passed): that of
+   * a connected interrupt; or one whose DPC sets the event, or releases the semaphore by one, with an
+   * I/O boost of `increment`.
    *
    * @returns false if the capacity for interrupts to come is used up; nothing was scheduled.
    */
   scheduleInterrupt(
     timeNs: number,
     processor: number,
-    object: KEvent | KSemaphore,
+    object: KEvent | KSemaphore | KInterrupt,
     increment = 1,
   ): boolean {
     requireInteger('timeNs', timeNs, 0, Number.MAX_SAFE_INTEGER);
@@ -531,7 +570,7 @@ export class Machine {
         case STOP.TimeReached:
           return { reason: 'time', now: this.now };
         case STOP.Idle:
-          return { reason: 'idle', now: this.now, waiting: remainingThreads(this) };
+          return this.idleResult();
         case STOP.EventLimit:
           this.trace.drain();
           if (this.steps >= stepLimit) return { reason: 'events', now: this.now };
@@ -542,6 +581,8 @@ export class Machine {
         case STOP.TraceFull:
           if (!this.trace.drain()) return { reason: 'trace-full', now: this.now };
           break;
+        case STOP.Deadlock:
+          return { reason: 'deadlock', now: this.now, circle: spinningCircle(this) };
         case STOP.Livelock:
           return { reason: 'livelock', now: this.now, threads: remainingThreads(this) };
         default:
@@ -553,6 +594,12 @@ export class Machine {
           };
       }
     }
+  }
+
+  private idleResult(): RunResult {
+    const circle = waitingCircle(this);
+    if (circle.length !== 0) return { reason: 'deadlock', now: this.now, circle };
+    return { reason: 'idle', now: this.now, waiting: remainingThreads(this) };
   }
 
   private callCore(): STOP {

@@ -1,5 +1,5 @@
 import { LIMIT } from '../../assembly/shared/limits';
-import { APC_REGION, CONDITION, OP, OPERAND, PERIOD } from '../../assembly/shared/opcode';
+import { APC_REGION, CONDITION, OP, OPERAND, PERIOD, SPIN } from '../../assembly/shared/opcode';
 import {
   IRQL,
   KWAIT_REASON,
@@ -253,6 +253,22 @@ export class ProgramBuilder {
     this.emit(OP.ApcRegion, 0, region, [-1 >>> 0]);
     body();
     return this.emit(OP.ApcRegion, 0, region, [1]);
+  }
+
+  /** KeAcquireSpinLock, `body` at DISPATCH_LEVEL, KeReleaseSpinLock to PASSIVE_LEVEL. */
+  spinLock(object: ObjectOperand, body: () => void): this {
+    const { a, words } = objectWords(object);
+    this.emit(OP.AcquireSpinLock, a, 0, words);
+    body();
+    return this.emit(OP.ReleaseSpinLock, a, IRQL.PASSIVE_LEVEL << 8, words);
+  }
+
+  /** KeAcquireSpinLockAtDpcLevel, `body`, KeReleaseSpinLockFromDpcLevel: for DPCs and raised levels. */
+  spinLockAtDpcLevel(object: ObjectOperand, body: () => void): this {
+    const { a, words } = objectWords(object);
+    this.emit(OP.AcquireSpinLock, a, SPIN.AtDpcLevel, words);
+    body();
+    return this.emit(OP.ReleaseSpinLock, a, SPIN.AtDpcLevel, words);
   }
 
   /** KeInsertQueueDpc; the status is 1, or 0 if it was queued already. */
@@ -566,6 +582,8 @@ function verifyFields(
   if (shape.b === undefined && b !== 0) refuse(`field b is ${b}, it must be 0`);
   if (shape.b === 'increment' && b > 15) refuse(`priority increment ${b}, at most 15`);
   if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
+  if (shape.b === 'spin' && ((b & 0xff) > 15 || b >>> 8 > IRQL.HIGH_LEVEL))
+    refuse(`${b} is no way to acquire or release a spin lock`);
   if (shape.b === 'irql' && b > IRQL.HIGH_LEVEL) refuse(`IRQL ${b}, from 0 to 15`);
   if (shape.b === 'region' && b > APC_REGION.Guarded)
     refuse(`region ${b}; 0 is critical, 1 guarded`);

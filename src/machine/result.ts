@@ -47,11 +47,26 @@ export interface BugCheckReport {
   readonly lastRecords: readonly TraceRecord[];
 }
 
+/** One that waits or spins for what the next of a circle owns. */
+export interface DeadlockLink {
+  readonly thread: string;
+  /** Absent for one that waits off its processor. */
+  readonly processor?: number;
+  readonly waitsFor: string;
+  readonly ownedBy: string;
+}
+
 /** Why `run` returned, and what belongs to it. */
 export type RunResult =
   | { readonly reason: 'time' | 'events' | 'requested' | 'trace-full'; readonly now: number }
   | { readonly reason: 'idle'; readonly now: number; readonly waiting: readonly ThreadLeft[] }
   | { readonly reason: 'livelock'; readonly now: number; readonly threads: readonly ThreadLeft[] }
+  | {
+      /** Who is left can never go on: each of the circle waits for the next, the last for the first. */
+      readonly reason: 'deadlock';
+      readonly now: number;
+      readonly circle: readonly DeadlockLink[];
+    }
   | ({
       readonly reason: 'bugcheck';
       readonly now: number /** What a guest or the core threw. */;
@@ -110,7 +125,7 @@ function describeWait(
   return { waitsFor: `${nameOf(machine, object)} (${reason})`, waitObject };
 }
 
-function nameOf(machine: Machine, object: number): string {
+export function nameOf(machine: Machine, object: number): string {
   const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
   return `${type} ${machine.objectIndex(object)}`;
 }
@@ -131,6 +146,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.INVALID_AFFINITY_SET]: [
     'INVALID_AFFINITY_SET',
     'An affinity without an active processor was set.',
+  ],
+  [BUGCHECK.SPIN_LOCK_NOT_OWNED]: [
+    'SPIN_LOCK_NOT_OWNED',
+    'A spin lock (parameter 1) was released that nobody held. Release each as often as it was acquired, shared ones as shared.',
   ],
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
