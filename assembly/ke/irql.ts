@@ -1,7 +1,7 @@
-import { HalSetIrql, PKPRCB } from '../hal';
+import { HalSetIrql, PKPRCB, PKTHREAD } from '../hal';
 import { BUGCHECK } from '../shared/bugcheck';
-import { KPRCB } from '../shared/layout';
-import { IRQL } from '../shared/types';
+import { KPRCB, KTHREAD } from '../shared/layout';
+import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
 
 /**
@@ -50,4 +50,32 @@ export function KiMayBlock(prcb: PKPRCB, object: usize): bool {
     KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, object, level, 0, 0);
   }
   return false;
+}
+
+/**
+ * Ends a signal with Wait = TRUE: the thread goes on at DISPATCH_LEVEL, and its next wait goes back to
+ * the level of now. Others may act in between. What the thread does before that wait is done at
+ * DISPATCH_LEVEL: what works there works, what blocks or ends the thread is the bugcheck of that level.
+ */
+export function KiSetWaitNext(prcb: PKPRCB, thread: PKTHREAD): void {
+  const level = load<u32>(prcb, KPRCB.Irql);
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  if ((flags & THREAD_FLAG.WaitNext) != 0) return;
+  let wait: u32 = THREAD_FLAG.WaitNext;
+  if (level == <u32>IRQL.APC_LEVEL) wait |= THREAD_FLAG.WaitApcLevel;
+  else if (level >= <u32>IRQL.DISPATCH_LEVEL) wait |= THREAD_FLAG.WaitDispatchLevel;
+  store<u32>(thread, flags | wait, KTHREAD.Flags);
+  if (level < <u32>IRQL.DISPATCH_LEVEL) HalSetIrql(prcb, IRQL.DISPATCH_LEVEL);
+}
+
+const WAIT_NEXT: u32 =
+  THREAD_FLAG.WaitNext | THREAD_FLAG.WaitApcLevel | THREAD_FLAG.WaitDispatchLevel;
+
+/** Begins a wait: back to the level of the signal before, if that said that a wait follows. */
+export function KiTakeWaitNext(prcb: PKPRCB, thread: PKTHREAD): void {
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  if ((flags & THREAD_FLAG.WaitNext) == 0) return;
+  store<u32>(thread, flags & ~WAIT_NEXT, KTHREAD.Flags);
+  if ((flags & THREAD_FLAG.WaitDispatchLevel) != 0) return;
+  HalSetIrql(prcb, (flags & THREAD_FLAG.WaitApcLevel) != 0 ? IRQL.APC_LEVEL : IRQL.PASSIVE_LEVEL);
 }

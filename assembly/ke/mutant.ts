@@ -82,6 +82,7 @@ function KiFreeMutant(prcb: PKPRCB, mutant: PKOBJECT, thread: PKTHREAD, incremen
  * The thread's WaitStatus is the previous SignalState: 0 if it is free now. A thread that does not
  * own it has STATUS_MUTANT_NOT_OWNED raised, or STATUS_ABANDONED of an abandoned one.
  *
+ * @returns whether it was released.
  * @irql at most DISPATCH_LEVEL   @nt KeReleaseMutant
  */
 export function KeReleaseMutant(
@@ -89,16 +90,17 @@ export function KeReleaseMutant(
   thread: PKTHREAD,
   mutant: PKOBJECT,
   increment: u32,
-): void {
+): bool {
   if (load<u32>(mutant, KMUTANT.OwnerThread) != <u32>thread) {
     const abandoned = load<u32>(mutant, KMUTANT.Abandoned) != 0;
     KiRaiseStatus(thread, abandoned ? STATUS.ABANDONED : STATUS.MUTANT_NOT_OWNED);
-    return;
+    return false;
   }
   const previous = load<i32>(mutant, KMUTANT.SignalState);
   store<i32>(thread, previous, KTHREAD.WaitStatus);
   if (previous < 0) store<i32>(mutant, previous + 1, KMUTANT.SignalState);
   else KiFreeMutant(prcb, mutant, thread, increment);
+  return true;
 }
 
 /** Leaves a status that is raised as an exception where the guest has them, not returned. */

@@ -4,7 +4,7 @@ import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
 import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { CONDITION, OP } from '../shared/opcode';
+import { CONDITION, OP, SIGNAL } from '../shared/opcode';
 import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
 import {
   KiContextIndex,
@@ -18,7 +18,7 @@ import { KeBugCheckEx } from './bugcheck';
 import { KiTakeTime } from './dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
-import { KeLowerIrql, KeRaiseIrql } from './irql';
+import { KeLowerIrql, KeRaiseIrql, KiSetWaitNext, KiTakeWaitNext } from './irql';
 import { KeReleaseMutant } from './mutant';
 import { KiThreadIndex } from './object';
 import {
@@ -240,6 +240,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       else KeTerminateThread(prcb, thread, load<u32>(pc, 4));
       return 8;
     case OP.Wait: {
+      KiTakeWaitNext(prcb, thread);
       const object = KiOperand(thread, pc, a);
       if (object != 0) KiWait(prcb, thread, object, b, load<u64>(pc, 12));
       return 20;
@@ -249,16 +250,27 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ResetEvent: {
       const event = KiEventOperand(thread, pc, a);
       if (event == 0) return 12;
+      const increment = b & SIGNAL.Increment;
       let previous: i32;
-      if ((word & 0xff) == <u32>OP.SetEvent) previous = KeSetEvent(prcb, event, b);
-      else if ((word & 0xff) == <u32>OP.PulseEvent) previous = KePulseEvent(prcb, event, b);
+      if ((word & 0xff) == <u32>OP.SetEvent) previous = KeSetEvent(prcb, event, increment);
+      else if ((word & 0xff) == <u32>OP.PulseEvent) previous = KePulseEvent(prcb, event, increment);
       else previous = KeResetEvent(event);
       store<i32>(thread, previous, KTHREAD.WaitStatus);
+      if ((b & SIGNAL.Wait) != 0) KiSetWaitNext(prcb, thread);
       return 12;
     }
     case OP.ReleaseSemaphore: {
       const semaphore = KiSemaphoreOperand(thread, pc, a);
-      if (semaphore != 0) KiReleaseSemaphoreFrom(prcb, thread, semaphore, b, load<i32>(pc, 12));
+      if (semaphore == 0) return 16;
+      const increment = b & SIGNAL.Increment;
+      const released = KiReleaseSemaphoreFrom(
+        prcb,
+        thread,
+        semaphore,
+        increment,
+        load<i32>(pc, 12),
+      );
+      if (released && (b & SIGNAL.Wait) != 0) KiSetWaitNext(prcb, thread);
       return 16;
     }
     case OP.ReleaseSemaphoreRegister: {
@@ -333,10 +345,13 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       KiSignalAndWait(prcb, thread, pc, a, b);
       return 28;
     case OP.WaitMultiple:
+      KiTakeWaitNext(prcb, thread);
       return KiWaitMultiple(prcb, thread, pc, a, b);
     case OP.ReleaseMutant: {
       const mutant = KiMutantOperand(thread, pc, a);
-      if (mutant != 0) KeReleaseMutant(prcb, thread, mutant, b);
+      if (mutant == 0) return 12;
+      const released = KeReleaseMutant(prcb, thread, mutant, b & SIGNAL.Increment);
+      if (released && (b & SIGNAL.Wait) != 0) KiSetWaitNext(prcb, thread);
       return 12;
     }
     case OP.SetTimer: {

@@ -1,6 +1,7 @@
 import { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
 import { KOBJECT, KTHREAD } from '../shared/layout';
 import { STATUS } from '../shared/status';
+import { KiRaiseStatus } from './mutant';
 import { KiWaitTest } from './wait';
 
 /**
@@ -24,18 +25,21 @@ export function KeReleaseSemaphore(
   return previous;
 }
 
-/** The same for a running thread, whose WaitStatus becomes the previous count or the status. */
+/**
+ * The same for a running thread, whose WaitStatus becomes the previous count; past the limit
+ * STATUS_SEMAPHORE_LIMIT_EXCEEDED is raised.
+ *
+ * @returns whether it was released.
+ */
 export function KiReleaseSemaphoreFrom(
   prcb: PKPRCB,
   thread: PKTHREAD,
   semaphore: PKOBJECT,
   increment: u32,
   adjustment: i32,
-): void {
+): bool {
   const previous = KeReleaseSemaphore(prcb, semaphore, increment, adjustment);
-  store<u32>(
-    thread,
-    previous < 0 ? STATUS.SEMAPHORE_LIMIT_EXCEEDED : <u32>previous,
-    KTHREAD.WaitStatus,
-  );
+  if (previous < 0) KiRaiseStatus(thread, STATUS.SEMAPHORE_LIMIT_EXCEEDED);
+  else store<i32>(thread, previous, KTHREAD.WaitStatus);
+  return previous >= 0;
 }

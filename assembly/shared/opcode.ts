@@ -15,13 +15,13 @@ export const enum OP {
   ComputeExponential = 0x03,
   /** a OPERAND, b KWAIT_REASON | MODE << 15; object64, timeout64 (see TIMEOUT). */
   Wait = 0x04,
-  /** a OPERAND, b increment; object64. */
+  /** a OPERAND, b SIGNAL; object64. */
   SetEvent = 0x05,
   /** a OPERAND; object64. */
   ResetEvent = 0x06,
-  /** a OPERAND, b increment; object64. */
+  /** a OPERAND, b SIGNAL; object64. */
   PulseEvent = 0x07,
-  /** a OPERAND, b increment; object64, adjustment. */
+  /** a OPERAND, b SIGNAL; object64, adjustment. */
   ReleaseSemaphore = 0x08,
   /** timeout64: 0 yields. */
   Delay = 0x09,
@@ -60,7 +60,7 @@ export const enum OP {
   SignalAndWait = 0x1a,
   /** a WAIT_TYPE, b KWAIT_REASON | MODE << 15; count, timeout64, then count times object64: KeWaitForMultipleObjects. */
   WaitMultiple = 0x1b,
-  /** a OPERAND, b increment; object64: KeReleaseMutant. */
+  /** a OPERAND, b SIGNAL; object64: KeReleaseMutant. */
   ReleaseMutant = 0x1c,
   /** a OPERAND, b tolerable delay in ms; object64, timeout64, period in ms: KeSetCoalescableTimer. */
   SetTimer = 0x1d,
@@ -141,6 +141,14 @@ export const enum PERIOD {
 /** A timeout is ns from now (0: poll), all ones for none, or with this bit a system time in 100 ns. */
 export const enum TIMEOUT {
   AbsoluteBit = 63,
+}
+
+/** How an object is signaled. */
+export const enum SIGNAL {
+  /** Mask of the priority increment. */
+  Increment = 15,
+  /** Wait = TRUE: the thread stays at DISPATCH_LEVEL, and waits next. */
+  Wait = 256,
 }
 
 export const enum OPERAND {

@@ -173,6 +173,10 @@ export const enum THREAD_FLAG {
   Raised = 131072,
   /** It goes on at APC_LEVEL when it runs again. */
   ApcLevel = 262144,
+  /** It has signaled with Wait = TRUE: its next wait goes back to its WaitIrql, these two bits. */
+  WaitNext = 0x8000000,
+  WaitApcLevel = 0x10000000,
+  WaitDispatchLevel = 0x20000000,
 }
 
 /** Why `KiRun` returned. */

@@ -1,6 +1,6 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { LIMIT } from '../../assembly/shared/limits';
-import { OP } from '../../assembly/shared/opcode';
+import { OP, SIGNAL } from '../../assembly/shared/opcode';
 import { IRQL, type KWAIT_REASON, type MODE, type WAIT_TYPE } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
@@ -10,13 +10,31 @@ import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './cal
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
-/** The level a wait needs: a poll may be at DISPATCH_LEVEL. */
+/** The level a wait needs: a poll may be at DISPATCH_LEVEL, and what follows a signal with Wait = TRUE is. */
 function waitCheck(routine: string, timeout: number | bigint): () => void {
   if (timeout === 0)
     return () => requireIrql(routine, VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL);
   const forever = timeout === Number.POSITIVE_INFINITY;
   const violation = forever ? VIOLATION.WaitForever : VIOLATION.WaitForTime;
-  return () => requireIrql(routine, violation, IRQL.APC_LEVEL);
+  return () => {
+    const level = currentGuest(routine).thread.waitNext ? IRQL.DISPATCH_LEVEL : IRQL.APC_LEVEL;
+    requireIrql(routine, violation, level);
+  };
+}
+
+/** The b field of a signal. */
+function signalField(routine: string, increment: number, wait: boolean): number {
+  return requireInteger(`${routine}: increment`, increment, 0, 15) | (wait ? SIGNAL.Wait : 0);
+}
+
+/** The level a signal needs; with Wait = TRUE it must be one to wait at. */
+function signalCheck(
+  routine: string,
+  wait: boolean,
+  violation = VIOLATION.IrqlKeDispatchLte,
+  waitLevel = IRQL.APC_LEVEL,
+): () => void {
+  return () => requireIrql(routine, violation, wait ? waitLevel : IRQL.DISPATCH_LEVEL);
 }
 
 /** The level that most routines on dispatcher objects need. */
@@ -43,11 +61,21 @@ export function KeWaitForSingleObject(
   return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
 }
 
-/** Signals an event. Returns its previous state. @nt KeSetEvent (partial: Wait = TRUE is not modelled) */
-export function KeSetEvent(event: KEvent, increment: number, _wait: boolean): NtCall<number> {
-  requireInteger('KeSetEvent: increment', increment, 0, 15);
-  const request = [encode(OP.SetEvent, 0, increment), ...words64(event.handle)];
-  return call('KeSetEvent', request, dispatchCheck('KeSetEvent', VIOLATION.IrqlKeSetEvent));
+/**
+ * Signals an event: a synchronization event wakes its longest waiter, or stays signaled until a wait
+ * takes the signal; a notification event wakes all and stays signaled.
+ *
+ * With `wait` the thread goes on at DISPATCH_LEVEL, its WaitNext set, and its next call must be a
+ * wait, which goes back to the level of this call. The two are no atomic pair. What comes in between
+ * is done at DISPATCH_LEVEL, and judged as at that level.
+ *
+ * @returns the previous state, as it was stored.
+ * @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE   @nt KeSetEvent
+ */
+export function KeSetEvent(event: KEvent, increment: number, wait: boolean): NtCall<number> {
+  const b = signalField('KeSetEvent', increment, wait);
+  const request = [encode(OP.SetEvent, 0, b), ...words64(event.handle)];
+  return call('KeSetEvent', request, signalCheck('KeSetEvent', wait, VIOLATION.IrqlKeSetEvent));
 }
 
 /** Takes an event's signal back. @returns its previous state, as it was stored. @irql at most DISPATCH_LEVEL @nt KeResetEvent */
@@ -65,25 +93,36 @@ export function KeClearEvent(event: KEvent): NtCall<void> {
   });
 }
 
-/** Wakes whom KeSetEvent would wake now, and leaves the event not signaled. @returns its previous state. @irql at most DISPATCH_LEVEL @nt KePulseEvent (partial: Wait = TRUE is not modelled) */
-export function KePulseEvent(event: KEvent, increment: number, _wait: boolean): NtCall<number> {
-  requireInteger('KePulseEvent: increment', increment, 0, 15);
-  const request = [encode(OP.PulseEvent, 0, increment), ...words64(event.handle)];
-  return call('KePulseEvent', request, dispatchCheck('KePulseEvent'));
+/**
+ * Wakes whom KeSetEvent would wake now, and leaves the event not signaled. `wait` as there.
+ *
+ * @returns the previous state.
+ * @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE   @nt KePulseEvent
+ */
+export function KePulseEvent(event: KEvent, increment: number, wait: boolean): NtCall<number> {
+  const b = signalField('KePulseEvent', increment, wait);
+  const request = [encode(OP.PulseEvent, 0, b), ...words64(event.handle)];
+  return call('KePulseEvent', request, signalCheck('KePulseEvent', wait));
 }
 
-/** Releases a semaphore. Returns its previous count. @nt KeReleaseSemaphore (partial: Wait = TRUE is not modelled) */
+/**
+ * Adds `adjustment` to the count and wakes as many waiters as that satisfies. `wait` as in KeSetEvent.
+ *
+ * @returns the previous count. Raises STATUS_SEMAPHORE_LIMIT_EXCEEDED, the count unchanged.
+ * @irql at most DISPATCH_LEVEL; PASSIVE_LEVEL with Wait = TRUE   @nt KeReleaseSemaphore
+ */
 export function KeReleaseSemaphore(
   semaphore: KSemaphore,
   increment: number,
   adjustment: number,
-  _wait: boolean,
+  wait: boolean,
 ): NtCall<number> {
-  requireInteger('KeReleaseSemaphore: increment', increment, 0, 15);
-  requireInteger('KeReleaseSemaphore: adjustment', adjustment, 1, 0x7fffffff);
-  const first = encode(OP.ReleaseSemaphore, 0, increment);
+  const routine = 'KeReleaseSemaphore';
+  const first = encode(OP.ReleaseSemaphore, 0, signalField(routine, increment, wait));
+  requireInteger(`${routine}: adjustment`, adjustment, 1, 0x7fffffff);
   const request = [first, ...words64(semaphore.handle), adjustment];
-  return call('KeReleaseSemaphore', request, dispatchCheck('KeReleaseSemaphore'));
+  const check = signalCheck(routine, wait, VIOLATION.IrqlKeDispatchLte, IRQL.PASSIVE_LEVEL);
+  return call(routine, request, check);
 }
 
 /** Keeps the processor busy for microseconds. @nt KeStallExecutionProcessor */
@@ -140,35 +179,40 @@ export function KeWaitForMultipleObjects(
 /** Wait blocks that every thread has. */
 const THREAD_WAIT_OBJECTS = 3;
 
-function releaseMutant(routine: string, mutant: KMutant, increment: number): NtCall<number> {
-  requireInteger(`${routine}: increment`, increment, 0, 15);
-  const request = [encode(OP.ReleaseMutant, 0, increment), ...words64(mutant.handle)];
+function releaseMutant(
+  routine: string,
+  mutant: KMutant,
+  increment: number,
+  wait: boolean,
+): NtCall<number> {
+  const b = signalField(routine, increment, wait);
+  const request = [encode(OP.ReleaseMutant, 0, b), ...words64(mutant.handle)];
   return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    signalCheck(routine, wait)();
     return (yield request) | 0;
   });
 }
 
 /**
- * Takes one acquisition of a mutant back.
+ * Takes one acquisition of a mutant back. `wait` as in KeSetEvent.
  *
  * @returns the previous SignalState: 0 if it is free now. Raises STATUS_MUTANT_NOT_OWNED, or
  *   STATUS_ABANDONED of an abandoned one, if the thread does not own it.
- * @irql at most DISPATCH_LEVEL
- * @nt KeReleaseMutant (partial: Abandoned = TRUE and Wait = TRUE are not modelled)
+ * @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE
+ * @nt KeReleaseMutant (partial: Abandoned = TRUE is not modelled)
  */
 export function KeReleaseMutant(
   mutant: KMutant,
   increment: number,
   _abandoned: boolean,
-  _wait: boolean,
+  wait: boolean,
 ): NtCall<number> {
-  return releaseMutant('KeReleaseMutant', mutant, increment);
+  return releaseMutant('KeReleaseMutant', mutant, increment, wait);
 }
 
-/** The same with MUTANT_INCREMENT. @nt KeReleaseMutex (partial: Wait = TRUE is not modelled) */
-export function KeReleaseMutex(mutex: KMutant, _wait: boolean): NtCall<number> {
-  return releaseMutant('KeReleaseMutex', mutex, 1);
+/** The same with MUTANT_INCREMENT. @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE @nt KeReleaseMutex */
+export function KeReleaseMutex(mutex: KMutant, wait: boolean): NtCall<number> {
+  return releaseMutant('KeReleaseMutex', mutex, 1, wait);
 }
 
 /** @returns SignalState: 1 if it is free. @irql at most DISPATCH_LEVEL @nt KeReadStateMutex */

@@ -1,4 +1,4 @@
-import { APC_REGION, OPERAND, TIMEOUT } from '../../assembly/shared/opcode';
+import { APC_REGION, OPERAND, SIGNAL, TIMEOUT } from '../../assembly/shared/opcode';
 import { MachineError } from './errors';
 import {
   INSTRUCTIONS,
@@ -106,6 +106,9 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
   if (shape.a === 'waitType') fields.push(a === 0 ? 'all' : 'any');
   if (shape.b === 'register') fields.push(`r${b}`);
   if (shape.b === 'increment') fields.push(`+${b}`);
+  if (shape.b === 'signal') {
+    fields.push(`+${b & SIGNAL.Increment}`, ...((b & SIGNAL.Wait) !== 0 ? ['wait'] : []));
+  }
   if (shape.b === 'priority' || shape.b === 'number') fields.push(`${b}`);
   if (shape.b === 'spin') {
     const names = ['shared', 'at dispatch level', 'try', 'queued'];

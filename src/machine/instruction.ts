@@ -28,6 +28,7 @@ export interface InstructionShape {
   readonly a?: 'waitType' | 'mode' | 'operand' | 'register' | 'condition';
   readonly b?:
     | 'increment'
+    | 'signal'
     | 'reason'
     | 'priority'
     | 'number'
@@ -71,12 +72,12 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   [OP.ComputeUniform, { name: 'computeUniform', operands: ['ns', 'ns'], a: 'mode' }],
   [OP.ComputeExponential, { name: 'computeExponential', operands: ['ns'], a: 'mode' }],
   [OP.Wait, { name: 'wait', operands: ['object', 'timeout'], a: 'operand', b: 'reason' }],
-  [OP.SetEvent, { name: 'setEvent', operands: ['object'], a: 'operand', b: 'increment' }],
+  [OP.SetEvent, { name: 'setEvent', operands: ['object'], a: 'operand', b: 'signal' }],
   [OP.ResetEvent, { name: 'resetEvent', operands: ['object'], a: 'operand' }],
-  [OP.PulseEvent, { name: 'pulseEvent', operands: ['object'], a: 'operand', b: 'increment' }],
+  [OP.PulseEvent, { name: 'pulseEvent', operands: ['object'], a: 'operand', b: 'signal' }],
   [
     OP.ReleaseSemaphore,
-    { name: 'releaseSemaphore', operands: ['object', 'signed'], a: 'operand', b: 'increment' },
+    { name: 'releaseSemaphore', operands: ['object', 'signed'], a: 'operand', b: 'signal' },
   ],
   [OP.Delay, { name: 'delay', operands: ['ns'] }],
   [OP.Yield, { name: 'yield', operands: [] }],
@@ -104,7 +105,7 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
       b: 'reason',
     },
   ],
-  [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'increment' }],
+  [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'signal' }],
   [OP.SetTimer, { name: 'setTimer', operands: ['object', 'ns', 'period'], a: 'operand' }],
   [OP.CancelTimer, { name: 'cancelTimer', operands: ['object'], a: 'operand' }],
   [OP.RaiseIrql, { name: 'raiseIrql', operands: [], b: 'irql' }],

@@ -1,5 +1,13 @@
 import { LIMIT } from '../../assembly/shared/limits';
-import { APC_REGION, CONDITION, OP, OPERAND, PERIOD, SPIN } from '../../assembly/shared/opcode';
+import {
+  APC_REGION,
+  CONDITION,
+  OP,
+  OPERAND,
+  PERIOD,
+  SIGNAL,
+  SPIN,
+} from '../../assembly/shared/opcode';
 import {
   IRQL,
   KWAIT_REASON,
@@ -70,6 +78,10 @@ function waitFields(
     reason: (reason ?? KWAIT_REASON.Executive) | ((mode ?? MODE.KernelMode) << 15),
     timeout,
   };
+}
+
+function signalField(what: string, increment: number, wait: boolean): number {
+  return requireInteger(`${what}.increment`, increment, 0, 15) | (wait ? SIGNAL.Wait : 0);
 }
 
 /**
@@ -155,16 +167,15 @@ export class ProgramBuilder {
   }
 
   /** KeReleaseMutant; who does not own it gets STATUS_MUTANT_NOT_OWNED. */
-  releaseMutant(object: ObjectOperand, increment = 1): this {
+  releaseMutant(object: ObjectOperand, increment = 1, wait = false): this {
     const { a, words } = objectWords(object);
-    requireInteger('releaseMutant.increment', increment, 0, 15);
-    return this.emit(OP.ReleaseMutant, a, increment, words);
+    return this.emit(OP.ReleaseMutant, a, signalField('releaseMutant', increment, wait), words);
   }
 
-  /** KeSetEvent. */
-  setEvent(object: ObjectOperand, increment = 1): this {
+  /** KeSetEvent. With `wait` (Wait = TRUE) it goes on at DISPATCH_LEVEL until the wait that must follow. */
+  setEvent(object: ObjectOperand, increment = 1, wait = false): this {
     const { a, words } = objectWords(object);
-    return this.emit(OP.SetEvent, a, requireInteger('setEvent.increment', increment, 0, 15), words);
+    return this.emit(OP.SetEvent, a, signalField('setEvent', increment, wait), words);
   }
 
   resetEvent(object: ObjectOperand): this {
@@ -173,24 +184,29 @@ export class ProgramBuilder {
   }
 
   /** KePulseEvent. */
-  pulseEvent(object: ObjectOperand, increment = 1): this {
+  pulseEvent(object: ObjectOperand, increment = 1, wait = false): this {
     const { a, words } = objectWords(object);
-    return this.emit(
-      OP.PulseEvent,
-      a,
-      requireInteger('pulseEvent.increment', increment, 0, 15),
-      words,
-    );
+    return this.emit(OP.PulseEvent, a, signalField('pulseEvent', increment, wait), words);
   }
 
   /** KeReleaseSemaphore; past the limit the status is STATUS_SEMAPHORE_LIMIT_EXCEEDED. */
-  releaseSemaphore(object: ObjectOperand, adjustment: number | Register = 1, increment = 1): this {
+  releaseSemaphore(
+    object: ObjectOperand,
+    adjustment: number | Register = 1,
+    increment = 1,
+    wait = false,
+  ): this {
     const { a, words } = objectWords(object);
-    if (adjustment instanceof Register)
+    if (adjustment instanceof Register) {
+      if (wait)
+        throw new MachineError(
+          'releaseSemaphore: wait goes with an adjustment that is a number, not a register',
+        );
       return this.emit(OP.ReleaseSemaphoreRegister, a, adjustment.register, words);
+    }
     requireInteger('releaseSemaphore.adjustment', adjustment, 1, 0x7fffffff);
-    requireInteger('releaseSemaphore.increment', increment, 0, 15);
-    return this.emit(OP.ReleaseSemaphore, a, increment, [...words, adjustment]);
+    const b = signalField('releaseSemaphore', increment, wait);
+    return this.emit(OP.ReleaseSemaphore, a, b, [...words, adjustment]);
   }
 
   /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now; 0 is a yield. */
@@ -580,7 +596,9 @@ function verifyFields(
     refuse(`register ${a}, there are ${LIMIT.ProgramRegisters}`);
   if (shape.a === 'condition' && !CONDITIONS.includes(a)) refuse(`condition ${a} is none`);
   if (shape.b === undefined && b !== 0) refuse(`field b is ${b}, it must be 0`);
-  if (shape.b === 'increment' && b > 15) refuse(`priority increment ${b}, at most 15`);
+  const increment = shape.b === 'signal' ? b & ~SIGNAL.Wait : b;
+  if ((shape.b === 'increment' || shape.b === 'signal') && increment > SIGNAL.Increment)
+    refuse(`priority increment ${increment}, at most ${SIGNAL.Increment}`);
   if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
   if (shape.b === 'spin' && ((b & 0xff) > 15 || b >>> 8 > IRQL.HIGH_LEVEL))
     refuse(`${b} is no way to acquire or release a spin lock`);

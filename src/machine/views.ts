@@ -172,6 +172,11 @@ export class KThread extends KernelObject {
     return true;
   }
 
+  /** WaitNext: it has signaled with Wait = TRUE, and must wait next. */
+  get waitNext(): boolean {
+    return (this.word(KTHREAD.Flags) & THREAD_FLAG.WaitNext) !== 0;
+  }
+
   /** KernelApcDisable: below 0 while it is in a critical region or owns a mutex. */
   get kernelApcDisable(): number {
     return (this.word(KTHREAD.CombinedApcDisable) << 16) >> 16;
