@@ -9,6 +9,8 @@ import {
   KSPIN_LOCK,
   KSYSTEM,
   KTABLE,
+  KTHREAD,
+  KTHREAD_EXTENSION,
 } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
@@ -30,6 +32,7 @@ import { KiHasWaiters } from './wait';
 const OBJECT_TABLE: usize = KSYSTEM.Address + KSYSTEM.ObjectTable;
 const THREAD_TABLE: usize = KSYSTEM.Address + KSYSTEM.ThreadTable;
 const PROCESS_TABLE: usize = KSYSTEM.Address + KSYSTEM.ProcessTable;
+const EXTENSION_TABLE: usize = KSYSTEM.Address + KSYSTEM.ExtensionTable;
 const WAIT_BLOCK_TABLE: usize = KSYSTEM.Address + KSYSTEM.WaitBlockTable;
 
 /** The waitable object of a handle of any table; 0 if it is stale. */
@@ -167,7 +170,20 @@ export function KiAllocateThread(): PKTHREAD {
   return KiAllocateRow(THREAD_TABLE);
 }
 
+/** The thread's extension, which it is given now if it has none; 0 if the table is full. */
+export function KiThreadExtension(thread: PKTHREAD): usize {
+  const known: usize = load<u32>(thread, KTHREAD.Extension);
+  if (known != 0) return known;
+  const extension = KiAllocateRow(EXTENSION_TABLE);
+  if (extension == 0) return 0;
+  store<u32>(extension, <u32>thread, KTHREAD_EXTENSION.Thread);
+  store<u32>(thread, <u32>extension, KTHREAD.Extension);
+  return extension;
+}
+
 export function KiFreeThread(thread: PKTHREAD): void {
+  const extension: usize = load<u32>(thread, KTHREAD.Extension);
+  if (extension != 0) KiFreeRow(EXTENSION_TABLE, extension);
   KiFreeRow(THREAD_TABLE, thread);
 }
 

@@ -166,8 +166,10 @@ export const enum KSYSTEM {
   SystemBootTime64 = 608,
   /** The clock tick that was last when the timer resolution changed; what the time shows is not before it. */
   TickBase64 = 616,
+  /** Of the rows that threads have which need more than KTHREAD holds. */
+  ExtensionTable = 624,
   /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 624,
+  HostInstruction = 656,
 
   Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
@@ -335,7 +337,8 @@ export const enum KTHREAD {
   LastProcessor = 136,
   ContextSwitches = 140,
   WaitReason = 144,
-  Reserved0 = 148,
+  /** Its KTHREAD_EXTENSION; 0: it has needed none. */
+  Extension = 148,
   Preemptions = 152,
   Generation = 156,
   Register64 = 160,
@@ -353,6 +356,18 @@ export const enum KTHREAD {
   CombinedApcDisable = 252,
 
   Size = 256,
+}
+
+/** What few threads need: a row that a thread is given with the first need, and has until its own is freed. */
+export const enum KTHREAD_EXTENSION {
+  Thread = 0,
+  /** The KQUEUE that it takes entries from; 0: none. */
+  Queue = 4,
+  /** In the queue's list of threads. */
+  QueueListEntry = 8,
+  Reserved0 = 16,
+  Generation = 20,
+  Size = 64,
 }
 
 export const enum KPROCESS {

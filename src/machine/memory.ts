@@ -10,6 +10,7 @@ import {
   KSYSTEM,
   KTABLE,
   KTHREAD,
+  KTHREAD_EXTENSION,
   KTIMER_TABLE,
   KWAIT_BLOCK_ROW,
 } from '../../assembly/shared/layout';
@@ -94,6 +95,7 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['waitBlocks', (capacities.waitBlocks + 1) * KWAIT_BLOCK_ROW.Size],
     ['activations', processors * ACTIVATION.Levels * KTHREAD.Size],
     ['threads', (capacities.threads + 1) * KTHREAD.Size],
+    ['threadExtensions', (capacities.threadExtensions + 1) * KTHREAD_EXTENSION.Size],
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
     ['sharedWords', capacities.sharedWords * 4],
@@ -225,6 +227,14 @@ function writeSystem(
     KTHREAD.Size,
     capacities.threads,
     KTHREAD.Generation,
+  );
+  writeTable(
+    memory,
+    KSYSTEM.ExtensionTable,
+    base('threadExtensions'),
+    KTHREAD_EXTENSION.Size,
+    capacities.threadExtensions,
+    KTHREAD_EXTENSION.Generation,
   );
   writeTable(
     memory,

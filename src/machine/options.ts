@@ -15,6 +15,8 @@ export interface Capacities {
   readonly objects: number;
   /** Objects that threads wait for at once in waits for several. */
   readonly waitBlocks: number;
+  /** Threads that use queues. */
+  readonly threadExtensions: number;
   /** 32-bit words of program memory. */
   readonly programWords: number;
   /** 32-bit words that programs share (InterlockedAdd). */
@@ -30,6 +32,7 @@ const DEFAULT_CAPACITIES: Capacities = {
   threads: 8192,
   objects: 8192,
   waitBlocks: 8192,
+  threadExtensions: 8192,
   programWords: 65_536,
   sharedWords: 1024,
   interrupts: 4096,
@@ -41,6 +44,7 @@ const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, 
   threads: [4, LIMIT.Threads],
   objects: [1, LIMIT.Objects],
   waitBlocks: [1, LIMIT.Objects],
+  threadExtensions: [1, LIMIT.Threads],
   programWords: [64, 0x3fffffff],
   sharedWords: [1, 0x3fffffff],
   interrupts: [1, 0x7ffffff],
