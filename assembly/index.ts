@@ -439,7 +439,8 @@ export function hostSetBasePriority(thread: u32, increment: i32): i32 {
 /** `low` and `high` are the mask: a non-empty part of the thread's group. */
 export function hostSetAffinity(thread: u32, low: u32, high: u32): void {
   const prcb = KiBeginHostCall();
-  KiSetAffinityThread(prcb, thread, <u64>low | ((<u64>high) << 32));
+  const ideal = load<u32>(thread, KTHREAD.IdealProcessor);
+  KiSetAffinityThread(prcb, thread, <u64>low | ((<u64>high) << 32), ideal);
   KiEndHostCall(prcb);
 }
 

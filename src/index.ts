@@ -5,12 +5,23 @@ export { STATUS } from '../assembly/shared/status';
 export {
   GUEST,
   IRQL,
+  KE_PROCESSOR_CHANGE_NOTIFY_STATE,
   KTHREAD_STATE,
   KWAIT_REASON,
   MODE,
   PRIORITY_CLASS,
   WAIT_TYPE,
 } from '../assembly/shared/types';
+export {
+  type GroupAffinity,
+  KeRevertToUserAffinityThread,
+  KeRevertToUserAffinityThreadEx,
+  KeRevertToUserGroupAffinityThread,
+  KeSetIdealProcessorThread,
+  KeSetSystemAffinityThread,
+  KeSetSystemAffinityThreadEx,
+  KeSetSystemGroupAffinityThread,
+} from './ke/affinity';
 export { type Timeout, VerifierError } from './ke/call';
 export {
   KeClearEvent,
@@ -82,6 +93,11 @@ export {
   lockQueueHandle,
 } from './ke/spinlock';
 export {
+  KeQueryPriorityThread,
+  KeSetBasePriorityThread,
+  KeSetPriorityThread,
+} from './ke/priority';
+export {
   ExQueryTimerResolution,
   ExSetTimerResolution,
   KeDelayExecutionThread,
@@ -107,6 +123,30 @@ export {
   KeSetTimer,
   KeSetTimerEx,
 } from './ke/timer';
+export {
+  ALL_PROCESSOR_GROUPS,
+  INVALID_PROCESSOR_INDEX,
+  KE_PROCESSOR_CHANGE_ADD_EXISTING,
+  KeDeregisterProcessorChangeCallback,
+  KeGetCurrentNodeNumber,
+  KeGetCurrentProcessorNumber,
+  KeGetCurrentProcessorNumberEx,
+  KeGetProcessorIndexFromNumber,
+  KeGetProcessorNumberFromIndex,
+  KeQueryActiveGroupCount,
+  KeQueryActiveProcessorCount,
+  KeQueryActiveProcessorCountEx,
+  KeQueryActiveProcessors,
+  KeQueryGroupAffinity,
+  KeQueryHighestNodeNumber,
+  KeQueryMaximumGroupCount,
+  KeQueryMaximumProcessorCountEx,
+  KeRegisterProcessorChangeCallback,
+  type ProcessorCallbackFunction,
+  ProcessorCallbackRegistration,
+  type ProcessorChangeNotifyContext,
+  type ProcessorNumber,
+} from './ke/topology';
 export { Clock } from './machine/clock';
 export { disassemble } from './machine/disassemble';
 export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';

@@ -332,7 +332,7 @@ function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
     }
     store<u32>(prcb, 0, KPRCB.Attention);
     if ((attention & ATTENTION.Affinity) != 0) {
-      if ((load<u64>(thread, KTHREAD.Affinity64) & load<u64>(prcb, KPRCB.SetMember64)) == 0) {
+      if (!KiMayRunOn(thread, prcb)) {
         KiPreemptThread(prcb, thread, KWAIT_REASON.WrPreempted, KiTakeNextThread(prcb));
         return;
       }
@@ -429,14 +429,26 @@ export function KiBlockThread(prcb: PKPRCB, thread: PKTHREAD, reason: u32): void
   store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
 }
 
+/** Whether a thread's group and affinity have a processor. Its group is that of its ideal processor. */
+function KiMayRunOn(thread: PKTHREAD, prcb: PKPRCB): bool {
+  const ideal = KeGetPrcb(load<u32>(thread, KTHREAD.IdealProcessor));
+  if (load<u32>(ideal, KPRCB.Group) != load<u32>(prcb, KPRCB.Group)) return false;
+  return (load<u64>(thread, KTHREAD.Affinity64) & load<u64>(prcb, KPRCB.SetMember64)) != 0;
+}
+
 /**
  * Moves a thread to another affinity, at once if it runs or is queued where it may not.
- * `affinity` holds at least one processor of the thread's group. The ideal processor stays what it
- * was, allowed or not: it counts again when a later affinity has it.
+ * `affinity` holds at least one processor of the group of processor `ideal`, which becomes the
+ * thread's ideal one, allowed or not: it counts again when a later affinity has it.
  *
  * @irql DISPATCH_LEVEL   @nt KiSetAffinityThread
  */
-export function KiSetAffinityThread(prcb: PKPRCB, thread: PKTHREAD, affinity: u64): void {
+export function KiSetAffinityThread(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  affinity: u64,
+  ideal: u32,
+): void {
   const state = load<u32>(thread, KTHREAD.State);
   const home = KeGetPrcb(load<u32>(thread, KTHREAD.NextProcessor));
   KiTrace(
@@ -446,13 +458,14 @@ export function KiSetAffinityThread(prcb: PKPRCB, thread: PKTHREAD, affinity: u6
     KiThreadIndex(thread),
     <u32>affinity,
     <u32>(affinity >> 32),
-    load<u32>(home, KPRCB.Group) | (load<u32>(home, KPRCB.Number) << 16),
+    load<u32>(KeGetPrcb(ideal), KPRCB.Group) | (load<u32>(home, KPRCB.Number) << 16),
     0,
   );
   const queued = state == KTHREAD_STATE.Ready;
-  const allowed = (affinity & load<u64>(home, KPRCB.SetMember64)) != 0;
   if (queued) KiRemoveReadyThread(home, thread);
   store<u64>(thread, affinity, KTHREAD.Affinity64);
+  store<u32>(thread, ideal, KTHREAD.IdealProcessor);
+  const allowed = KiMayRunOn(thread, home);
   if (queued) {
     KiReadyThread(prcb, thread);
   } else if (state == KTHREAD_STATE.Standby && !allowed) {

@@ -1,4 +1,4 @@
-import { PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
+import { KeGetPrcb, PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { OPERAND, PERIOD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
@@ -168,7 +168,36 @@ export function KiSetOwnAffinity(prcb: PKPRCB, thread: PKTHREAD, mask: u64): voi
     return;
   }
   store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
-  KiSetAffinityThread(prcb, thread, mask);
+  KiSetAffinityThread(prcb, thread, mask, load<u32>(thread, KTHREAD.IdealProcessor));
+}
+
+/** The thread an instruction names, or 0 with the status left in the one that executes it. */
+export function KiThreadOperand(thread: PKTHREAD, pc: usize, a: u32): PKTHREAD {
+  const named = KiOperand(thread, pc, a);
+  if (named == 0) return 0;
+  if (load<u32>(named, DISPATCHER_HEADER.Type) == KOBJECTS.ThreadObject) return named;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
+/** Gives a thread an affinity in the group of processor `ideal`, which becomes its ideal one. */
+export function KiSetThreadAffinity(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  named: PKTHREAD,
+  mask: u64,
+  ideal: u32,
+): void {
+  const known = ideal < load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  const active = known
+    ? load<u64>(KiGroupOf(KeGetPrcb(ideal)), KGROUP.ActiveProcessors64)
+    : (0 as u64);
+  if (mask == 0 || (mask & ~active) != 0) {
+    store<u32>(thread, STATUS.INVALID_PARAMETER, KTHREAD.WaitStatus);
+    return;
+  }
+  store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  KiSetAffinityThread(prcb, named, mask, ideal);
 }
 
 /** Delays by a TIMEOUT; one of 0 is a yield. */

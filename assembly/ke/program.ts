@@ -36,9 +36,11 @@ import {
   KiRegister,
   KiSemaphoreOperand,
   KiSetOwnAffinity,
+  KiSetThreadAffinity,
   KiSharedWord,
   KiSignalAndWait,
   KiSpinLockOperand,
+  KiThreadOperand,
   KiTimerOperand,
   KiWait,
   KiWaitMultiple,
@@ -313,6 +315,25 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.SetAffinity:
       KiSetOwnAffinity(prcb, thread, load<u64>(pc, 4));
       return 12;
+    case OP.SetPriorityThread: {
+      const named = KiThreadOperand(thread, pc, a);
+      if (named == 0) return 12;
+      store<u32>(thread, KeSetPriorityThread(prcb, named, b), KTHREAD.WaitStatus);
+      return 12;
+    }
+    case OP.SetBasePriorityThread: {
+      const named = KiThreadOperand(thread, pc, a);
+      if (named == 0) return 16;
+      const previous = KeSetBasePriorityThread(prcb, named, load<i32>(pc, 12));
+      store<i32>(thread, previous, KTHREAD.WaitStatus);
+      return 16;
+    }
+    case OP.SetAffinityThread: {
+      const named = KiThreadOperand(thread, pc, a);
+      if (named == 0) return 24;
+      KiSetThreadAffinity(prcb, thread, named, load<u64>(pc, 12), load<u32>(pc, 20));
+      return 24;
+    }
     case OP.CreateThread:
       KiCreate(prcb, thread, pc, load<u32>(thread, KTHREAD.Process), load<i32>(pc, 8), a);
       return 12;

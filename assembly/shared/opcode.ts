@@ -82,6 +82,12 @@ export const enum OP {
   ReleaseSpinLock = 0x31,
   /** a OPERAND; object64: ExTryConvertSharedSpinLockExclusive. The status is 1 or 0. */
   ConvertSpinLock = 0x32,
+  /** a OPERAND, b priority 1-31; object64: KeSetPriorityThread of a thread. */
+  SetPriorityThread = 0x24,
+  /** a OPERAND; object64, increment (signed): KeSetBasePriorityThread of a thread. */
+  SetBasePriorityThread = 0x25,
+  /** a OPERAND; object64, mask64, ideal processor: the affinity of a thread, in that processor's group. */
+  SetAffinityThread = 0x26,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */

@@ -98,6 +98,12 @@ export const enum KDPC_IMPORTANCE {
   MediumHighImportance = 3,
 }
 
+export const enum KE_PROCESSOR_CHANGE_NOTIFY_STATE {
+  KeProcessorAddStartNotify = 0,
+  KeProcessorAddCompleteNotify = 1,
+  KeProcessorAddFailureNotify = 2,
+}
+
 export const enum MODE {
   KernelMode = 0,
   UserMode = 1,

@@ -52,6 +52,7 @@ export const enum VIOLATION {
   AcquireSpinLockBelowDispatch = 0x40,
   ReleaseSpinLockBelowDispatch = 0x41,
   AcquireSpinLockAboveDispatch = 0x42,
+  KernelApi = 0xe5,
   WaitAboveDispatch = 0x120,
   WaitForever = 0x121,
   WaitForTime = 0x122,

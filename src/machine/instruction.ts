@@ -119,6 +119,18 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
   [OP.AcquireSpinLock, { name: 'acquireSpinLock', operands: ['object'], a: 'operand', b: 'spin' }],
   [OP.ReleaseSpinLock, { name: 'releaseSpinLock', operands: ['object'], a: 'operand', b: 'spin' }],
   [OP.ConvertSpinLock, { name: 'convertSpinLock', operands: ['object'], a: 'operand' }],
+  [
+    OP.SetPriorityThread,
+    { name: 'setPriorityThread', operands: ['object'], a: 'operand', b: 'priority' },
+  ],
+  [
+    OP.SetBasePriorityThread,
+    { name: 'setBasePriorityThread', operands: ['object', 'signed'], a: 'operand' },
+  ],
+  [
+    OP.SetAffinityThread,
+    { name: 'setAffinityThread', operands: ['object', 'mask', 'word'], a: 'operand' },
+  ],
   [OP.LoadTime, { name: 'loadTime', operands: [], a: 'register' }],
   [
     OP.DelayShared,

@@ -26,6 +26,7 @@ import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
   type Capacities,
   type MachineOptions,
+  type ProcessorPlace,
   type ResolvedOptions,
   resolveOptions,
 } from './options';
@@ -155,6 +156,34 @@ export class Machine {
     return this.memory.big(
       this.system(KSYSTEM.GroupBase) + group * KGROUP.Size + KGROUP.ActiveProcessors64,
     );
+  }
+
+  /** @internal */
+  get groupCount(): number {
+    return this.options.groups;
+  }
+
+  /** @internal */
+  get nodeCount(): number {
+    return this.options.nodes;
+  }
+
+  /** @internal The processor at work. */
+  get currentProcessor(): number {
+    return this.system(KSYSTEM.CurrentProcessor);
+  }
+
+  /** @internal Group, number there and node of a processor; undefined if there is no such. */
+  processorPlace(index: number): ProcessorPlace | undefined {
+    return this.options.places[index];
+  }
+
+  /** @internal The processor of a group and number; undefined if there is no such. */
+  processorIndex(group: number, groupIndex: number): number | undefined {
+    const index = this.options.places.findIndex(
+      (place) => place.group === group && place.groupIndex === groupIndex,
+    );
+    return index === -1 ? undefined : index;
   }
 
   /** A new event. @irql any @nt KeInitializeEvent */
@@ -482,7 +511,7 @@ export class Machine {
   }
 
   /** The interrupt request level of a processor. Default: the one whose step the host is in. */
-  irql(processor = this.system(KSYSTEM.CurrentProcessor)): IRQL {
+  irql(processor = this.currentProcessor): IRQL {
     requireInteger('processor', processor, 0, this.processorCount - 1);
     return this.memory.u32(this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size + KPRCB.Irql);
   }

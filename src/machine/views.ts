@@ -280,13 +280,37 @@ export class KThread extends KernelObject {
     );
   }
 
-  /** Hard affinity: a mask of processors of the thread's group. */
+  /** @internal What a system affinity stands in front of; undefined: the affinity is the user's. */
+  userAffinity: { readonly mask: bigint; readonly ideal: number } | undefined;
+
+  /** @internal The group it is in now: that of its ideal processor. */
+  get group(): number {
+    return this.machine.processorPlace(this.idealProcessor)?.group ?? this.process.group;
+  }
+
+  /** @internal Of its group; counts from when it is next made ready. */
+  setIdealProcessor(processor: number): void {
+    const { userAffinity } = this;
+    const home = userAffinity && this.machine.processorPlace(userAffinity.ideal);
+    if (userAffinity !== undefined && home?.group === this.group)
+      this.userAffinity = { ...userAffinity, ideal: processor };
+    this.machine.memory.setU32(this.address + KTHREAD.IdealProcessor, processor);
+  }
+
+  /**
+   * Hard affinity: a mask of processors of its process's group. While a driver's system affinity is
+   * in force it waits until that is taken back.
+   */
   setAffinity(mask: bigint): void {
     const allowed = this.machine.groupAffinity(this.process.group);
     if (mask === 0n || (mask & ~allowed) !== 0n) {
       throw new MachineError(
         `setAffinity: mask 0x${mask.toString(16)} is no part of the group's processors 0x${allowed.toString(16)}`,
       );
+    }
+    if (this.userAffinity !== undefined) {
+      this.userAffinity = { ...this.userAffinity, mask };
+      return;
     }
     this.machine.core.hostSetAffinity(
       this.address,

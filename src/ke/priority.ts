@@ -1,0 +1,49 @@
+import { OP } from '../../assembly/shared/opcode';
+import { IRQL } from '../../assembly/shared/types';
+import { NtCall, type Request } from '../machine/guest';
+import { encode, words64 } from '../machine/instruction';
+import { requireInteger } from '../machine/profile';
+import type { KThread } from '../machine/views';
+import { requireIrql, VIOLATION } from './call';
+
+/** Priorities of threads, for host threads. */
+
+function priorityCall(routine: string, request: Request): NtCall<number> {
+  return new NtCall(routine, function* (): Generator<Request, number, number> {
+    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+    return (yield request) | 0;
+  });
+}
+
+/**
+ * Sets a thread's current priority, 1-31; its base stays. Boosts end and the quantum starts afresh.
+ * Whoever is the highest then runs, before this returns if that is not the caller.
+ *
+ * @returns the old priority.
+ * @irql PASSIVE_LEVEL   @nt KeSetPriorityThread
+ */
+export function KeSetPriorityThread(thread: KThread, priority: number): NtCall<number> {
+  requireInteger('KeSetPriorityThread: priority', priority, 1, 31);
+  const first = encode(OP.SetPriorityThread, 0, priority);
+  return priorityCall('KeSetPriorityThread', [first, ...words64(thread.handle)]);
+}
+
+/** @returns the current priority, 0-31. @irql PASSIVE_LEVEL @nt KeQueryPriorityThread */
+export function KeQueryPriorityThread(thread: KThread): number {
+  requireIrql('KeQueryPriorityThread', VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  return thread.priority;
+}
+
+/**
+ * Sets a thread's base priority to its process's plus `increment`, within the range of the class:
+ * 1-15, or 16-31. Increments of 15 and more, and -15 and less, are the ends. The current priority
+ * follows.
+ *
+ * @returns the previous increment; 16 or -16 if it was an end.
+ * @irql PASSIVE_LEVEL   @nt KeSetBasePriorityThread
+ */
+export function KeSetBasePriorityThread(thread: KThread, increment: number): NtCall<number> {
+  requireInteger('KeSetBasePriorityThread: increment', increment, -0x80000000, 0x7fffffff);
+  const request = [encode(OP.SetBasePriorityThread), ...words64(thread.handle), increment >>> 0];
+  return priorityCall('KeSetBasePriorityThread', request);
+}
