@@ -15,7 +15,7 @@ import { runGuest } from './guest';
 const wait = (object: KernelObject) =>
   KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
 
-/** The waiter C and the setter M of ke.sched-001 and 002, without its Wait = TRUE. */
+/** The waiter C and the setter M of ke.sched-001 and 002. */
 async function pingPong(increment: number) {
   const machine = await Machine.create();
   const [e, w] = [machine.createEvent('synchronization'), machine.createEvent('synchronization')];
@@ -25,7 +25,7 @@ async function pingPong(increment: number) {
   let priority = 0;
   const waiter = machine.systemProcess.createThread(function* () {
     for (let turn = 0; turn < 1000; turn++) {
-      yield* KeSetEvent(w, 0, false);
+      yield* KeSetEvent(w, 0, true);
       yield* wait(e);
       log.push(counter);
     }
