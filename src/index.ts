@@ -10,6 +10,7 @@ export {
   KWAIT_REASON,
   MODE,
   PRIORITY_CLASS,
+  TIMER_TYPE,
   WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
@@ -118,6 +119,8 @@ export {
 } from './ke/time';
 export {
   KeCancelTimer,
+  KeInitializeTimer,
+  KeInitializeTimerEx,
   KeReadStateTimer,
   KeSetCoalescableTimer,
   KeSetTimer,

@@ -156,7 +156,10 @@ export function KiDeleteObject(object: PKOBJECT): bool {
   }
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
-  if (type == KOBJECTS.DpcObject) KeRemoveQueueDpc(object);
+  if (type == KOBJECTS.DpcObject) {
+    if (load<u32>(object, KDPC.Timers) != 0) return false;
+    KeRemoveQueueDpc(object);
+  }
   KiFreeRow(OBJECT_TABLE, object);
   return true;
 }

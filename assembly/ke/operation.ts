@@ -1,5 +1,13 @@
 import { KeGetPrcb, PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
-import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import {
+  ATTENTION,
+  DISPATCHER_HEADER,
+  KDPC,
+  KGROUP,
+  KPRCB,
+  KSYSTEM,
+  KTHREAD,
+} from '../shared/layout';
 import { OPERAND, PERIOD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
@@ -12,6 +20,7 @@ import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
 import { KiIsSpinLock } from './spinlock';
+import { KeSetCoalescableTimer } from './timer';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
 import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil } from './wait';
 
@@ -79,6 +88,21 @@ export function KiSpinLockOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT
   if (lock == 0 || KiIsSpinLock(lock)) return lock;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
+}
+
+/** Sets the timer an instruction names, with its DPC if that has a handle. */
+export function KiSetTimer(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): void {
+  const timer = KiTimerOperand(thread, pc, a);
+  if (timer == 0) return;
+  const handle = load<u64>(pc, 24);
+  const dpc: PKOBJECT = handle == 0 ? 0 : KiObjectFromHandle(handle);
+  if (handle != 0 && (dpc == 0 || load<u32>(dpc, KDPC.Type) != KOBJECTS.DpcObject)) {
+    store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
+    return;
+  }
+  const set = KeSetCoalescableTimer(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20), b, dpc);
+  store<u32>(thread, set ? 1 : 0, KTHREAD.WaitStatus);
+  store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
 }
 
 /** The mutant an instruction names, or 0 with the status left in the thread. */

@@ -37,6 +37,7 @@ import {
   KiSemaphoreOperand,
   KiSetOwnAffinity,
   KiSetThreadAffinity,
+  KiSetTimer,
   KiSharedWord,
   KiSignalAndWait,
   KiSpinLockOperand,
@@ -51,7 +52,7 @@ import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KiAcquireSpinLock, KiConvertSpinLock, KiIsSpinning, KiReleaseSpinLock } from './spinlock';
 import { KeTerminateThread } from './thread';
-import { KeCancelTimer, KeSetCoalescableTimer } from './timer';
+import { KeCancelTimer } from './timer';
 import { KiTrace } from './trace';
 
 /**
@@ -376,12 +377,8 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 12;
     }
     case OP.SetTimer: {
-      const timer = KiTimerOperand(thread, pc, a);
-      if (timer == 0) return 24;
-      const set = KeSetCoalescableTimer(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20), b);
-      store<u32>(thread, set ? 1 : 0, KTHREAD.WaitStatus);
-      store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-      return 24;
+      KiSetTimer(prcb, thread, pc, a, b);
+      return 32;
     }
     case OP.CancelTimer: {
       const timer = KiTimerOperand(thread, pc, a);

@@ -2,6 +2,7 @@ import { NEVER, PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
 import {
   DISPATCHER_HEADER,
+  KDPC,
   KSYSTEM,
   KTHREAD,
   KTIMER,
@@ -14,6 +15,7 @@ import { LIMIT } from '../shared/limits';
 import { STATUS } from '../shared/status';
 import { ADJUST, THREAD_FLAG } from '../shared/types';
 import { KiComputeDueTime, KiInterruptTime, KiIsAbsolute, KiTimerInserted } from './clock';
+import { KeInsertQueueDpc } from './dpc';
 import { KiSignalObject, KiUnwaitThread } from './wait';
 
 /**
@@ -166,6 +168,14 @@ function KiFinerPeriod(period: u64): u64 {
   return period == 50_000_000 ? 0 : period >> 1;
 }
 
+/** Gives a timer that is set its DPC, or (0) takes it away. */
+function KiSetTimerDpc(object: PKOBJECT, dpc: PKOBJECT): void {
+  const old: PKOBJECT = load<u32>(object, KTIMER_OBJECT.Dpc);
+  store<u32>(object, <u32>dpc, KTIMER_OBJECT.Dpc);
+  if (old != 0) store<u32>(old, load<u32>(old, KDPC.Timers) - 1, KDPC.Timers);
+  if (dpc != 0) store<u32>(dpc, load<u32>(dpc, KDPC.Timers) + 1, KDPC.Timers);
+}
+
 /** Puts a timer object into the table, with TIMER_FLAG.Absolute or 0. */
 function KiInsertTimerObject(object: PKOBJECT, due: u64, absolute: u32): void {
   const meeting = KiCoalesce(due, load<u32>(object, KTIMER_OBJECT.TolerableDelay));
@@ -175,19 +185,23 @@ function KiInsertTimerObject(object: PKOBJECT, due: u64, absolute: u32): void {
   KiInsertTimer(object + KTIMER_OBJECT.Timer, meeting);
 }
 
-/** Signals a timer whose time has come; a periodic one is due again at the first period that is to come. */
+/** Signals a timer whose time has come, and queues its DPC; a periodic one is due again at the first period that is to come. */
 function KiExpireTimerObject(prcb: PKPRCB, object: PKOBJECT, now: u64): void {
   const meeting = load<u64>(object + KTIMER_OBJECT.Timer, KTIMER.DueTime64);
   const due = meeting - load<u32>(object, KTIMER_OBJECT.CoalescedDelay);
   const period = <u64>load<u32>(object, KTIMER_OBJECT.Period) * 1_000_000;
+  const dpc: PKOBJECT = load<u32>(object, KTIMER_OBJECT.Dpc);
   store<u32>(object, 0, KTIMER_OBJECT.Inserted);
   if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1), 0);
+  else KiSetTimerDpc(object, 0);
   KiSignalObject(prcb, object, 0);
+  if (dpc != 0) KeInsertQueueDpc(prcb, dpc, 0, 0);
 }
 
 /**
  * Sets a timer to a TIMEOUT, and again every `period` ms if that is not 0; each time it may be up to
- * `tolerance` ms late. It is not signaled then; a time that has come signals it at once.
+ * `tolerance` ms late. It is not signaled then; a time that has come signals it at once. `dpc`, if
+ * it is not 0, is queued each time it expires.
  *
  * @returns whether it was set already: that setting is void.
  * @irql at most DISPATCH_LEVEL   @nt KeSetCoalescableTimer
@@ -198,6 +212,7 @@ export function KeSetCoalescableTimer(
   timeout: u64,
   period: u32,
   tolerance: u32,
+  dpc: PKOBJECT,
 ): bool {
   const inserted = KeCancelTimer(object);
   const now = load<u64>(SYSTEM, KSYSTEM.Time64);
@@ -208,6 +223,7 @@ export function KeSetCoalescableTimer(
   store<u32>(object, tolerance, KTIMER_OBJECT.TolerableDelay);
   store<u32>(object, 0, KTIMER_OBJECT.CoalescedDelay);
   store<u64>(object + KTIMER_OBJECT.Timer, now, KTIMER.DueTime64);
+  KiSetTimerDpc(object, dpc);
   if (due <= now) KiExpireTimerObject(prcb, object, now);
   else KiInsertTimerObject(object, due, absolute);
   return inserted;
@@ -222,6 +238,7 @@ export function KeSetCoalescableTimer(
 export function KeCancelTimer(object: PKOBJECT): bool {
   if (load<u32>(object, KTIMER_OBJECT.Inserted) == 0) return false;
   store<u32>(object, 0, KTIMER_OBJECT.Inserted);
+  KiSetTimerDpc(object, 0);
   KiRemoveTimer(object + KTIMER_OBJECT.Timer);
   return true;
 }

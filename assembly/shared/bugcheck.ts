@@ -13,6 +13,7 @@ export const enum BUGCHECK {
   TIMER_OR_DPC_INVALID = 0xc7,
   MANUALLY_INITIATED_CRASH = 0xe2,
   DPC_WATCHDOG_VIOLATION = 0x133,
+  KERNEL_SECURITY_CHECK_FAILURE = 0x139,
   THREAD_TERMINATE_HELD_MUTEX = 0x4000008a,
   /** An assertion of the core itself failed: a defect of ntps. Parameter 1 is the line. */
   ASSERTION = 0xdead0001,

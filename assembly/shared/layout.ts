@@ -447,7 +447,8 @@ export const enum KTIMER_OBJECT {
   Type = 0,
   SignalState = 4,
   WaitListHead = 8,
-  Reserved0 = 16,
+  /** Queued when it expires; 0: none. */
+  Dpc = 16,
   Generation = 20,
   /** It is in the timer table. */
   Inserted = 24,
@@ -476,6 +477,9 @@ export const enum KDPC {
   DeferredContext64 = 32,
   SystemArgument1_64 = 40,
   SystemArgument2_64 = 48,
+  /** How many timers that are set have it. */
+  Timers = 56,
+  Reserved0 = 60,
   Size = 64,
 }
 

@@ -62,7 +62,7 @@ export const enum OP {
   WaitMultiple = 0x1b,
   /** a OPERAND, b SIGNAL; object64: KeReleaseMutant. */
   ReleaseMutant = 0x1c,
-  /** a OPERAND, b tolerable delay in ms; object64, timeout64, period in ms: KeSetCoalescableTimer. */
+  /** a OPERAND, b tolerable delay in ms; object64, timeout64, period in ms, DPC64 or 0: KeSetCoalescableTimer. */
   SetTimer = 0x1d,
   /** a OPERAND; object64: KeCancelTimer. */
   CancelTimer = 0x1e,

@@ -60,6 +60,12 @@ export const enum WAIT_TYPE {
   WaitAny = 1,
 }
 
+/** TIMER_TYPE of KeInitializeTimerEx. */
+export const enum TIMER_TYPE {
+  NotificationTimer = 0,
+  SynchronizationTimer = 1,
+}
+
 /** Types of dispatcher objects, with Windows's codes. */
 export const enum KOBJECTS {
   EventNotificationObject = 0,

@@ -1,8 +1,9 @@
 import { OP } from '../../assembly/shared/opcode';
-import { IRQL } from '../../assembly/shared/types';
+import { IRQL, TIMER_TYPE } from '../../assembly/shared/types';
 import { NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
+import type { KDpc } from '../machine/dpc';
 import type { KTimer } from '../machine/views';
 import { encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
 
@@ -13,20 +14,29 @@ type DueTime = Exclude<Timeout, null>;
 /** Ms by which a timer may be late beyond which it makes no difference. */
 const MAXIMUM_TOLERANCE = 0xffff;
 
+/** Throws if an object has gone: these routines have no status to say it with. */
+function requireExisting(timer: KTimer, dpc: KDpc | null): void {
+  timer.address;
+  dpc?.address;
+}
+
 function setTimer(
   routine: string,
   timer: KTimer,
   dueTime100ns: DueTime,
   period: number,
   tolerance: number,
+  dpc: KDpc | null,
 ): NtCall<boolean> {
   const due = encodeTimeout(routine, dueTime100ns);
   requireInteger(`${routine}: period (ms)`, period, 0, 0x7fffffff);
   requireInteger(`${routine}: tolerableDelay (ms)`, tolerance, 0, 0xffffffff);
   const first = encode(OP.SetTimer, 0, Math.min(tolerance, MAXIMUM_TOLERANCE));
-  const request = [first, ...words64(timer.handle), ...words64(due), period];
+  const object = words64(timer.handle);
+  const request = [first, ...object, ...words64(due), period, ...words64(dpc?.handle ?? 0)];
   return new NtCall(routine, function* (): Generator<Request, boolean, number> {
     requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    requireExisting(timer, dpc);
     return (yield request) === 1;
   });
 }
@@ -34,23 +44,28 @@ function setTimer(
 /**
  * Sets a timer to `dueTime100ns`: from now (negative) or a system time (positive), then every
  * `period` ms if that is not 0. It is not signaled from then on, until it expires at the first clock
- * tick at or after its time; one whose time has come expires at once.
+ * tick at or after its time; one whose time has come expires at once. Each time it expires `dpc` is
+ * queued, with arguments that mean nothing.
  *
  * @returns TRUE if it was set already: that setting, with its period, is void.
- * @irql at most DISPATCH_LEVEL   @nt KeSetTimerEx (partial: no DPC)
+ * @irql at most DISPATCH_LEVEL   @nt KeSetTimerEx
  */
 export function KeSetTimerEx(
   timer: KTimer,
   dueTime100ns: DueTime,
   period: number,
-  _dpc: null,
+  dpc: KDpc | null,
 ): NtCall<boolean> {
-  return setTimer('KeSetTimerEx', timer, dueTime100ns, period, 0);
+  return setTimer('KeSetTimerEx', timer, dueTime100ns, period, 0, dpc);
 }
 
-/** The same, once. @irql at most DISPATCH_LEVEL @nt KeSetTimer (partial: no DPC) */
-export function KeSetTimer(timer: KTimer, dueTime100ns: DueTime, _dpc: null): NtCall<boolean> {
-  return setTimer('KeSetTimer', timer, dueTime100ns, 0, 0);
+/** The same, once. @irql at most DISPATCH_LEVEL @nt KeSetTimer */
+export function KeSetTimer(
+  timer: KTimer,
+  dueTime100ns: DueTime,
+  dpc: KDpc | null,
+): NtCall<boolean> {
+  return setTimer('KeSetTimer', timer, dueTime100ns, 0, 0, dpc);
 }
 
 /**
@@ -58,16 +73,16 @@ export function KeSetTimer(timer: KTimer, dueTime100ns: DueTime, _dpc: null): Nt
  * that it meets others: at the first multiple since boot of 1 s in that span, else of 500, 250, 100
  * or 50 ms, else at its own time.
  *
- * @irql at most DISPATCH_LEVEL   @nt KeSetCoalescableTimer (partial: no DPC)
+ * @irql at most DISPATCH_LEVEL   @nt KeSetCoalescableTimer
  */
 export function KeSetCoalescableTimer(
   timer: KTimer,
   dueTime100ns: DueTime,
   period: number,
   tolerableDelay: number,
-  _dpc: null,
+  dpc: KDpc | null,
 ): NtCall<boolean> {
-  return setTimer('KeSetCoalescableTimer', timer, dueTime100ns, period, tolerableDelay);
+  return setTimer('KeSetCoalescableTimer', timer, dueTime100ns, period, tolerableDelay, dpc);
 }
 
 /**
@@ -80,8 +95,27 @@ export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
   const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
   return new NtCall('KeCancelTimer', function* (): Generator<Request, boolean, number> {
     requireIrql('KeCancelTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    requireExisting(timer, null);
     return (yield request) === 1;
   });
+}
+
+/**
+ * Makes a notification timer (0) or a synchronization timer (1) of it, not signaled. One that is set
+ * stays set, and expires: cancel it before. One that a thread waits for is bugcheck
+ * KERNEL_SECURITY_CHECK_FAILURE, as its list of waiters is lost.
+ *
+ * @irql at most DISPATCH_LEVEL   @nt KeInitializeTimerEx
+ */
+export function KeInitializeTimerEx(timer: KTimer, type: TIMER_TYPE): void {
+  requireIrql('KeInitializeTimerEx', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  timer.initialize(type);
+}
+
+/** A notification timer. @irql at most DISPATCH_LEVEL @nt KeInitializeTimer */
+export function KeInitializeTimer(timer: KTimer): void {
+  requireIrql('KeInitializeTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  timer.initialize(TIMER_TYPE.NotificationTimer);
 }
 
 /** @returns TRUE if it is signaled. @irql at most DISPATCH_LEVEL @nt KeReadStateTimer */

@@ -141,6 +141,8 @@ function operandText(
   switch (kind) {
     case 'ns':
       return `${value} ns`;
+    case 'handle':
+      return value === 0n ? 'none' : `#${value >> 50n}:${value & 0xffffffn}`;
     case 'timeout':
       return timeoutText(value);
     case 'object':

@@ -78,8 +78,11 @@ export class KDpc extends KernelObject {
     return this.machine.core.hostRemoveQueueDpc(address) !== 0;
   }
 
-  /** Takes it out of its queue and frees it. */
+  /** Takes it out of its queue and frees it; an error while a timer that is set has it. */
   delete(): void {
+    if (this.word(KDPC.Timers) !== 0) {
+      throw new MachineError('delete: a timer that is set has this KDpc; cancel the timer first');
+    }
     this.remove();
     deleteObject(this);
   }

@@ -18,6 +18,8 @@ export type OperandKind =
   | 'shared64'
   | 'class'
   | 'period'
+  /** Of an object, or 0 for none. */
+  | 'handle'
   | 'objectCount'
   | 'objects';
 
@@ -58,6 +60,7 @@ export const WIDTH: Readonly<Record<OperandKind, number>> = {
   class: 1,
   /** Ms. */
   period: 1,
+  handle: 2,
   objectCount: 1,
   /** For each of the count. */
   objects: 2,
@@ -106,7 +109,7 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     },
   ],
   [OP.ReleaseMutant, { name: 'releaseMutant', operands: ['object'], a: 'operand', b: 'signal' }],
-  [OP.SetTimer, { name: 'setTimer', operands: ['object', 'ns', 'period'], a: 'operand' }],
+  [OP.SetTimer, { name: 'setTimer', operands: ['object', 'ns', 'period', 'handle'], a: 'operand' }],
   [OP.CancelTimer, { name: 'cancelTimer', operands: ['object'], a: 'operand' }],
   [OP.RaiseIrql, { name: 'raiseIrql', operands: [], b: 'irql' }],
   [OP.LowerIrql, { name: 'lowerIrql', operands: [], b: 'irql' }],

@@ -152,12 +152,18 @@ export class ProgramBuilder {
     ]);
   }
 
-  /** KeSetTimerEx: `ns` from now, then every `periodMs`; the status is 1 if it was set already. */
-  setTimer(object: ObjectOperand, ns: number, periodMs = 0): this {
+  /** KeSetTimerEx: `ns` from now, then every `periodMs`, with a DPC; the status is 1 if it was set already. */
+  setTimer(
+    object: ObjectOperand,
+    ns: number,
+    periodMs = 0,
+    dpc?: { readonly handle: number },
+  ): this {
     const { a, words } = objectWords(object);
     requireInteger('setTimer: ns', ns, 0, MAX_NS);
     requireInteger('setTimer: periodMs', periodMs, 0, 0x7fffffff);
-    return this.emit(OP.SetTimer, a, 0, [...words, ...words64(ns), periodMs]);
+    const dpcWords = words64(dpc?.handle ?? 0);
+    return this.emit(OP.SetTimer, a, 0, [...words, ...words64(ns), periodMs, ...dpcWords]);
   }
 
   /** KeCancelTimer: the status is 1 if it was set. */

@@ -1,11 +1,14 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KMUTANT, KPROCESS, KTHREAD, KTIMER_OBJECT } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import {
   type GUEST,
+  KOBJECTS,
   type KTHREAD_STATE,
   type KWAIT_REASON,
   type PRIORITY_CLASS,
   THREAD_FLAG,
+  type TIMER_TYPE,
 } from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import type { ObjectOperand } from './instruction';
@@ -119,6 +122,20 @@ export class KTimer extends KernelObject {
   /** Whether it is set, and has not expired or is periodic. */
   get inserted(): boolean {
     return this.word(KTIMER_OBJECT.Inserted) !== 0;
+  }
+
+  /** @internal What KeInitializeTimerEx does. */
+  initialize(type: TIMER_TYPE): void {
+    requireInteger('type', type, 0, 1);
+    const { address } = this;
+    const { memory } = this.machine;
+    const list = address + KTIMER_OBJECT.WaitListHead;
+    if (memory.u32(list) !== list) {
+      this.machine.bugCheck(BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE, 3, 0, 0, 0);
+      return;
+    }
+    memory.setU32(address + KTIMER_OBJECT.Type, KOBJECTS.TimerNotificationObject + type);
+    memory.setU32(address + KTIMER_OBJECT.SignalState, 0);
   }
 
   /** Cancels and frees it; an error while a thread waits for it. */

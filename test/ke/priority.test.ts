@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
 import {
   KeQueryPriorityThread,
@@ -14,56 +14,6 @@ import { runGuest } from './guest';
 
 const wait = (object: KernelObject) =>
   KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-
-/** The waiter C and the setter M of ke.sched-001 and 002. */
-async function pingPong(increment: number) {
-  const machine = await Machine.create();
-  const [e, w] = [machine.createEvent('synchronization'), machine.createEvent('synchronization')];
-  const log: number[] = [];
-  const previous = new Set<number>();
-  let counter = 0;
-  let priority = 0;
-  const waiter = machine.systemProcess.createThread(function* () {
-    for (let turn = 0; turn < 1000; turn++) {
-      yield* KeSetEvent(w, 0, true);
-      yield* wait(e);
-      log.push(counter);
-    }
-    priority = KeQueryPriorityThread(waiter);
-  });
-  const setter = machine.systemProcess.createThread(function* () {
-    for (let turn = 1; turn <= 1000; turn++) {
-      yield* wait(w);
-      previous.add(yield* KeSetEvent(e, increment, false));
-      counter = turn;
-    }
-  });
-  machine.run();
-  return { log, previous: [...previous], priority, setter: setter.priority };
-}
-
-describe('boosts by KeSetEvent', () => {
-  test.each([
-    [1, 9],
-    [2, 10],
-    [3, 11],
-    [4, 12],
-    [5, 13],
-    [6, 14],
-    [7, 15],
-    [8, 15],
-  ])('ke.sched-001: a waiter woken with increment %i preempts at once, at priority %i', async (increment, boosted) => {
-    const { log, previous, priority, setter } = await pingPong(increment);
-    expect(log).toEqual(Array.from({ length: 1000 }, (_, turn) => turn));
-    expect([previous, priority, setter]).toEqual([[0], boosted, 8]);
-  });
-
-  test('ke.sched-002: a waiter woken without an increment does not preempt, and stays at 8', async () => {
-    const { log, priority } = await pingPong(0);
-    expect(log.every((value, turn) => value === turn || value === turn + 1)).toBe(true);
-    expect([log.length, priority]).toEqual([1000, 8]);
-  });
-});
 
 describe('KeSetPriorityThread', () => {
   test('it returns the old priority, leaves the base, and ends a boost', async () => {

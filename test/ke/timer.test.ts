@@ -1,12 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { KOBJECTS, KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
+import { KOBJECTS, KWAIT_REASON, MODE, TIMER_TYPE, WAIT_TYPE } from '../../assembly/shared/types';
 import { KeWaitForMultipleObjects, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeInitializeDpc } from '../../src/ke/dpc';
+import { KeGetCurrentIrql } from '../../src/ke/irql';
 import { KeDelayExecutionThread } from '../../src/ke/time';
-import { KeCancelTimer, KeReadStateTimer, KeSetTimer, KeSetTimerEx } from '../../src/ke/timer';
+import {
+  KeCancelTimer,
+  KeInitializeTimer,
+  KeInitializeTimerEx,
+  KeReadStateTimer,
+  KeSetCoalescableTimer,
+  KeSetTimer,
+  KeSetTimerEx,
+} from '../../src/ke/timer';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
-import type { KernelObject } from '../../src/machine/views';
+import type { KernelObject, KTimer } from '../../src/machine/views';
 import { runGuest } from './guest';
 
 const MS = -10_000;
@@ -169,5 +179,198 @@ describe('timers', () => {
     expect(() => machine.createTimer('periodic' as 'notification')).toThrow(
       "createTimer: type is 'periodic'; give 'notification' or 'synchronization'",
     );
+  });
+
+  test('ke.timer-002: initialising makes a timer of either kind, not signaled', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const timer = machine.createTimer('synchronization');
+      yield* KeSetTimer(timer, 0, null);
+      const type = () => machine.memory.u32(timer.address);
+      const states = [type(), KeReadStateTimer(timer)];
+      KeInitializeTimerEx(timer, TIMER_TYPE.NotificationTimer);
+      states.push(type(), KeReadStateTimer(timer));
+      KeInitializeTimerEx(timer, TIMER_TYPE.SynchronizationTimer);
+      states.push(type(), KeReadStateTimer(timer));
+      KeInitializeTimer(timer);
+      return [...states, type()];
+    });
+    expect(value).toEqual([9, true, 8, false, 9, false, 8]);
+  });
+
+  test('ke.timer-004: a synchronization timer with a DPC calls it once, and satisfies one wait', async () => {
+    const { value } = await runGuest(function* (machine) {
+      let calls = 0;
+      const dpc = KeInitializeDpc(() => {
+        calls++;
+      }, null);
+      const timer = machine.createTimer('synchronization');
+      yield* KeSetTimerEx(timer, 20 * MS, 0, dpc);
+      const seen = [yield* wait(timer), calls, yield* wait(timer, 40 * MS)];
+      yield* delay(1);
+      return [...seen, calls, yield* wait(timer, 40 * MS), calls];
+    });
+    expect(value).toEqual([TIMEOUT, 0, SUCCESS, 1, TIMEOUT, 1]);
+  });
+
+  test('ke.timer-008: a timer that is initialised again while it is set still expires', async () => {
+    const { value } = await runGuest(function* (machine) {
+      let calls = 0;
+      const dpc = KeInitializeDpc(() => {
+        calls++;
+      }, null);
+      const timer = machine.createTimer('synchronization');
+      yield* KeSetTimerEx(timer, 20 * MS, 0, dpc);
+      KeInitializeTimerEx(timer, TIMER_TYPE.SynchronizationTimer);
+      const seen = [yield* wait(timer, 40 * MS), calls];
+      yield* KeSetTimerEx(timer, 20 * MS, 0, dpc);
+      return [...seen, yield* wait(timer, 40 * MS), calls];
+    });
+    expect(value).toEqual([SUCCESS, 1, SUCCESS, 2]);
+  });
+
+  test('a timer that a thread waits for must not be initialised again', async () => {
+    const machine = await Machine.create();
+    const timer = machine.createTimer('notification');
+    machine.systemProcess.createThread(function* () {
+      yield* wait(timer, null);
+    });
+    machine.systemProcess.createThread(function* () {
+      yield* delay(1);
+      KeInitializeTimer(timer);
+    });
+    expect(machine.run()).toMatchObject({
+      reason: 'bugcheck',
+      code: 0x139,
+      parameters: [3n, 0n, 0n, 0n],
+    });
+  });
+
+  test("a periodic timer's DPC runs each period at DISPATCH_LEVEL, until the timer is cancelled", async () => {
+    const { value } = await runGuest(function* (machine) {
+      const calls: unknown[][] = [];
+      const dpc = KeInitializeDpc((self, context) => {
+        calls.push([self === dpc, context, KeGetCurrentIrql(), Math.floor(machine.now / 1e6)]);
+      }, 'mine');
+      const timer = machine.createTimer('notification');
+      yield* KeSetTimerEx(timer, 50 * MS, 100, dpc);
+      yield* delay(300);
+      const cancelled = [yield* KeCancelTimer(timer), yield* KeCancelTimer(timer)];
+      yield* delay(300);
+      return [calls, cancelled];
+    });
+    expect(value).toEqual([
+      [
+        [true, 'mine', 2, 62],
+        [true, 'mine', 2, 156],
+        [true, 'mine', 2, 265],
+      ],
+      [true, false],
+    ]);
+  });
+
+  test('a time that has come queues the DPC before the call returns', async () => {
+    const { value } = await runGuest(function* (machine) {
+      let calls = 0;
+      const dpc = machine.createDpc(() => {
+        calls++;
+      });
+      yield* KeSetTimer(machine.createTimer('notification'), 0, dpc);
+      return calls;
+    });
+    expect(value).toBe(1);
+  });
+
+  test('a DPC that a timer has is not deleted before the timer is cancelled', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const dpc = machine.createDpc(() => undefined);
+      const timer = machine.createTimer('notification');
+      yield* KeSetTimer(timer, 20 * MS, dpc);
+      expect(() => dpc.delete()).toThrow(
+        'delete: a timer that is set has this KDpc; cancel the timer first',
+      );
+      yield* KeCancelTimer(timer);
+      dpc.delete();
+      return dpc.exists;
+    });
+    expect(value).toBe(false);
+  });
+
+  test("a program's timer queues a program's DPC", async () => {
+    const machine = await Machine.create();
+    const done = machine.createEvent('notification');
+    const dpc = machine.createDpc(
+      machine.loadProgram(program('routine', (p) => p.setEvent(done).exit())),
+    );
+    const timer = machine.createTimer('notification');
+    const thread = machine.createProcess().createThread(
+      machine.loadProgram(
+        program('main', (p) => {
+          p.setTimer(timer, 20_000_000, 0, dpc).wait(done);
+        }),
+      ),
+    );
+    expect([machine.run().reason, thread.state, Math.floor(machine.now / 1e6)]).toEqual([
+      'idle',
+      4,
+      1000,
+    ]);
+  });
+
+  test('a timer that has gone cannot be set or cancelled', async () => {
+    for (const use of [(timer: KTimer) => KeSetTimer(timer, -1, null), KeCancelTimer]) {
+      await expect(
+        runGuest(function* (machine) {
+          const timer = machine.createTimer('notification');
+          timer.delete();
+          yield* use(timer);
+        }),
+      ).rejects.toThrow('this KTimer (handle 16777217) no longer exists');
+    }
+  });
+
+  test('tolerant timers meet at the roundest time within their tolerance, and never before their own', async () => {
+    const { value } = await runGuest(
+      function* (machine) {
+        const ends: number[] = [];
+        for (const [due, tolerance] of [
+          [920, 100],
+          [930, 0],
+          [931, 69],
+          [931, 19],
+          [931, 18],
+          [601, 150],
+          [410, 0xffffffff],
+        ] as const) {
+          machine.systemProcess.createThread(function* () {
+            const timer = machine.createTimer('notification');
+            yield* KeSetCoalescableTimer(timer, due * MS, 0, tolerance, null);
+            yield* wait(timer, null);
+            ends.push(Math.round(machine.now / 1e6) - due);
+          });
+        }
+        yield* delay(1100);
+        return ends.sort((a, b) => a - b);
+      },
+      { profile: { timerResolutionNs: 1_000_000 } },
+    );
+    expect(value).toEqual([1, 1, 19, 69, 80, 149, 590]);
+  });
+
+  test('a periodic tolerant timer keeps its own periods, each as late as its tolerance lets it', async () => {
+    const { value } = await runGuest(
+      function* (machine) {
+        const timer = machine.createTimer('synchronization');
+        yield* KeSetCoalescableTimer(timer, 130 * MS, 70, 25, null);
+        const ends: number[] = [];
+        for (let count = 0; count < 6; count++) {
+          yield* wait(timer, null);
+          ends.push(Math.round(machine.now / 1e6));
+        }
+        timer.delete();
+        return ends;
+      },
+      { profile: { timerResolutionNs: 1_000_000 } },
+    );
+    expect(value).toEqual([150, 201, 271, 350, 411, 500]);
   });
 });
