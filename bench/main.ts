@@ -6,6 +6,7 @@ import { longReplay } from './replay.js';
 import type { Row, Workload } from './row.js';
 import { contextSwitches } from './switch.js';
 import { manyThreads } from './threads.js';
+import { manyTimers } from './timers.js';
 import { plainJavaScript } from './wasm2js.js';
 
 /**
@@ -17,6 +18,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   switch: contextSwitches,
   threads: manyThreads,
   processors: manyProcessors,
+  timers: manyTimers,
   wasm2js: plainJavaScript,
   replay: longReplay,
   idle: idleMachine,

@@ -21,8 +21,8 @@ export const enum LIMIT {
   LocalInstructions = 64,
   TimerLevels = 8,
   TimerSlots = 64,
-  /** log2 of the width in ns of a slot of the finest level of the timer table. */
-  TimerGranularityBits = 19,
+  /** log2 of the width in ns of a slot of the finest level of the timer table: 4 ms, a few to a tick. */
+  TimerGranularityBits = 22,
   MemoryBytes = 0xffff0000,
   PageBytes = 0x10000,
   CacheLine = 64,
