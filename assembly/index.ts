@@ -17,6 +17,7 @@ import { KiSetTimerResolution } from './ke/clock';
 import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
+import { KeSignalGateBoostPriority } from './ke/gate';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
 import {
@@ -33,6 +34,7 @@ import {
 } from './ke/object';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './ke/priority';
 import { KiExecuteThread } from './ke/program';
+import { KeInsertQueue, KeRundownQueue, KiCreateQueue, KiTakeQueueEntry } from './ke/queue';
 import { KeReleaseSemaphore } from './ke/semaphore';
 import {
   KeInitializeProcess,
@@ -304,6 +306,38 @@ export function hostCreateInterrupt(
 ): f64 {
   const context = <u64>low | ((<u64>high) << 32);
   return <f64>KiCreateInterrupt(irql, synchronizeIrql, <u64>spinLock, program, context);
+}
+
+/** A new queue for `maximum` active threads, at least 1; 0 if the table is full. */
+export function hostCreateQueue(maximum: u32): f64 {
+  return <f64>KiCreateQueue(maximum);
+}
+
+/** How many entries there were; -1 if the table of entries is full. */
+export function hostInsertQueue(queue: u32, low: u32, high: u32, atHead: bool): i32 {
+  const prcb = KiBeginHostCall();
+  const value = <u64>low | ((<u64>high) << 32);
+  const previous = KeInsertQueue(prcb, queue, value, atHead);
+  KiEndHostCall(prcb);
+  return previous;
+}
+
+/** Takes out the first entry of a queue that has one. The host has read it. */
+export function hostTakeQueueEntry(queue: u32): void {
+  KiTakeQueueEntry(queue);
+}
+
+export function hostRundownQueue(queue: u32): void {
+  const prcb = KiBeginHostCall();
+  KeRundownQueue(prcb, queue);
+  KiEndHostCall(prcb);
+}
+
+/** KeSignalGateBoostPriority; the waiter is lifted above `priority`. */
+export function hostSignalGate(gate: u32, priority: u32): void {
+  const prcb = KiBeginHostCall();
+  KeSignalGateBoostPriority(prcb, gate, priority);
+  KiEndHostCall(prcb);
 }
 
 /** False if it is stale, a thread waits for it or owns it. */

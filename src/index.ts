@@ -62,6 +62,23 @@ export {
   KeRaiseIrqlToSynchLevel,
 } from './ke/irql';
 export {
+  KeQueryPriorityThread,
+  KeSetBasePriorityThread,
+  KeSetPriorityThread,
+} from './ke/priority';
+export {
+  KeInsertHeadQueue,
+  KeInsertQueue,
+  KeReadStateQueue,
+  KeRemoveQueue,
+  KeRemoveQueueEx,
+  KeRundownQueue,
+  KeSetEventBoostPriority,
+  KeSignalGateBoostPriority,
+  KeWaitForGate,
+  type RemovedEntry,
+} from './ke/queue';
+export {
   ExAcquireSpinLockExclusive,
   ExAcquireSpinLockExclusiveAtDpcLevel,
   ExAcquireSpinLockShared,
@@ -93,11 +110,6 @@ export {
   type KLockQueueHandle,
   lockQueueHandle,
 } from './ke/spinlock';
-export {
-  KeQueryPriorityThread,
-  KeSetBasePriorityThread,
-  KeSetPriorityThread,
-} from './ke/priority';
 export {
   ExQueryTimerResolution,
   ExSetTimerResolution,
@@ -195,6 +207,7 @@ export {
   Register,
   type WaitOptions,
 } from './machine/program';
+export { KGate, KQueue } from './machine/queue';
 export {
   decodeRecord,
   type RecordBatch,

@@ -21,6 +21,8 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KTHREAD_EXTENSION 64',
     'KPROCESS 128',
     'KOBJECT 64',
+    'KQUEUE 64',
+    'KQUEUE_ENTRY 32',
     'KMUTANT 64',
     'KTIMER_OBJECT 64',
     'KDPC 64',
@@ -71,9 +73,15 @@ test('an object that threads wait for begins with a DISPATCHER_HEADER', () => {
     ({ name, fields }) => [name, ...fields.slice(0, 3).map((f) => `${f.name} ${f.offset}`)],
   );
   expect(headers).toEqual(
-    ['DISPATCHER_HEADER', 'KTHREAD', 'KPROCESS', 'KOBJECT', 'KMUTANT', 'KTIMER_OBJECT'].map(
-      (name) => [name, 'Type 0', 'SignalState 4', 'WaitListHead 8'],
-    ),
+    [
+      'DISPATCHER_HEADER',
+      'KTHREAD',
+      'KPROCESS',
+      'KOBJECT',
+      'KQUEUE',
+      'KMUTANT',
+      'KTIMER_OBJECT',
+    ].map((name) => [name, 'Type 0', 'SignalState 4', 'WaitListHead 8']),
   );
 });
 

@@ -124,6 +124,9 @@ export function KiIsAllowedInActivation(opcode: i32): bool {
     case OP.SetEvent:
     case OP.ResetEvent:
     case OP.PulseEvent:
+    case OP.SetEventBoostPriority:
+    case OP.SignalGate:
+    case OP.InsertQueue:
     case OP.ReleaseSemaphore:
     case OP.ReleaseSemaphoreRegister:
     case OP.HostCall:

@@ -19,6 +19,7 @@ import { KiRetireDpc } from './dpc';
 import { KiThreadIndex } from './object';
 import { KiAdjustUnwaitedThread, KiComputeNewPriority, KiResetQuantum } from './priority';
 import { KiFetch } from './program';
+import { KiQueueThreadBlocks } from './queue';
 import {
   KiGroupOf,
   KiHomeProcessor,
@@ -427,6 +428,7 @@ export function KiBlockThread(prcb: PKPRCB, thread: PKTHREAD, reason: u32): void
   store<u64>(thread, load<u64>(SYSTEM, KSYSTEM.Time64), KTHREAD.StateTime64);
   store<u32>(thread, ADJUST.None, KTHREAD.Adjust);
   store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
+  if (load<u32>(thread, KTHREAD.Extension) != 0) KiQueueThreadBlocks(prcb, thread);
 }
 
 /** Whether a thread's group and affinity have a processor. Its group is that of its ideal processor. */

@@ -1,6 +1,6 @@
 import { PKOBJECT, PKPRCB } from '../hal';
 import { DISPATCHER_HEADER } from '../shared/layout';
-import { KOBJECTS } from '../shared/types';
+import { ADJUST, KOBJECTS } from '../shared/types';
 import { KiHasWaiters, KiSignalObject, KiUnwaitFirst } from './wait';
 
 /** Notification and synchronization events. */
@@ -20,7 +20,7 @@ export function KeSetEvent(prcb: PKPRCB, event: PKOBJECT, increment: u32): i32 {
   }
   const synchronization =
     load<u32>(event, DISPATCHER_HEADER.Type) == KOBJECTS.EventSynchronizationObject;
-  if (!synchronization || !KiUnwaitFirst(prcb, event, increment)) {
+  if (!synchronization || !KiUnwaitFirst(prcb, event, ADJUST.Unwait, increment)) {
     KiSignalObject(prcb, event, increment);
   }
   return previous;
@@ -48,4 +48,15 @@ export function KePulseEvent(prcb: PKPRCB, event: PKOBJECT, increment: u32): i32
   const previous = KeSetEvent(prcb, event, increment);
   store<i32>(event, 0, DISPATCHER_HEADER.SignalState);
   return previous;
+}
+
+/**
+ * Signals a synchronization event; the waiter that it wakes is lifted to `priority` plus one.
+ *
+ * @irql at most DISPATCH_LEVEL   @nt KeSetEventBoostPriority
+ */
+export function KeSetEventBoostPriority(prcb: PKPRCB, event: PKOBJECT, priority: u32): void {
+  if (!KiHasWaiters(event) || !KiUnwaitFirst(prcb, event, ADJUST.Boost, priority)) {
+    KiSignalObject(prcb, event, 0);
+  }
 }

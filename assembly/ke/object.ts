@@ -16,6 +16,7 @@ import { LIMIT } from '../shared/limits';
 import { KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
 import { KeRemoveQueueDpc } from './dpc';
 import { KiAcquireMutant } from './mutant';
+import { KiDeleteQueue } from './queue';
 import {
   KiAllocateRow,
   KiFreeRow,
@@ -155,6 +156,7 @@ export function KiDeleteObject(object: PKOBJECT): bool {
     if (load<u32>(object, KINTERRUPT_OBJECT.OwnLock) != 0) KiFreeRow(OBJECT_TABLE, lock);
   }
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
+  if (type == KOBJECTS.QueueObject && !KiDeleteQueue(object)) return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
   if (type == KOBJECTS.DpcObject) {
     if (load<u32>(object, KDPC.Timers) != 0) return false;

@@ -53,11 +53,10 @@ export function KiEventOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   return 0;
 }
 
-/** The semaphore an instruction names, or 0 with the status left in the thread. */
-export function KiSemaphoreOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
-  const semaphore = KiOperand(thread, pc, a);
-  if (semaphore == 0) return 0;
-  if (load<u32>(semaphore, DISPATCHER_HEADER.Type) == KOBJECTS.SemaphoreObject) return semaphore;
+/** The object of one type that an instruction names, or 0 with the status left in the thread. */
+export function KiTypedOperand(thread: PKTHREAD, pc: usize, a: u32, type: KOBJECTS): PKOBJECT {
+  const object = KiOperand(thread, pc, a);
+  if (object == 0 || load<u32>(object, DISPATCHER_HEADER.Type) == <u32>type) return object;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
 }
@@ -69,15 +68,6 @@ export function KiTimerOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
   const type = load<u32>(timer, DISPATCHER_HEADER.Type);
   if (type == KOBJECTS.TimerNotificationObject) return timer;
   if (type == KOBJECTS.TimerSynchronizationObject) return timer;
-  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
-  return 0;
-}
-
-/** The DPC an instruction names, or 0 with the status left in the thread. */
-export function KiDpcOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
-  const dpc = KiOperand(thread, pc, a);
-  if (dpc == 0) return 0;
-  if (load<u32>(dpc, DISPATCHER_HEADER.Type) == KOBJECTS.DpcObject) return dpc;
   store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
   return 0;
 }
@@ -103,15 +93,6 @@ export function KiSetTimer(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b:
   const set = KeSetCoalescableTimer(prcb, timer, load<u64>(pc, 12), load<u32>(pc, 20), b, dpc);
   store<u32>(thread, set ? 1 : 0, KTHREAD.WaitStatus);
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-}
-
-/** The mutant an instruction names, or 0 with the status left in the thread. */
-export function KiMutantOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
-  const mutant = KiOperand(thread, pc, a);
-  if (mutant == 0) return 0;
-  if (load<u32>(mutant, DISPATCHER_HEADER.Type) == KOBJECTS.MutantObject) return mutant;
-  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
-  return 0;
 }
 
 /** Gives way to a ready thread of at least this one's priority, if there is one here. @irql PASSIVE_LEVEL @nt NtYieldExecution */
@@ -288,11 +269,12 @@ export function KiWait(
   KiNoteTimeout(timeout);
 }
 
-/** Whether a thread can wait for an object; the status is left if not. A DPC owns no mutant. */
+/** Whether a thread can wait for an object; the status is left if not. A DPC owns no mutant, and gates have their own wait. */
 function KiIsWaitable(thread: PKTHREAD, object: PKOBJECT): bool {
   const type = load<u32>(object, DISPATCHER_HEADER.Type);
   let status: u32 = STATUS.SUCCESS;
-  if (type > <u32>KOBJECTS.TimerSynchronizationObject) status = STATUS.OBJECT_TYPE_MISMATCH;
+  if (type > <u32>KOBJECTS.TimerSynchronizationObject || type == KOBJECTS.GateObject)
+    status = STATUS.OBJECT_TYPE_MISMATCH;
   else if (type == KOBJECTS.MutantObject && KiIsActivation(thread)) status = STATUS.NOT_IMPLEMENTED;
   if (status != STATUS.SUCCESS) store<u32>(thread, status, KTHREAD.WaitStatus);
   return status == STATUS.SUCCESS;
@@ -312,7 +294,7 @@ export function KiWaitMultiple(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32
 }
 
 /** A wait that a time ends is more than threads synchronising with each other. */
-function KiNoteTimeout(timeout: u64): void {
+export function KiNoteTimeout(timeout: u64): void {
   if (timeout == 0 || timeout == u64.MAX_VALUE) return;
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
 }

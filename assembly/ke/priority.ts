@@ -81,9 +81,8 @@ export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
   const adjust = load<u32>(thread, KTHREAD.Adjust);
   if (adjust == ADJUST.None) return;
   store<u32>(thread, ADJUST.None, KTHREAD.Adjust);
-  const boosts =
-    (adjust & 0xff) == ADJUST.Unwait &&
-    (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) == 0;
+  const enabled = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.DisableBoost) == 0;
+  const boosts = (adjust & 0xff) == ADJUST.Unwait && enabled;
   const increment = boosts ? adjust >> 8 : 0;
   if (load<u32>(thread, KTHREAD.BasePriority) >= 14) {
     if (increment != 0) KiResetQuantum(thread);
@@ -91,6 +90,10 @@ export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
     return;
   }
   if (boosts && KiBoostUnwaitedThread(thread, increment)) return;
+  if (enabled && (adjust & 0xff) == ADJUST.Boost) {
+    KiBoostToWaker(thread, adjust >> 8);
+    return;
+  }
   if (increment == 0) KiChargeWait(thread);
 }
 
@@ -123,6 +126,18 @@ function KiBoostUnwaitedThread(thread: PKTHREAD, increment: u32): bool {
   KiTracePriority(thread, boosted, reason);
   store<u32>(thread, boosted, KTHREAD.Priority);
   return true;
+}
+
+/**
+ * Lifts a thread of a base below 14 above who woke it: to that priority plus one, at most 15, never in
+ * the real-time range. Windows Internals, 5th edition, on KeSetEventBoostPriority and gates.
+ */
+function KiBoostToWaker(thread: PKTHREAD, waker: u32): void {
+  const priority = load<u32>(thread, KTHREAD.Priority);
+  const boosted = min<u32>(waker + 1, BOOST_LIMIT);
+  if (priority >= LOW_REALTIME_PRIORITY || boosted <= priority) return;
+  KiTracePriority(thread, boosted, PRIORITY_CHANGE.Unwait);
+  store<u32>(thread, boosted, KTHREAD.Priority);
 }
 
 /**

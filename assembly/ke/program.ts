@@ -5,7 +5,7 @@ import { EVENT } from '../shared/event';
 import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { CONDITION, OP, SIGNAL } from '../shared/opcode';
-import { HOST_REQUEST, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
+import { HOST_REQUEST, KOBJECTS, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
 import {
   KiContextIndex,
   KiEndActivation,
@@ -26,15 +26,12 @@ import {
   KiCreateProcess,
   KiDelay,
   KiDelayTo,
-  KiDpcOperand,
   KiEventOperand,
   KiInterlockedAdd,
   KiInterlockedTake,
-  KiMutantOperand,
   KiOperand,
   KiPeriodicDue,
   KiRegister,
-  KiSemaphoreOperand,
   KiSetOwnAffinity,
   KiSetThreadAffinity,
   KiSetTimer,
@@ -43,12 +40,14 @@ import {
   KiSpinLockOperand,
   KiThreadOperand,
   KiTimerOperand,
+  KiTypedOperand,
   KiWait,
   KiWaitMultiple,
   KiYield,
   SIGNAL_INCREMENT,
 } from './operation';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
+import { KiQueueInstruction } from './queue-operation';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KiAcquireSpinLock, KiConvertSpinLock, KiIsSpinning, KiReleaseSpinLock } from './spinlock';
 import { KeTerminateThread } from './thread';
@@ -263,7 +262,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 12;
     }
     case OP.ReleaseSemaphore: {
-      const semaphore = KiSemaphoreOperand(thread, pc, a);
+      const semaphore = KiTypedOperand(thread, pc, a, KOBJECTS.SemaphoreObject);
       if (semaphore == 0) return 16;
       const increment = b & SIGNAL.Increment;
       const released = KiReleaseSemaphoreFrom(
@@ -277,7 +276,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 16;
     }
     case OP.ReleaseSemaphoreRegister: {
-      const semaphore = KiSemaphoreOperand(thread, pc, a);
+      const semaphore = KiTypedOperand(thread, pc, a, KOBJECTS.SemaphoreObject);
       const adjustment = <i32>load<u64>(KiRegister(thread, b));
       if (semaphore != 0) {
         KiReleaseSemaphoreFrom(prcb, thread, semaphore, SIGNAL_INCREMENT, adjustment);
@@ -370,7 +369,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       KiTakeWaitNext(prcb, thread);
       return KiWaitMultiple(prcb, thread, pc, a, b);
     case OP.ReleaseMutant: {
-      const mutant = KiMutantOperand(thread, pc, a);
+      const mutant = KiTypedOperand(thread, pc, a, KOBJECTS.MutantObject);
       if (mutant == 0) return 12;
       const released = KeReleaseMutant(prcb, thread, mutant, b & SIGNAL.Increment);
       if (released && (b & SIGNAL.Wait) != 0) KiSetWaitNext(prcb, thread);
@@ -395,14 +394,14 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       KiChangeApcRegion(thread, b, load<i32>(pc, 4));
       return 8;
     case OP.InsertQueueDpc: {
-      const dpc = KiDpcOperand(thread, pc, a);
+      const dpc = KiTypedOperand(thread, pc, a, KOBJECTS.DpcObject);
       if (dpc == 0) return 28;
       const queued = KeInsertQueueDpc(prcb, dpc, load<u64>(pc, 12), load<u64>(pc, 20));
       store<u32>(thread, queued ? 1 : 0, KTHREAD.WaitStatus);
       return 28;
     }
     case OP.RemoveQueueDpc: {
-      const dpc = KiDpcOperand(thread, pc, a);
+      const dpc = KiTypedOperand(thread, pc, a, KOBJECTS.DpcObject);
       if (dpc != 0) store<u32>(thread, KeRemoveQueueDpc(dpc) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
@@ -421,6 +420,12 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       if (lock != 0) store<u32>(thread, KiConvertSpinLock(prcb, lock) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
+    case OP.WaitGate:
+    case OP.SignalGate:
+    case OP.InsertQueue:
+    case OP.RemoveQueue:
+    case OP.SetEventBoostPriority:
+      return KiQueueInstruction(prcb, thread, pc, word);
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;

@@ -24,6 +24,7 @@ import {
   KiThreadIndex,
 } from './object';
 import { KiClampBasePriority, KiResetQuantum, KiSetSaturation } from './priority';
+import { KiLeaveQueue } from './queue';
 import { KiTrace } from './trace';
 import { KiSignalObject } from './wait';
 
@@ -204,6 +205,7 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
     return;
   }
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+  if (load<u32>(thread, KTHREAD.Extension) != 0) KiLeaveQueue(prcb, thread);
   store<u32>(thread, KTHREAD_STATE.Terminated, KTHREAD.State);
   store<u32>(thread, status, KTHREAD.ExitStatus);
   store<u64>(prcb, u64.MAX_VALUE, KPRCB.ResumeTime64);

@@ -31,6 +31,7 @@ import {
   KiHasWaitBlocks,
   KiObjectFromHandle,
 } from './object';
+import { KiQueueThreadUnblocks } from './queue';
 import { KiInsertTimer, KiRemoveTimer } from './timer';
 
 /**
@@ -53,7 +54,11 @@ export function KiIsSignaled(object: PKOBJECT, thread: PKTHREAD): bool {
  */
 function KiSatisfyObject(object: PKOBJECT, thread: PKTHREAD): u32 {
   const type = load<u32>(object, DISPATCHER_HEADER.Type);
-  if (type == KOBJECTS.EventSynchronizationObject || type == KOBJECTS.TimerSynchronizationObject) {
+  if (
+    type == KOBJECTS.EventSynchronizationObject ||
+    type == KOBJECTS.TimerSynchronizationObject ||
+    type == KOBJECTS.GateObject
+  ) {
     store<i32>(object, 0, DISPATCHER_HEADER.SignalState);
   } else if (type == KOBJECTS.SemaphoreObject) {
     const count = load<i32>(object, DISPATCHER_HEADER.SignalState) - 1;
@@ -82,6 +87,24 @@ function KiInsertWaitBlock(thread: PKTHREAD, block: usize, object: PKOBJECT, key
 function KiSetWaitFlags(thread: PKTHREAD, flags: u32, mode: u32): void {
   if (mode == MODE.UserMode) flags |= THREAD_FLAG.UserWait;
   store<u32>(thread, load<u32>(thread, KTHREAD.Flags) | flags, KTHREAD.Flags);
+}
+
+/** Blocks the thread until an object or `due`, which `timeout` came to; its wait block holds `key`. */
+export function KiBlockOnObject(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  object: PKOBJECT,
+  key: u32,
+  reason: u32,
+  mode: u32,
+  due: u64,
+  timeout: u64,
+): void {
+  KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, key);
+  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, mode);
+  if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
+  KiBlockThread(prcb, thread, reason);
+  KiThreadBlocks(thread);
 }
 
 /** Lets an Initialized thread begin as one that has come to wait for `object`; ready if that is signaled. */
@@ -126,11 +149,7 @@ export function KeWaitForSingleObject(
     return true;
   }
   if (!KiMayBlock(prcb, object)) return true;
-  KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, 0);
-  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, mode);
-  if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
-  KiBlockThread(prcb, thread, reason);
-  KiThreadBlocks(thread);
+  KiBlockOnObject(prcb, thread, object, 0, reason, mode, due, timeout);
   return false;
 }
 
@@ -232,7 +251,8 @@ const WAIT_FLAGS: u32 =
   THREAD_FLAG.WaitBlockInserted |
   THREAD_FLAG.TimerInserted |
   THREAD_FLAG.WaitMultiple |
-  THREAD_FLAG.WaitAll;
+  THREAD_FLAG.WaitAll |
+  THREAD_FLAG.WaitQueue;
 
 function KiRemoveWaitBlocks(thread: PKTHREAD): void {
   let block: usize = load<u32>(thread + KTHREAD.WaitBlock, KWAIT_BLOCK.NextWaitBlock);
@@ -260,6 +280,7 @@ export function KiUnwaitThread(
   }
   if ((flags & THREAD_FLAG.TimerInserted) != 0) KiRemoveTimer(thread + KTHREAD.Timer);
   store<u32>(thread, flags & ~WAIT_FLAGS, KTHREAD.Flags);
+  if (load<u32>(thread, KTHREAD.Extension) != 0) KiQueueThreadUnblocks(thread);
   store<u32>(thread, status, KTHREAD.WaitStatus);
   store<u32>(thread, adjust | (increment << 8), KTHREAD.Adjust);
   KiThreadUnblocks(thread);
@@ -286,7 +307,7 @@ function KiTrySatisfyAll(thread: PKTHREAD): u32 {
 
 /**
  * Ends as many waits for a signaled object as it satisfies, the longest first. A wait for all of
- * several objects is passed over unless all are signaled.
+ * several objects is passed over unless all are signaled, and one for a queue's entry always.
  *
  * @irql DISPATCH_LEVEL   @nt KiWaitTest
  */
@@ -299,8 +320,13 @@ export function KiWaitTest(prcb: PKPRCB, object: PKOBJECT, increment: u32): void
     if (entry == head) return;
     const block = entry - KWAIT_BLOCK.WaitListEntry;
     const thread: PKTHREAD = load<u32>(block, KWAIT_BLOCK.Thread);
+    const flags = load<u32>(thread, KTHREAD.Flags);
     let status: u32;
-    if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.WaitAll) == 0) {
+    if ((flags & THREAD_FLAG.WaitQueue) != 0) {
+      passed = entry;
+      continue;
+    }
+    if ((flags & THREAD_FLAG.WaitAll) == 0) {
       status = KiSatisfyObject(object, thread) + load<u32>(block, KWAIT_BLOCK.WaitKey);
     } else {
       status = KiTrySatisfyAll(thread);
@@ -318,13 +344,13 @@ export function KiWaitTest(prcb: PKPRCB, object: PKOBJECT, increment: u32): void
  *
  * @returns false, and nothing done, if that is a wait for all of several objects.
  */
-export function KiUnwaitFirst(prcb: PKPRCB, object: PKOBJECT, increment: u32): bool {
+export function KiUnwaitFirst(prcb: PKPRCB, object: PKOBJECT, adjust: u32, increment: u32): bool {
   const entry: usize = load<u32>(object + DISPATCHER_HEADER.WaitListHead, LIST_ENTRY.Flink);
   const block = entry - KWAIT_BLOCK.WaitListEntry;
   const thread: PKTHREAD = load<u32>(block, KWAIT_BLOCK.Thread);
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.WaitAll) != 0) return false;
   const status = load<u32>(block, KWAIT_BLOCK.WaitKey);
-  KiUnwaitThread(prcb, thread, status, ADJUST.Unwait, increment);
+  KiUnwaitThread(prcb, thread, status, adjust, increment);
   return true;
 }
 

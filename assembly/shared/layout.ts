@@ -168,8 +168,10 @@ export const enum KSYSTEM {
   TickBase64 = 616,
   /** Of the rows that threads have which need more than KTHREAD holds. */
   ExtensionTable = 624,
+  /** Entries of queues. */
+  QueueEntryTable = 656,
   /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 656,
+  HostInstruction = 688,
 
   Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
@@ -423,6 +425,36 @@ export const enum KOBJECT {
   Limit = 16,
   Generation = 20,
   Size = 64,
+}
+
+/** Queues. SignalState is how many entries there are. */
+export const enum KQUEUE {
+  Type = 0,
+  SignalState = 4,
+  WaitListHead = 8,
+  Reserved0 = 16,
+  Generation = 20,
+  EntryListHead = 24,
+  /** Of its threads, those that do not wait; one that has come from another wait may pass the maximum. */
+  CurrentCount = 32,
+  MaximumCount = 36,
+  /** The threads that take entries from it. */
+  ThreadListHead = 40,
+  /** It has been run down: nobody waits for it any more. */
+  RunDown = 48,
+  Reserved1 = 52,
+  Reserved2 = 56,
+  Reserved3 = 60,
+  Size = 64,
+}
+
+/** An entry of a queue, of its table. */
+export const enum KQUEUE_ENTRY {
+  ListEntry = 0,
+  Value64 = 8,
+  Reserved0 = 16,
+  Generation = 20,
+  Size = 32,
 }
 
 /** Mutants and mutexes. SignalState is 1 if free, 0 if owned once, -1 if owned twice. */

@@ -13,7 +13,7 @@ export const enum LIMIT {
   Processes = 0xffffff,
   Objects = 0xffffff,
   /** Every request that a guest of the host makes is one instruction of at most this many words. */
-  InstructionWords = 156,
+  InstructionWords = 148,
   /** MAXIMUM_WAIT_OBJECTS. */
   WaitObjects = 64,
   ProgramRegisters = 4,

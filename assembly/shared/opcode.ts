@@ -88,6 +88,16 @@ export const enum OP {
   SetBasePriorityThread = 0x25,
   /** a OPERAND; object64, mask64, ideal processor: the affinity of a thread, in that processor's group. */
   SetAffinityThread = 0x26,
+  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64: KeWaitForGate. */
+  WaitGate = 0x38,
+  /** a OPERAND; object64: KeSignalGateBoostPriority. */
+  SignalGate = 0x39,
+  /** a OPERAND, b QUEUE; object64, value64 (or register): KeInsertQueue. The status is how many entries there were. */
+  InsertQueue = 0x3a,
+  /** a OPERAND, b register | MODE << 15; object64, timeout64: KeRemoveQueue. The entry goes to the register. */
+  RemoveQueue = 0x3b,
+  /** a OPERAND; object64: KeSetEventBoostPriority. */
+  SetEventBoostPriority = 0x3c,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */
@@ -155,6 +165,13 @@ export const enum SIGNAL {
   Increment = 15,
   /** Wait = TRUE: the thread stays at DISPATCH_LEVEL, and waits next. */
   Wait = 256,
+}
+
+/** How an entry is put into a queue. */
+export const enum QUEUE {
+  Head = 1,
+  /** The value is the number of the register that holds it. */
+  Register = 2,
 }
 
 export const enum OPERAND {

@@ -72,8 +72,10 @@ export const enum KOBJECTS {
   EventSynchronizationObject = 1,
   MutantObject = 2,
   ProcessObject = 3,
+  QueueObject = 4,
   SemaphoreObject = 5,
   ThreadObject = 6,
+  GateObject = 7,
   TimerNotificationObject = 8,
   TimerSynchronizationObject = 9,
   DpcObject = 19,
@@ -121,6 +123,8 @@ export const enum ADJUST {
   Unwait = 1,
   /** The time of its wait or delay was over: no boost. */
   Timeout = 2,
+  /** By a thread that gives it its priority: the increment is that priority. */
+  Boost = 3,
 }
 
 /** Which table a handle names a row of: bits 50-52 of the handle. */
@@ -185,6 +189,8 @@ export const enum THREAD_FLAG {
   Raised = 131072,
   /** It goes on at APC_LEVEL when it runs again. */
   ApcLevel = 262144,
+  /** It waits for an entry of a queue: its wait block's key is the register that gets it. */
+  WaitQueue = 0x4000000,
   /** It has signaled with Wait = TRUE: its next wait goes back to its WaitIrql, these two bits. */
   WaitNext = 0x8000000,
   WaitApcLevel = 0x10000000,

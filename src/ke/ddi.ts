@@ -11,7 +11,7 @@ import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './cal
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
 /** The level a wait needs: a poll may be at DISPATCH_LEVEL, and what follows a signal with Wait = TRUE is. */
-function waitCheck(routine: string, timeout: number | bigint): () => void {
+export function waitCheck(routine: string, timeout: number | bigint): () => void {
   if (timeout === 0)
     return () => requireIrql(routine, VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL);
   const forever = timeout === Number.POSITIVE_INFINITY;

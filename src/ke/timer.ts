@@ -1,9 +1,9 @@
 import { OP } from '../../assembly/shared/opcode';
 import { IRQL, TIMER_TYPE } from '../../assembly/shared/types';
+import type { KDpc } from '../machine/dpc';
 import { NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
-import type { KDpc } from '../machine/dpc';
 import type { KTimer } from '../machine/views';
 import { encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
 

@@ -26,6 +26,11 @@ export interface CoreExports {
     low: number,
     high: number,
   ): number;
+  hostCreateQueue(maximum: number): number;
+  hostInsertQueue(queue: number, low: number, high: number, atHead: number): number;
+  hostTakeQueueEntry(queue: number): void;
+  hostRundownQueue(queue: number): void;
+  hostSignalGate(gate: number, priority: number): void;
   hostDeleteObject(handle: number): number;
   hostAddress(handle: number): number;
   hostSetEvent(event: number, increment: number): number;

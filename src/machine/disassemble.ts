@@ -1,4 +1,4 @@
-import { APC_REGION, OPERAND, SIGNAL, TIMEOUT } from '../../assembly/shared/opcode';
+import { APC_REGION, OPERAND, QUEUE, SIGNAL, TIMEOUT } from '../../assembly/shared/opcode';
 import { MachineError } from './errors';
 import {
   INSTRUCTIONS,
@@ -114,6 +114,8 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
     const names = ['shared', 'at dispatch level', 'try', 'queued'];
     fields.push(...names.filter((_, bit) => (b & (1 << bit)) !== 0), `IRQL ${b >>> 8}`);
   }
+  if (shape.b === 'entry' && (b & QUEUE.Head) !== 0) fields.push('head');
+  if (shape.b === 'remove') fields.push(`r${b & 0x7fff}`, b >>> 15 === 0 ? 'kernel' : 'user');
   if (shape.b === 'irql') fields.push(`${b}`);
   if (shape.b === 'region') fields.push(b === APC_REGION.Critical ? 'critical' : 'guarded');
   if (shape.b === 'period') fields.push(b === 0 ? 'keep' : 'restart');
@@ -158,6 +160,9 @@ function operandText(
       return `0x${value.toString(16)}`;
     case 'signed':
       return `${BigInt.asIntN(32, value)}`;
+    case 'entry':
+      if (((word >>> 16) & QUEUE.Register) !== 0) return `r${value}`;
+      return `${BigInt.asIntN(64, value)}`;
     case 'value64':
       return `${BigInt.asIntN(64, value)}`;
     case 'shared':

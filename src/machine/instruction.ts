@@ -21,7 +21,8 @@ export type OperandKind =
   /** Of an object, or 0 for none. */
   | 'handle'
   | 'objectCount'
-  | 'objects';
+  | 'objects'
+  | 'entry';
 
 export interface InstructionShape {
   readonly name: string;
@@ -38,7 +39,9 @@ export interface InstructionShape {
     | 'period'
     | 'irql'
     | 'region'
-    | 'spin';
+    | 'spin'
+    | 'entry'
+    | 'remove';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
 }
@@ -64,6 +67,8 @@ export const WIDTH: Readonly<Record<OperandKind, number>> = {
   objectCount: 1,
   /** For each of the count. */
   objects: 2,
+  /** Of a queue: a value, or the register that holds it. */
+  entry: 2,
 };
 
 export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
@@ -149,6 +154,17 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
       b: 'reason',
     },
   ],
+  [OP.WaitGate, { name: 'waitGate', operands: ['object'], a: 'operand', b: 'reason' }],
+  [OP.SignalGate, { name: 'signalGate', operands: ['object'], a: 'operand' }],
+  [
+    OP.InsertQueue,
+    { name: 'insertQueue', operands: ['object', 'entry'], a: 'operand', b: 'entry' },
+  ],
+  [
+    OP.RemoveQueue,
+    { name: 'removeQueue', operands: ['object', 'timeout'], a: 'operand', b: 'remove' },
+  ],
+  [OP.SetEventBoostPriority, { name: 'setEventBoostPriority', operands: ['object'], a: 'operand' }],
   [OP.Jump, { name: 'jump', operands: ['target'], ends: true }],
   [OP.Load, { name: 'load', operands: ['value64'], a: 'register' }],
   [OP.Add, { name: 'add', operands: ['value64'], a: 'register' }],

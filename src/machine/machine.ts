@@ -32,6 +32,7 @@ import {
 } from './options';
 import { type MachineProfile, requireInteger } from './profile';
 import { type LoadedProgram, type Program, verifyProgram } from './program';
+import { KGate, KQueue } from './queue';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
 import { type InterruptOptions, KInterrupt, KSpinLock } from './spinlock';
@@ -241,6 +242,26 @@ export class Machine {
   }
 
   /**
+   * A queue. At most `maximumCount` threads that take from it are to be active at a time, 1 to
+   * 2^31 - 1; 0: as many as there are processors.
+   *
+   * @irql at most DISPATCH_LEVEL   @nt KeInitializeQueue
+   */
+  createQueue(maximumCount = 0): KQueue {
+    requireInteger('maximumCount', maximumCount, 0, 0x7fffffff);
+    const handle = this.core.hostCreateQueue(
+      maximumCount === 0 ? this.processorCount : maximumCount,
+    );
+    if (handle === 0) throw this.full('objects');
+    return new KQueue(this, handle);
+  }
+
+  /** A gate that is not signaled. @irql any @nt KeInitializeGate */
+  createGate(): KGate {
+    return new KGate(this, this.newObject(KOBJECTS.GateObject, 0, 0));
+  }
+
+  /**
    * A DPC whose routine is a function of the host or a loaded program.
    *
    * @irql any   @nt KeInitializeDpc
@@ -309,7 +330,7 @@ export class Machine {
     return handle;
   }
 
-  private full(capacity: keyof Capacities): MachineError {
+  /** @internal */ full(capacity: keyof Capacities): MachineError {
     return new MachineError(
       `the table of ${capacity} is full (STATUS_INSUFFICIENT_RESOURCES); raise capacities.${capacity}`,
     );

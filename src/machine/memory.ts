@@ -7,6 +7,7 @@ import {
   KOBJECT,
   KPRCB,
   KPROCESS,
+  KQUEUE_ENTRY,
   KSYSTEM,
   KTABLE,
   KTHREAD,
@@ -96,6 +97,7 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['activations', processors * ACTIVATION.Levels * KTHREAD.Size],
     ['threads', (capacities.threads + 1) * KTHREAD.Size],
     ['threadExtensions', (capacities.threadExtensions + 1) * KTHREAD_EXTENSION.Size],
+    ['queueEntries', (capacities.queueEntries + 1) * KQUEUE_ENTRY.Size],
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
     ['sharedWords', capacities.sharedWords * 4],
@@ -235,6 +237,14 @@ function writeSystem(
     KTHREAD_EXTENSION.Size,
     capacities.threadExtensions,
     KTHREAD_EXTENSION.Generation,
+  );
+  writeTable(
+    memory,
+    KSYSTEM.QueueEntryTable,
+    base('queueEntries'),
+    KQUEUE_ENTRY.Size,
+    capacities.queueEntries,
+    KQUEUE_ENTRY.Generation,
   );
   writeTable(
     memory,

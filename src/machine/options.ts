@@ -17,6 +17,8 @@ export interface Capacities {
   readonly waitBlocks: number;
   /** Threads that use queues. */
   readonly threadExtensions: number;
+  /** Entries of all queues. */
+  readonly queueEntries: number;
   /** 32-bit words of program memory. */
   readonly programWords: number;
   /** 32-bit words that programs share (InterlockedAdd). */
@@ -33,6 +35,7 @@ const DEFAULT_CAPACITIES: Capacities = {
   objects: 8192,
   waitBlocks: 8192,
   threadExtensions: 8192,
+  queueEntries: 8192,
   programWords: 65_536,
   sharedWords: 1024,
   interrupts: 4096,
@@ -45,6 +48,7 @@ const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, 
   objects: [1, LIMIT.Objects],
   waitBlocks: [1, LIMIT.Objects],
   threadExtensions: [1, LIMIT.Threads],
+  queueEntries: [1, LIMIT.Objects],
   programWords: [64, 0x3fffffff],
   sharedWords: [1, 0x3fffffff],
   interrupts: [1, 0x7ffffff],

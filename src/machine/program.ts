@@ -5,6 +5,7 @@ import {
   OP,
   OPERAND,
   PERIOD,
+  QUEUE,
   SIGNAL,
   SPIN,
 } from '../../assembly/shared/opcode';
@@ -213,6 +214,49 @@ export class ProgramBuilder {
     requireInteger('releaseSemaphore.adjustment', adjustment, 1, 0x7fffffff);
     const b = signalField('releaseSemaphore', increment, wait);
     return this.emit(OP.ReleaseSemaphore, a, b, [...words, adjustment]);
+  }
+
+  /** KeSetEventBoostPriority: the waiter is lifted to this thread's priority plus one. */
+  setEventBoostPriority(object: ObjectOperand): this {
+    const { a, words } = objectWords(object);
+    return this.emit(OP.SetEventBoostPriority, a, 0, words);
+  }
+
+  /** KeWaitForGate. */
+  waitGate(gate: ObjectOperand, options: Omit<WaitOptions, 'timeoutNs'> = {}): this {
+    const { a, words } = objectWords(gate);
+    return this.emit(OP.WaitGate, a, waitFields('waitGate', options).reason, words);
+  }
+
+  /** KeSignalGateBoostPriority. */
+  signalGate(gate: ObjectOperand): this {
+    const { a, words } = objectWords(gate);
+    return this.emit(OP.SignalGate, a, 0, words);
+  }
+
+  /** KeInsertQueue, or KeInsertHeadQueue: an entry is 64 bits; the status is how many there were. */
+  insertQueue(
+    queue: ObjectOperand,
+    entry: number | bigint | Register,
+    end: 'tail' | 'head' = 'tail',
+  ): this {
+    const { a, words } = objectWords(queue);
+    const held = entry instanceof Register;
+    const b = (end === 'head' ? QUEUE.Head : 0) | (held ? QUEUE.Register : 0);
+    const value = words64(held ? entry.register : entry);
+    return this.emit(OP.InsertQueue, a, b, [...words, ...value]);
+  }
+
+  /** KeRemoveQueue: the entry goes to `into`. */
+  removeQueue(
+    queue: ObjectOperand,
+    into: Register,
+    options: Omit<WaitOptions, 'reason'> = {},
+  ): this {
+    const { a, words } = objectWords(queue);
+    const { timeout } = waitFields('removeQueue', options);
+    const b = into.register | ((options.mode ?? MODE.KernelMode) << 15);
+    return this.emit(OP.RemoveQueue, a, b, [...words, ...words64(timeout)]);
   }
 
   /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now; 0 is a yield. */
@@ -552,6 +596,12 @@ export function verifyProgram(
         refuse(offset, `'${shape.name}': 0x${value.toString(16)} is no loaded program`);
       if (kind === 'class' && (value < 1 || value > 6))
         refuse(offset, `'${shape.name}': ${value} is no priority class (1-6)`);
+      if (
+        kind === 'entry' &&
+        ((word >>> 16) & QUEUE.Register) !== 0 &&
+        value >= LIMIT.ProgramRegisters
+      )
+        refuse(offset, `'${shape.name}': register ${value}, there are ${LIMIT.ProgramRegisters}`);
       if (kind === 'ns' && high > 0x1fffff) refuse(offset, `'${shape.name}': a time above 2^53 ns`);
       if (
         kind === 'object' &&
@@ -608,6 +658,10 @@ function verifyFields(
   if (shape.b === 'priority' && (b < 1 || b > 31)) refuse(`priority ${b}, from 1 to 31`);
   if (shape.b === 'spin' && ((b & 0xff) > 15 || b >>> 8 > IRQL.HIGH_LEVEL))
     refuse(`${b} is no way to acquire or release a spin lock`);
+  if (shape.b === 'entry' && b > (QUEUE.Head | QUEUE.Register))
+    refuse(`field b is ${b}, at most 3`);
+  if (shape.b === 'remove' && (b & 0x7fff) >= LIMIT.ProgramRegisters)
+    refuse(`register ${b & 0x7fff}, there are ${LIMIT.ProgramRegisters}`);
   if (shape.b === 'irql' && b > IRQL.HIGH_LEVEL) refuse(`IRQL ${b}, from 0 to 15`);
   if (shape.b === 'region' && b > APC_REGION.Guarded)
     refuse(`region ${b}; 0 is critical, 1 guarded`);

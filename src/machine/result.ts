@@ -78,6 +78,8 @@ const OBJECT_NAMES: Readonly<Record<number, string>> = {
   [KOBJECTS.EventNotificationObject]: 'notification event',
   [KOBJECTS.EventSynchronizationObject]: 'synchronization event',
   [KOBJECTS.MutantObject]: 'mutant',
+  [KOBJECTS.QueueObject]: 'queue',
+  [KOBJECTS.GateObject]: 'gate',
   [KOBJECTS.SemaphoreObject]: 'semaphore',
   [KOBJECTS.TimerNotificationObject]: 'notification timer',
   [KOBJECTS.TimerSynchronizationObject]: 'synchronization timer',

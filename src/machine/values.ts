@@ -33,6 +33,13 @@ export class Values {
     return value;
   }
 
+  /** The same for words that a program may have made: any 64 bits, a bigint beyond the safe integers. */
+  decode(low: number, high: number): unknown {
+    if (high === MARK && this.held.has(low)) return this.take(low, high);
+    const value = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+
   /** Lets go of a value that did not get anywhere. */
   drop([low, high]: readonly [number, number]): void {
     if (high === MARK) this.held.delete(low);
