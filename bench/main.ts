@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
+import { hostCalls } from './ddi.js';
 import { idleMachine } from './idle.js';
 import { manyProcessors } from './processors.js';
 import { longReplay } from './replay.js';
@@ -7,6 +8,7 @@ import type { Row, Workload } from './row.js';
 import { contextSwitches } from './switch.js';
 import { manyThreads } from './threads.js';
 import { manyTimers } from './timers.js';
+import { manyWaits } from './waits.js';
 import { plainJavaScript } from './wasm2js.js';
 
 /**
@@ -19,6 +21,8 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   threads: manyThreads,
   processors: manyProcessors,
   timers: manyTimers,
+  waits: manyWaits,
+  ddi: hostCalls,
   wasm2js: plainJavaScript,
   replay: longReplay,
   idle: idleMachine,

@@ -1,7 +1,7 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { TIMEOUT } from '../../assembly/shared/opcode';
 import { MachineError } from '../machine/errors';
-import { currentGuest, NtCall, type Request } from '../machine/guest';
+import { currentGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
 import { requireInteger } from '../machine/profile';
 import { IRQL_NAMES } from '../machine/words';
 
@@ -9,10 +9,7 @@ import { IRQL_NAMES } from '../machine/words';
 
 /** A routine that is one instruction of the core; its value is the status that leaves. */
 export function call(routine: string, request: Request, check?: () => void): NtCall<number> {
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    check?.();
-    return yield request;
-  });
+  return new NtCall(routine, () => new OneInstruction(request, check));
 }
 
 /**

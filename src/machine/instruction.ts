@@ -188,6 +188,8 @@ export function instructionLength(shape: InstructionShape, count = 1): number {
 /** The words of a 64-bit operand, low first. Negative values wrap, Infinity is all ones. */
 export function words64(value: number | bigint): [number, number] {
   if (value === Number.POSITIVE_INFINITY) return [0xffffffff, 0xffffffff];
+  if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value))
+    return [value >>> 0, (value / 0x1_0000_0000) >>> 0];
   const big = BigInt.asUintN(64, BigInt(value));
   return [Number(big & 0xffffffffn), Number(big >> 32n)];
 }

@@ -732,10 +732,11 @@ export class Machine {
   }
 
   private setInstruction(words: readonly number[]): void {
-    const address = KSYSTEM.Address + KSYSTEM.HostInstruction;
-    words.forEach((word, index) => {
-      this.memory.setU32(address + index * 4, word);
-    });
+    let address = KSYSTEM.Address + KSYSTEM.HostInstruction;
+    for (const word of words) {
+      this.memory.setU32(address, word);
+      address += 4;
+    }
   }
 
   private system(field: number): number {
