@@ -243,6 +243,15 @@ export { PerfettoWriter } from './trace/perfetto';
 export type { TraceWriter } from './trace/roster';
 export type { BurstSink } from './workload/bursts';
 export { InputDamaged, InputError, RecordingError, WorkloadError } from './workload/errors';
+export type {
+  EventGaps,
+  EventProcess,
+  EventRecording,
+  ProcessEvent,
+  ProcessEventKind,
+  StartPlace,
+} from './workload/events/model';
+export { EventReader, type ReadEventsOptions, readEvents } from './workload/events/read';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';
