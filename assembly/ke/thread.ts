@@ -88,6 +88,10 @@ export function KeInitializeProcess(
   store<u64>(process, (affinity & active) != 0 ? affinity & active : active, KPROCESS.Affinity64);
   store<u32>(process, KiProcessIndex(parent), KPROCESS.Parent);
   store<u32>(process, flags, KPROCESS.Flags);
+  const sequence = load<u32>(SYSTEM, KSYSTEM.ProcessSequence) + 1;
+  store<u32>(SYSTEM, sequence, KSYSTEM.ProcessSequence);
+  store<u32>(process, sequence, KPROCESS.SequenceNumber);
+  store<u64>(process, load<u64>(SYSTEM, KSYSTEM.Time64), KPROCESS.CreateTime64);
   KiTrace(
     EVENT.ProcessStart,
     load<u32>(SYSTEM, KSYSTEM.CurrentProcessor),
@@ -220,7 +224,6 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
     load<u32>(thread, KTHREAD.KernelTicks),
   );
   KiSignalObject(prcb, thread, 0);
-  RtlRemoveEntryList(thread + KTHREAD.ThreadListEntry);
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.System) == 0) {
     store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.LiveThreads) - 1, KSYSTEM.LiveThreads);
   }
@@ -239,16 +242,18 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   store<u32>(process, left, KPROCESS.ThreadCount);
   if (left != 0) return;
 
-  store<u32>(process, status, KPROCESS.ExitStatus);
-  const flags = load<u32>(process, KPROCESS.Flags) | PROCESS_FLAG.Exited;
-  store<u32>(process, flags, KPROCESS.Flags);
+  const flags = load<u32>(process, KPROCESS.Flags);
+  if ((flags & PROCESS_FLAG.ExitStatusSet) == 0) store<u32>(process, status, KPROCESS.ExitStatus);
+  if ((flags & PROCESS_FLAG.ExitTimeSet) == 0)
+    store<u64>(process, load<u64>(SYSTEM, KSYSTEM.Time64), KPROCESS.IdleSince64);
+  store<u32>(process, flags | PROCESS_FLAG.Exited, KPROCESS.Flags);
   KiTrace(
     EVENT.ProcessEnd,
     load<u32>(prcb, KPRCB.Number),
     0,
     KiProcessIndex(process),
     load<u32>(process, KPROCESS.Parent),
-    status,
+    load<u32>(process, KPROCESS.ExitStatus),
     0,
     0,
   );
@@ -276,6 +281,7 @@ export function KiTotalThread(prcb: PKPRCB, thread: PKTHREAD): void {
 export function KiReleaseTerminatedThread(thread: PKTHREAD): void {
   if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Referenced) != 0) return;
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+  RtlRemoveEntryList(thread + KTHREAD.ThreadListEntry);
   KiFreeThread(thread);
   store<u32>(process, load<u32>(process, KPROCESS.ThreadRows) - 1, KPROCESS.ThreadRows);
   KiReleaseProcess(process);

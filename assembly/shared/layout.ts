@@ -148,7 +148,8 @@ export const enum KSYSTEM {
 
   /** Quantum units of a process that is not in the foreground. */
   BackgroundQuantum = 544,
-  Reserved1 = 548,
+  /** Of the process that was made last. */
+  ProcessSequence = 548,
   /** Wait blocks of threads that wait for several objects. */
   WaitBlockTable = 552,
   /** Sixteen rows a processor, one a level. */
@@ -399,13 +400,14 @@ export const enum KPROCESS {
   Generation = 92,
   /** Threads that do not wait. At 0 for long enough the process may be swapped out. */
   ActiveThreads = 96,
-  HostData = 100,
+  /** Which of all processes since boot it is, from 1. [const] */
+  SequenceNumber = 100,
+  /** Since when it has had no active thread; of one that has ended, when that was. */
   IdleSince64 = 104,
   ThreadsCreated = 112,
   /** Rows of the thread table that name it, ended ones too. */
   ThreadRows = 116,
-  Reserved1 = 120,
-  Reserved2 = 124,
+  CreateTime64 = 120,
   Size = 128,
 }
 
@@ -414,6 +416,9 @@ export const enum PROCESS_FLAG {
   Referenced = 1,
   System = 2,
   Exited = 4,
+  /** ExitStatus is decided before its last thread has ended, as IdleSince64 is. */
+  ExitStatusSet = 8,
+  ExitTimeSet = 16,
 }
 
 /** A row of the object table; what follows the first fields depends on the type. */

@@ -14,6 +14,8 @@ export class Clock {
   private driversNs = Number.POSITIVE_INFINITY;
   /** One request a process, ns. */
   private readonly processes = new Map<KProcess, number>();
+  /** System times at boot by former settings of the clock, and until when they were in force, ns. */
+  private readonly settings: { readonly boot: bigint; readonly untilNs: number }[] = [];
 
   constructor(private readonly machine: Machine) {}
 
@@ -28,9 +30,19 @@ export class Clock {
     return Math.max(ticks * this.resolutionNs, this.word64(KSYSTEM.TickBase64));
   }
 
-  private systemTime(ns: number): bigint {
+  private get bootTime100ns(): bigint {
     const boot = this.machine.memory.big(KSYSTEM.Address + KSYSTEM.SystemBootTime64);
-    return BigInt.asIntN(64, boot) + BigInt(Math.floor(ns / 100));
+    return BigInt.asIntN(64, boot);
+  }
+
+  private systemTime(ns: number): bigint {
+    return this.bootTime100ns + BigInt(Math.floor(ns / 100));
+  }
+
+  /** What the system time was at a time since boot, by the clock as it was set then. */
+  systemTimeAt100ns(ns: number): bigint {
+    const setting = this.settings.find(({ untilNs }) => ns < untilNs);
+    return (setting?.boot ?? this.bootTime100ns) + BigInt(Math.floor(ns / 100));
   }
 
   /** The system time at the last tick, 100 ns since 1601. */
@@ -53,6 +65,7 @@ export class Clock {
         `systemTime100ns is ${String(time100ns)}; give a bigint from 0n to 2n ** 63n - 1n, 100 ns since 1601`,
       );
     }
+    this.settings.push({ boot: this.bootTime100ns, untilNs: this.machine.now });
     this.machine.core.hostSetSystemTime(Number(time100ns & 0xffffffffn), Number(time100ns >> 32n));
   }
 

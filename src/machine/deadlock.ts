@@ -64,6 +64,12 @@ function ownedWait(
     }
   }
   for (const object of objects) {
+    const noted = machine.waits.get(object);
+    const [first] = noted?.owners ?? [];
+    if (noted !== undefined && first !== undefined) {
+      const self = noted.owners.find((owner) => owner.index === thread.index);
+      return { object: noted.name, owner: self ?? first };
+    }
     const type = memory.u32(object + DISPATCHER_HEADER.Type);
     const owner =
       type === KOBJECTS.MutantObject

@@ -81,6 +81,11 @@ export class Machine {
   readonly quanta: { readonly foreground: number; readonly background: number };
   /** @internal */ readonly guests = new Guests(this);
   /** @internal */ readonly values = new Values();
+  /** @internal Objects that stand for what threads hold, by address: whom a wait for one is for. */
+  readonly waits = new Map<
+    number,
+    { readonly name: string; readonly owners: readonly KThread[] }
+  >();
   /** Objects whose routines are the host's, by row. */
   private readonly hostObjects = new Map<number, KernelObject>();
   private idle: KThread | undefined;
@@ -426,6 +431,7 @@ export class Machine {
       process,
       options.name ?? (host || port ? `thread ${index}` : (body as LoadedProgram).name),
     );
+    thread.createdNs = this.now;
     this.guests.remove(index);
     this.threads.set(index, thread);
     if (host) this.guests.addHost(thread, body);

@@ -213,6 +213,11 @@ export class KThread extends KernelObject {
     return this.word(KTHREAD.ExitStatus);
   }
 
+  /** @internal When it was made, ns since boot; undefined: before the host knew of it. */
+  createdNs: number | undefined;
+  /** @internal What the process manager keeps of it. */
+  executive: object | undefined;
+
   get idealProcessor(): number {
     return this.word(KTHREAD.IdealProcessor);
   }
@@ -398,6 +403,31 @@ export class KProcess extends KernelObject {
   get foreground(): boolean {
     return this.word(KPROCESS.Foreground) !== 0;
   }
+
+  /** The system time at which it was made, 100 ns since 1601: setting the clock does not change it. */
+  get createTime100ns(): bigint {
+    const ns = this.machine.memory.u64(this.address + KPROCESS.CreateTime64);
+    return this.machine.clock.systemTimeAt100ns(ns);
+  }
+
+  /** Which of all processes since boot it is, from 1, which is System. */
+  get sequenceNumber(): number {
+    return this.word(KPROCESS.SequenceNumber);
+  }
+
+  /** Its threads in the order in which they were made, with those that have ended and are referred to. */
+  threads(): KThread[] {
+    const { memory } = this.machine;
+    const head = this.address + KPROCESS.ThreadListHead;
+    const threads: KThread[] = [];
+    for (let entry = memory.u32(head); entry !== head; entry = memory.u32(entry)) {
+      threads.push(this.machine.threadAt(entry - KTHREAD.ThreadListEntry) as KThread);
+    }
+    return threads;
+  }
+
+  /** @internal What the process manager keeps of it; undefined: nothing but what the row says. */
+  executive: object | undefined;
 
   /** Moves it into or out of the foreground: longer quanta and a wake boost by PsPrioritySeparation. */
   setForeground(foreground: boolean): void {
