@@ -237,6 +237,32 @@ export {
   KTimer,
   type ThreadOptions,
 } from './machine/views';
+export type { ClientId } from './ps/cid';
+export type { FileObject } from './ps/file';
+export type { ImageInfo, ImageInfoEx } from './ps/image';
+export {
+  type LoadImageNotifyRoutine,
+  PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE,
+  PsRemoveLoadImageNotifyRoutine,
+  PsSetLoadImageNotifyRoutine,
+  PsSetLoadImageNotifyRoutineEx,
+} from './ps/image-notify';
+export {
+  type CreateProcessNotifyRoutine,
+  type CreateProcessNotifyRoutineEx,
+  PSCREATEPROCESSNOTIFYTYPE,
+  type PsCreateNotifyInfo,
+  PsSetCreateProcessNotifyRoutine,
+  PsSetCreateProcessNotifyRoutineEx,
+  PsSetCreateProcessNotifyRoutineEx2,
+} from './ps/process-notify';
+export {
+  type CreateThreadNotifyRoutine,
+  PSCREATETHREADNOTIFYTYPE,
+  PsRemoveCreateThreadNotifyRoutine,
+  PsSetCreateThreadNotifyRoutine,
+  PsSetCreateThreadNotifyRoutineEx,
+} from './ps/thread-notify';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';

@@ -145,6 +145,10 @@ function multipleObjects(machine: Machine, thread: number): number[] {
 }
 
 const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
+  [BUGCHECK.APC_INDEX_MISMATCH]: [
+    'APC_INDEX_MISMATCH',
+    'Kernel code returned with APCs disabled otherwise than when it was called (parameter 1 is the routine or 0, 3 SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and release every mutex first; the cause says who did not.',
+  ],
   [BUGCHECK.INVALID_AFFINITY_SET]: [
     'INVALID_AFFINITY_SET',
     'An affinity without an active processor was set.',
@@ -188,6 +192,14 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.THREAD_TERMINATE_HELD_MUTEX]: [
     'THREAD_TERMINATE_HELD_MUTEX',
     'A thread (parameter 1) ended while it owned a mutex (parameter 2). Release it first; KeReleaseMutex as often as it was acquired.',
+  ],
+  [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
+    'IRQL_UNEXPECTED_VALUE',
+    'Kernel code returned at another IRQL than it was called at (parameter 1: current << 16 | expected << 8 | which). Lower the level before it returns; the cause says who did not.',
+  ],
+  [BUGCHECK.DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS]: [
+    'DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS',
+    'A routine of a driver was called that is no longer loaded (parameter 1 is its address or 0). Take back every callback, timer, DPC and work item in DriverUnload; the cause says which was left.',
   ],
   [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
     'MANUALLY_INITIATED_CRASH',

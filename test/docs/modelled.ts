@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
@@ -14,6 +14,9 @@ export interface Modelled {
 const CALLERS: readonly (readonly [folder: string, caller: string])[] = [
   ['assembly/ke', 'programs'],
   ['src/ke', 'host threads'],
+  ['src/ex', 'host threads'],
+  ['src/ob', 'host threads'],
+  ['src/ps', 'host threads'],
   ['src/machine', 'outside'],
 ];
 
@@ -51,7 +54,8 @@ export function routinesIn(path: string, from: string): Modelled[] {
 
 /** One row a routine: whoever can call it, and what is missing for whom. */
 export function modelledTable(root: string): string {
-  const all = CALLERS.flatMap(([folder, caller]) =>
+  const folders = CALLERS.filter(([folder]) => existsSync(join(root, folder)));
+  const all = folders.flatMap(([folder, caller]) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))
       .flatMap((file) => routinesIn(join(root, folder, file), caller)),
@@ -59,7 +63,7 @@ export function modelledTable(root: string): string {
   const names = [...new Set(all.map(({ name }) => name))].sort();
   const rows = names.map((name) => {
     const own = all.filter((routine) => routine.name === name);
-    const callers = CALLERS.map(([, caller]) => caller).filter((caller) =>
+    const callers = [...new Set(CALLERS.map(([, caller]) => caller))].filter((caller) =>
       own.some(({ from }) => from === caller),
     );
     const irql = own.find((routine) => routine.irql !== '')?.irql ?? '';
