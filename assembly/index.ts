@@ -21,6 +21,7 @@ import { KeSignalGateBoostPriority } from './ke/gate';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
 import {
+  KiCreateBarrier,
   KiCreateDpc,
   KiCreateInterrupt,
   KiCreateMutant,
@@ -45,6 +46,7 @@ import {
   KiReleaseTerminatedThread,
   KiSetForeground,
 } from './ke/thread';
+import { KiStartDpcThreads } from './ke/threaded-dpc';
 import { KeSetSystemTime, KiInitializeTimerTable } from './ke/timer';
 import { KiTraceStop } from './ke/trace';
 import { KiStartWaitingThread } from './ke/wait';
@@ -272,9 +274,22 @@ export function hostCreateMutant(apcDisable: u32, owner: u32): f64 {
   return <f64>KiCreateMutant(apcDisable, owner);
 }
 
-/** A new DPC whose routine is a program, or (0) the host's; 0 if the table is full. */
-export function hostCreateDpc(program: u32, low: u32, high: u32): f64 {
-  return <f64>KiCreateDpc(program, <u64>low | ((<u64>high) << 32));
+/** A new DPC of a type whose routine is a program, or (0) the host's; 0 if the table is full. */
+export function hostCreateDpc(type: u32, program: u32, low: u32, high: u32): f64 {
+  return <f64>KiCreateDpc(type, program, <u64>low | ((<u64>high) << 32));
+}
+
+/** Makes the threads that run threaded DPCs, one a processor, unless they are there; false if the table has no room. */
+export function hostStartDpcThreads(): bool {
+  const prcb = KiBeginHostCall();
+  const started = KiStartDpcThreads(prcb);
+  KiEndHostCall(prcb);
+  return started;
+}
+
+/** A new barrier, where nobody is; 0 if the table is full. */
+export function hostCreateBarrier(): f64 {
+  return <f64>KiCreateBarrier();
 }
 
 /** KeInsertQueueDpc from outside a guest: the queue is processor 0's, unless the DPC has a target. */

@@ -41,12 +41,26 @@ export {
   PsTerminateSystemThread,
 } from './ke/ddi';
 export {
+  type DpcWatchdogInformation,
+  KeFlushQueuedDpcs,
   KeInitializeDpc,
+  KeInitializeThreadedDpc,
   KeInsertQueueDpc,
+  KeIsExecutingDpc,
+  KeQueryDpcWatchdogInformation,
   KeRemoveQueueDpc,
   KeSetImportanceDpc,
   KeSetTargetProcessorDpc,
+  KeSetTargetProcessorDpcEx,
+  KeShouldYieldProcessor,
 } from './ke/dpc';
+export {
+  type BroadcastFunction,
+  KeGenericCallDpc,
+  KeIpiGenericCall,
+  KeSignalCallDpcDone,
+  KeSignalCallDpcSynchronize,
+} from './ke/generic-call';
 export { IoConnectInterrupt, IoDisconnectInterrupt, KINTERRUPT_MODE } from './ke/interrupt';
 export {
   KeAreAllApcsDisabled,
@@ -162,6 +176,7 @@ export {
   type ProcessorChangeNotifyContext,
   type ProcessorNumber,
 } from './ke/topology';
+export { KBarrier } from './machine/barrier';
 export { Clock } from './machine/clock';
 export { disassemble } from './machine/disassemble';
 export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';

@@ -14,6 +14,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KGROUP 64',
     'KNODE 64',
     'KPRCB 512',
+    'KDPC_DATA 12',
     'KWAIT_BLOCK 24',
     'KWAIT_BLOCK_ROW 32',
     'KTIMER 24',
@@ -27,6 +28,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KTIMER_OBJECT 64',
     'KDPC 64',
     'KSPIN_LOCK 64',
+    'KBARRIER 64',
     'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4288',
@@ -50,7 +52,7 @@ describe.each(STRUCTS)('$name', ({ size, fields }) => {
 });
 
 test('rows and blocks that processors own are whole cache lines or whole parts of one', () => {
-  const parts = ['LIST_ENTRY', 'DISPATCHER_HEADER', 'KWAIT_BLOCK', 'KTIMER'];
+  const parts = ['LIST_ENTRY', 'DISPATCHER_HEADER', 'KDPC_DATA', 'KWAIT_BLOCK', 'KTIMER'];
   const odd = STRUCTS.filter(({ name }) => !parts.includes(name)).filter(
     ({ size }) => size % 64 !== 0 && 64 % size !== 0,
   );

@@ -39,6 +39,8 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KSYSTEM.BugCheckParameter64': 4 * 8,
   'KSYSTEM.HostInstruction': limits.LIMIT.InstructionWords * 4,
   'KPRCB.DispatcherReadyListHead': limits.LIMIT.Priorities * layout.LIST_ENTRY.Size,
+  'KPRCB.DpcData': layout.KDPC_DATA.Size,
+  'KPRCB.ThreadedDpcData': layout.KDPC_DATA.Size,
   'KWAIT_BLOCK.WaitListEntry': layout.LIST_ENTRY.Size,
   'KTIMER.TimerListEntry': layout.LIST_ENTRY.Size,
   'KTHREAD.WaitListHead': layout.LIST_ENTRY.Size,

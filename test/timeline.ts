@@ -21,6 +21,7 @@ const VECTORS: Readonly<Record<VECTOR, string>> = {
   [VECTOR.Device]: 'device',
   [VECTOR.TimerExpiration]: 'timer expiration',
   [VECTOR.Dpc]: 'dpc',
+  [VECTOR.ThreadedDpc]: 'threaded dpc',
   [VECTOR.QuantumEnd]: 'quantum end',
 };
 

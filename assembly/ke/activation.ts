@@ -9,12 +9,13 @@ import {
   SYSTEM,
 } from '../hal';
 import { RtlMix64 } from '../rtl';
-import { KACTIVATION, KDPC, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
-import { OP, SPIN } from '../shared/opcode';
-import { ACTIVATION, KOBJECTS, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
+import { KACTIVATION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { OP } from '../shared/opcode';
+import { ACTIVATION, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
 import { KiNextTick } from './clock';
+import { KiCheckDpcRoutine } from './dpc';
 import { KiThreadIndex } from './object';
-import { KiReleaseSpinLock } from './spinlock';
+import { KiReleaseInterruptLock } from './spinlock';
 
 /**
  * Activations: routines that run on a processor in front of its current thread, at a level of
@@ -80,6 +81,7 @@ export function KiBeginActivation(
   store<u32>(activation, load<u32>(prcb, KPRCB.Irql), KACTIVATION.PreviousIrql);
   store<u64>(activation, resume == NEVER ? NEVER : resume - now, KACTIVATION.Left64);
   store<u32>(activation, <u32>object, KACTIVATION.Object);
+  store<u32>(activation, 0, KACTIVATION.Dpc);
   store<u32>(activation, KTHREAD_STATE.Running, KTHREAD.State);
   store<u32>(activation, program == 0 ? THREAD_FLAG.Host : 0, KTHREAD.Flags);
   store<u32>(activation, 0, KTHREAD.WaitStatus);
@@ -101,6 +103,20 @@ export function KiBeginActivation(
   return activation;
 }
 
+/** What a service routine held is free; what a DPC must leave as it was is looked at. */
+function KiLeaveRoutine(prcb: PKPRCB, activation: PKTHREAD): void {
+  const object: PKOBJECT = load<u32>(activation, KACTIVATION.Object);
+  const dpc = load<u32>(activation, KACTIVATION.Dpc);
+  if (dpc == 0) {
+    KiReleaseInterruptLock(prcb, object);
+    return;
+  }
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  if (thread == 0) return;
+  const before = load<u32>(activation, KTHREAD.CombinedApcDisable);
+  KiCheckDpcRoutine(dpc, object, before, load<u32>(thread, KTHREAD.CombinedApcDisable));
+}
+
 /** Returns from a routine to what it interrupted; the step's end sees to what was held off. */
 export function KiEndActivation(activation: PKTHREAD): void {
   const prcb = KiSpinNodePrcb(activation);
@@ -109,10 +125,7 @@ export function KiEndActivation(activation: PKTHREAD): void {
   store<u32>(activation, KTHREAD_STATE.Terminated, KTHREAD.State);
   store<u32>(prcb, load<u32>(activation, KACTIVATION.Previous), KPRCB.Activation);
   store<u64>(prcb, left == NEVER ? NEVER : now + left, KPRCB.ResumeTime64);
-  const object: PKOBJECT = load<u32>(activation, KACTIVATION.Object);
-  if (load<u32>(object, KDPC.Type) == KOBJECTS.InterruptObject) {
-    KiReleaseSpinLock(prcb, object, SPIN.AtDpcLevel, 0);
-  }
+  KiLeaveRoutine(prcb, activation);
   HalSetIrql(prcb, load<u32>(activation, KACTIVATION.PreviousIrql));
 }
 
@@ -144,6 +157,8 @@ export function KiIsAllowedInActivation(opcode: i32): bool {
     case OP.AcquireSpinLock:
     case OP.ReleaseSpinLock:
     case OP.ConvertSpinLock:
+    case OP.Barrier:
+    case OP.HostRoutine:
       return true;
     default:
       return false;

@@ -1,7 +1,7 @@
 import { HalNotify, HalSetInterruptTime, KeGetPrcb, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT, VECTOR } from '../shared/event';
-import { ATTENTION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { ATTENTION, KDPC_DATA, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { TIMEOUT } from '../shared/opcode';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
@@ -34,6 +34,10 @@ function KiTickAtOrAfter(due: u64): u64 {
   if (due <= next) return next;
   if (due > NEVER - resolution) return NEVER;
   return ((due + resolution - 1) / resolution) * resolution;
+}
+
+function KiDpcQueueDepth(prcb: PKPRCB): u32 {
+  return load<u32>(prcb, KPRCB.DpcData + KDPC_DATA.DpcQueueDepth);
 }
 
 /** The time at the last clock tick: what routines show that do not say Precise. Ns since boot. */
@@ -94,7 +98,7 @@ export function KiSetTimerResolution(resolution: u32): void {
     const work =
       load<u32>(prcb, KPRCB.CurrentThread) |
       load<u32>(prcb, KPRCB.Activation) |
-      load<u32>(prcb, KPRCB.DpcQueueDepth);
+      KiDpcQueueDepth(prcb);
     const tick = work == 0 ? KiIdleTickTime(prcb) : KiNextTick();
     HalSetInterruptTime(prcb, KPRCB.TickTime64, tick);
     if (tick != NEVER) HalNotify(prcb, tick);
@@ -144,7 +148,7 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
   const timekeeper = load<u32>(prcb, KPRCB.Number) == 0;
   // An idle timekeeper may wake for a slot whose timers have gone or are due later: no interrupt then.
   const busy = thread != 0 || load<u32>(prcb, KPRCB.Activation) != 0;
-  if (!busy && load<u32>(prcb, KPRCB.DpcQueueDepth) == 0 && !KiIsTimerDue(now)) {
+  if (!busy && KiDpcQueueDepth(prcb) == 0 && !KiIsTimerDue(now)) {
     HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
     return;
   }
@@ -180,7 +184,7 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
 /** Sees that queued DPCs run, and that none, nor DISPATCH_LEVEL as a whole, lasts too long. */
 function KiWatchDpc(prcb: PKPRCB): void {
   store<u32>(prcb, load<u32>(prcb, KPRCB.DpcCount), KPRCB.DpcLastCount);
-  if (load<u32>(prcb, KPRCB.DpcQueueDepth) != 0) {
+  if (KiDpcQueueDepth(prcb) != 0) {
     store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Dpc, KPRCB.Attention);
   }
   if (load<u32>(prcb, KPRCB.Irql) < <u32>IRQL.DISPATCH_LEVEL) {

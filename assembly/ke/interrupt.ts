@@ -100,15 +100,17 @@ function KiInterruptService(prcb: PKPRCB, object: PKOBJECT): void {
 /** The device's interrupt, and its service routine or its DPC. An object that has gone is signaled to nobody. */
 function KiDeviceInterrupt(prcb: PKPRCB, interrupt: usize): void {
   const level = load<u32>(interrupt, KINTERRUPT.Level);
-  KiTraceInterrupt(prcb, VECTOR.Device, level, load<u32>(SYSTEM, KSYSTEM.CostDevice));
+  const ipi = level == <u32>IRQL.IPI_LEVEL;
+  const cost = ipi ? load<u32>(SYSTEM, KSYSTEM.CostIpi) : load<u32>(SYSTEM, KSYSTEM.CostDevice);
+  KiTraceInterrupt(prcb, ipi ? VECTOR.Ipi : VECTOR.Device, level, cost);
   const connected = KiObjectFromHandle(load<u64>(interrupt, KINTERRUPT.Object64));
   if (connected != 0 && load<u32>(connected, KOBJECT.Type) == KOBJECTS.InterruptObject) {
     KiInterruptService(prcb, connected);
     return;
   }
-  const cost = load<u32>(SYSTEM, KSYSTEM.CostDpc);
-  KiTrace(EVENT.Dpc, load<u32>(prcb, KPRCB.Number), 0, VECTOR.Device, 1, 0, 0, cost);
-  KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+  const dpcCost = load<u32>(SYSTEM, KSYSTEM.CostDpc);
+  KiTrace(EVENT.Dpc, load<u32>(prcb, KPRCB.Number), 0, VECTOR.Device, 1, 0, 0, dpcCost);
+  KiTakeTime(prcb, dpcCost, KPRCB.InterruptTime64);
   const object = KiObjectFromHandle(load<u64>(interrupt, KINTERRUPT.Object64));
   if (object == 0) return;
   const increment = load<u32>(interrupt, KINTERRUPT.Increment);
@@ -164,7 +166,7 @@ export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   if (load<u64>(prcb, KPRCB.NextInterrupt64) > now) return false;
   const ipi = HalIsInterruptDue(prcb, KPRCB.IpiTime64, IRQL.IPI_LEVEL, now);
   const tick = HalIsInterruptDue(prcb, KPRCB.TickTime64, IRQL.CLOCK_LEVEL, now);
-  const device = HalIsInterruptDue(prcb, KPRCB.DeviceTime64, IRQL.HIGH_DIRQL, now);
+  const device = HalIsInterruptDue(prcb, KPRCB.DeviceTime64, IRQL.IPI_LEVEL, now);
   if (ipi) {
     HalSetInterruptTime(prcb, KPRCB.IpiTime64, NEVER);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));

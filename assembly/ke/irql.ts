@@ -3,6 +3,7 @@ import { BUGCHECK } from '../shared/bugcheck';
 import { KPRCB, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
+import { KiIsInThreadedDpc } from './threaded-dpc';
 
 /**
  * The interrupt request level of a processor. At DISPATCH_LEVEL and above the dispatcher does not
@@ -39,12 +40,13 @@ export function KeLowerIrql(prcb: PKPRCB, level: u32): void {
   else HalSetIrql(prcb, level);
 }
 
-/** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there, another one in a DPC. */
+/** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there, another one in a DPC, threaded or not. */
 export function KiMayBlock(prcb: PKPRCB, object: usize): bool {
   const level = load<u32>(prcb, KPRCB.Irql);
-  if (level < <u32>IRQL.DISPATCH_LEVEL) return true;
-  if (load<u32>(prcb, KPRCB.Activation) != 0) {
-    const thread = load<u32>(prcb, KPRCB.CurrentThread);
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  const threaded = KiIsInThreadedDpc(prcb, thread);
+  if (level < <u32>IRQL.DISPATCH_LEVEL && !threaded) return true;
+  if (load<u32>(prcb, KPRCB.Activation) != 0 || threaded) {
     KeBugCheckEx(BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC, thread, 0, 0, 0);
   } else {
     KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, object, level, 0, 0);

@@ -1,6 +1,7 @@
 import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
 import {
+  KBARRIER,
   KDPC,
   KINTERRUPT_OBJECT,
   KMUTANT,
@@ -13,7 +14,7 @@ import {
   KTHREAD_EXTENSION,
 } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
+import { IRQL, KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
 import { KeRemoveQueueDpc } from './dpc';
 import { KiAcquireMutant } from './mutant';
 import { KiDeleteQueue } from './queue';
@@ -86,14 +87,28 @@ export function KiCreateObject(type: u32, state: i32, limit: i32): u64 {
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, object);
 }
 
-/** A new DPC, whose routine is a program or (0) the host's; its handle, or 0 if the table is full. */
-export function KiCreateDpc(program: usize, context: u64): u64 {
-  const handle = KiCreateObject(KOBJECTS.DpcObject, KDPC_IMPORTANCE.MediumImportance, 0);
+/** A new DPC of a type, whose routine is a program or (0) the host's; its handle, or 0 if the table is full. */
+export function KiCreateDpc(type: u32, program: usize, context: u64): u64 {
+  const handle = KiCreateObject(type, KDPC_IMPORTANCE.MediumImportance, 0);
   if (handle == 0) return 0;
   const dpc = KiObjectFromHandle(handle);
   store<u32>(dpc, <u32>program, KDPC.DeferredRoutine);
   store<u64>(dpc, context, KDPC.DeferredContext64);
   return handle;
+}
+
+/** Whether an object is a DPC, threaded or not. */
+export function KiIsDpc(object: PKOBJECT): bool {
+  const type = load<u32>(object, KDPC.Type);
+  return type == KOBJECTS.DpcObject || type == KOBJECTS.ThreadedDpcObject;
+}
+
+/** A new barrier, where nobody is; its handle, or 0 if the table is full. */
+export function KiCreateBarrier(): u64 {
+  const barrier = KiAllocateRow(OBJECT_TABLE);
+  if (barrier == 0) return 0;
+  store<u32>(barrier, KOBJECTS.BarrierObject, KBARRIER.Type);
+  return KiMakeHandle(OBJECT_TABLE, TABLE.Object, barrier);
 }
 
 /** A new spin lock that nobody holds; its address, or 0 if the table is full. */
@@ -114,8 +129,8 @@ function KiIsHeld(lock: PKOBJECT): bool {
 }
 
 /**
- * A connected interrupt, with the lock of a handle or one of its own (0); its handle, or 0 if the
- * table is full.
+ * A connected interrupt, with the lock of a handle or one of its own (0), or at IPI_LEVEL with none;
+ * its handle, or 0 if the table is full.
  */
 export function KiCreateInterrupt(
   irql: u32,
@@ -124,18 +139,20 @@ export function KiCreateInterrupt(
   program: usize,
   context: u64,
 ): u64 {
-  const lock = spinLock == 0 ? KiCreateSpinLockRow() : KiObjectFromHandle(spinLock);
-  if (lock == 0) return 0;
+  const hasLock = irql < <u32>IRQL.IPI_LEVEL;
+  const ownLock = hasLock && spinLock == 0;
+  const lock = ownLock ? KiCreateSpinLockRow() : KiObjectFromHandle(spinLock);
+  if (hasLock && lock == 0) return 0;
   const interrupt = KiAllocateRow(OBJECT_TABLE);
   if (interrupt == 0) {
-    if (spinLock == 0) KiFreeRow(OBJECT_TABLE, lock);
+    if (ownLock) KiFreeRow(OBJECT_TABLE, lock);
     return 0;
   }
   store<u32>(interrupt, KOBJECTS.InterruptObject, KINTERRUPT_OBJECT.Type);
   store<u32>(interrupt, irql, KINTERRUPT_OBJECT.Irql);
   store<u32>(interrupt, synchronizeIrql, KINTERRUPT_OBJECT.SynchronizeIrql);
   store<u32>(interrupt, <u32>lock, KINTERRUPT_OBJECT.ActualLock);
-  store<u32>(interrupt, spinLock == 0 ? 1 : 0, KINTERRUPT_OBJECT.OwnLock);
+  store<u32>(interrupt, ownLock ? 1 : 0, KINTERRUPT_OBJECT.OwnLock);
   store<u32>(interrupt, <u32>program, KINTERRUPT_OBJECT.ServiceRoutine);
   store<u64>(interrupt, context, KINTERRUPT_OBJECT.ServiceContext64);
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, interrupt);
@@ -152,13 +169,13 @@ export function KiDeleteObject(object: PKOBJECT): bool {
   if (type == KOBJECTS.SpinLockObject && KiIsHeld(object)) return false;
   if (type == KOBJECTS.InterruptObject) {
     const lock: PKOBJECT = load<u32>(object, KINTERRUPT_OBJECT.ActualLock);
-    if (KiIsHeld(lock)) return false;
+    if (lock != 0 && KiIsHeld(lock)) return false;
     if (load<u32>(object, KINTERRUPT_OBJECT.OwnLock) != 0) KiFreeRow(OBJECT_TABLE, lock);
   }
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   if (type == KOBJECTS.QueueObject && !KiDeleteQueue(object)) return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
-  if (type == KOBJECTS.DpcObject) {
+  if (KiIsDpc(object)) {
     if (load<u32>(object, KDPC.Timers) != 0) return false;
     KeRemoveQueueDpc(object);
   }

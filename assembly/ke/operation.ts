@@ -1,13 +1,5 @@
 import { KeGetPrcb, PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
-import {
-  ATTENTION,
-  DISPATCHER_HEADER,
-  KDPC,
-  KGROUP,
-  KPRCB,
-  KSYSTEM,
-  KTHREAD,
-} from '../shared/layout';
+import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { OPERAND, PERIOD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
@@ -16,7 +8,7 @@ import { KiComputeDueTime } from './clock';
 import { KiProcessDeferredReadyList, KiRequestDispatch, KiSetAffinityThread } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiMayBlock } from './irql';
-import { KiHasThreadRow, KiObjectFromHandle, KiThreadHandle } from './object';
+import { KiHasThreadRow, KiIsDpc, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
 import { KiIsSpinLock } from './spinlock';
@@ -80,13 +72,21 @@ export function KiSpinLockOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT
   return 0;
 }
 
+/** The DPC an instruction names, or 0 with the status left in the thread. */
+export function KiDpcOperand(thread: PKTHREAD, pc: usize, a: u32): PKOBJECT {
+  const dpc = KiOperand(thread, pc, a);
+  if (dpc == 0 || KiIsDpc(dpc)) return dpc;
+  store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
+  return 0;
+}
+
 /** Sets the timer an instruction names, with its DPC if that has a handle. */
 export function KiSetTimer(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): void {
   const timer = KiTimerOperand(thread, pc, a);
   if (timer == 0) return;
   const handle = load<u64>(pc, 24);
   const dpc: PKOBJECT = handle == 0 ? 0 : KiObjectFromHandle(handle);
-  if (handle != 0 && (dpc == 0 || load<u32>(dpc, KDPC.Type) != KOBJECTS.DpcObject)) {
+  if (handle != 0 && (dpc == 0 || !KiIsDpc(dpc))) {
     store<u32>(thread, STATUS.INVALID_HANDLE, KTHREAD.WaitStatus);
     return;
   }

@@ -15,6 +15,7 @@ import {
 import { KiChangeApcRegion } from './apc';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
 import { KeBugCheckEx } from './bugcheck';
+import { KiMeetAtBarrier } from './barrier';
 import { KiTakeTime } from './dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
@@ -26,6 +27,7 @@ import {
   KiCreateProcess,
   KiDelay,
   KiDelayTo,
+  KiDpcOperand,
   KiEventOperand,
   KiInterlockedAdd,
   KiInterlockedTake,
@@ -51,6 +53,7 @@ import { KiQueueInstruction } from './queue-operation';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KiAcquireSpinLock, KiConvertSpinLock, KiIsSpinning, KiReleaseSpinLock } from './spinlock';
 import { KeTerminateThread } from './thread';
+import { KiEndThreadedDpc, KiIsInThreadedDpc, KiTakeThreadedDpc } from './threaded-dpc';
 import { KeCancelTimer } from './timer';
 import { KiTrace } from './trace';
 
@@ -239,6 +242,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
   switch (<i32>(word & 0xff)) {
     case OP.Exit:
       if (KiIsActivation(thread)) KiEndActivation(thread);
+      else if (KiIsInThreadedDpc(prcb, thread)) return KiEndThreadedDpc(prcb, thread, pc);
       else KeTerminateThread(prcb, thread, load<u32>(pc, 4));
       return 8;
     case OP.Wait: {
@@ -394,14 +398,14 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       KiChangeApcRegion(thread, b, load<i32>(pc, 4));
       return 8;
     case OP.InsertQueueDpc: {
-      const dpc = KiTypedOperand(thread, pc, a, KOBJECTS.DpcObject);
+      const dpc = KiDpcOperand(thread, pc, a);
       if (dpc == 0) return 28;
       const queued = KeInsertQueueDpc(prcb, dpc, load<u64>(pc, 12), load<u64>(pc, 20));
       store<u32>(thread, queued ? 1 : 0, KTHREAD.WaitStatus);
       return 28;
     }
     case OP.RemoveQueueDpc: {
-      const dpc = KiTypedOperand(thread, pc, a, KOBJECTS.DpcObject);
+      const dpc = KiDpcOperand(thread, pc, a);
       if (dpc != 0) store<u32>(thread, KeRemoveQueueDpc(dpc) ? 1 : 0, KTHREAD.WaitStatus);
       return 12;
     }
@@ -429,6 +433,13 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;
+    case OP.Barrier: {
+      const barrier = KiTypedOperand(thread, pc, a, KOBJECTS.BarrierObject);
+      if (barrier != 0) store<u32>(thread, KiMeetAtBarrier(prcb, barrier, b), KTHREAD.WaitStatus);
+      return 12;
+    }
+    case OP.HostRoutine:
+      return 4;
     case OP.BalanceWait:
       KiBalanceWait(prcb, thread);
       return 4;
@@ -441,6 +452,8 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.SwapIn:
       KiSwapIn(prcb);
       return 4;
+    case OP.DpcWait:
+      return KiTakeThreadedDpc(prcb, thread, pc);
     default:
       KiStopForHost(prcb, thread, HOST_REQUEST.Refill, 0, 0);
       return 0;
@@ -450,6 +463,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
 function KiCostOf(opcode: i32): u64 {
   if (opcode == OP.SystemCall) return load<u32>(SYSTEM, KSYSTEM.CostSystemCall);
   if (opcode == OP.BalanceScan) return load<u32>(SYSTEM, KSYSTEM.CostBalance);
+  if (opcode == OP.DpcWait) return load<u32>(SYSTEM, KSYSTEM.CostDpc);
   return load<u32>(SYSTEM, KSYSTEM.CostDdi);
 }
 
@@ -497,7 +511,7 @@ function KiBudget(prcb: PKPRCB, now: u64): u64 {
 }
 
 function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32): void {
-  if (opcode == OP.AcquireSpinLock && KiIsSpinning(prcb)) {
+  if ((opcode == OP.AcquireSpinLock || opcode == OP.Barrier) && KiIsSpinning(prcb)) {
     store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
     return;
   }

@@ -44,8 +44,8 @@ function KiOwnLock(prcb: PKPRCB, lock: PKOBJECT): void {
   store<u32>(lock, load<u32>(prcb, KPRCB.CurrentThread), KSPIN_LOCK.OwnerThread);
 }
 
-/** Lets what executes on the processor spin for a lock that is held. */
-function KiSpin(prcb: PKPRCB, lock: PKOBJECT, flags: u32): void {
+/** Lets what executes on the processor spin for a lock that is held, or at a barrier. */
+export function KiSpin(prcb: PKPRCB, lock: PKOBJECT, flags: u32): void {
   const node = KiSpinNode(prcb);
   store<u32>(node, <u32>lock, KACTIVATION.SpinLock);
   store<u32>(node, 0, KACTIVATION.SpinNext);
@@ -94,6 +94,13 @@ export function KiAcquireSpinLock(prcb: PKPRCB, object: PKOBJECT, flags: u32): u
   if ((flags & SPIN.Try) != 0) return taken ? 1 : 0;
   if (!taken) KiSpin(prcb, lock, flags);
   return old;
+}
+
+/** Lets the first of those that spin go on, without a lock. */
+export function KiReleaseFirstSpinner(lock: PKOBJECT): void {
+  const node: usize = load<u32>(lock, KSPIN_LOCK.FirstSpinner);
+  KiUnlinkSpinner(lock, 0, node);
+  KiEndSpin(node);
 }
 
 /** Goes on where a spinner has got its lock: now, or when what interrupted it has returned. */
@@ -194,10 +201,17 @@ export function KiConvertSpinLock(prcb: PKPRCB, lock: PKOBJECT): bool {
   return true;
 }
 
-/** Lets an activation begin with its interrupt's lock, or spin for it first. */
+/** Lets an activation begin with its interrupt's lock, if it has one, or spin for it first. */
 export function KiAcquireInterruptLock(prcb: PKPRCB, interrupt: PKOBJECT): void {
+  if (load<u32>(interrupt, KINTERRUPT_OBJECT.ActualLock) == 0) return;
   KiAcquireSpinLock(prcb, interrupt, SPIN.AtDpcLevel);
   if (KiIsSpinning(prcb)) store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
+}
+
+/** The same lock at the activation's end. */
+export function KiReleaseInterruptLock(prcb: PKPRCB, interrupt: PKOBJECT): void {
+  if (load<u32>(interrupt, KINTERRUPT_OBJECT.ActualLock) == 0) return;
+  KiReleaseSpinLock(prcb, interrupt, SPIN.AtDpcLevel, 0);
 }
 
 /** Whether an object is a spin lock or has one. */

@@ -195,7 +195,7 @@ function KiExpireTimerObject(prcb: PKPRCB, object: PKOBJECT, now: u64): void {
   if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1), 0);
   else KiSetTimerDpc(object, 0);
   KiSignalObject(prcb, object, 0);
-  if (dpc != 0) KeInsertQueueDpc(prcb, dpc, 0, 0);
+  if (dpc != 0 && KeInsertQueueDpc(prcb, dpc, 0, 0)) store<u32>(dpc, 1, KDPC.QueuedByTimer);
 }
 
 /**

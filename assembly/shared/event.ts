@@ -68,6 +68,8 @@ export const enum VECTOR {
   QuantumEnd = 5,
   /** A DPC object; the count is its table index. */
   Dpc = 6,
+  /** The same of a threaded one. */
+  ThreadedDpc = 7,
 }
 
 /** Why a priority changed. */

@@ -242,9 +242,8 @@ export const enum KPRCB {
   NextInterrupt64 = 168,
   /** The routine that runs in front of the current thread; 0: none does. [owner] */
   Activation = 176,
-  DpcQueueHead = 180,
-  DpcQueueTail = 184,
-  DpcQueueDepth = 188,
+  /** Ordinary DPCs: KDPC_DATA. */
+  DpcData = 180,
 
   /** DPCs queued since boot, and up to the last tick. */
   DpcCount = 192,
@@ -252,9 +251,23 @@ export const enum KPRCB {
   /** Ticks that the DPC at hand has lasted, and that DISPATCH_LEVEL or more has. */
   DpcTimeCount = 200,
   DpcWatchdogCount = 204,
+  /** Threaded DPCs: KDPC_DATA. */
+  ThreadedDpcData = 208,
+  /** The thread that runs those; 0: they are ordinary ones here. */
+  DpcThread = 220,
+  /** The threaded DPC whose routine it is in; 0: none. [owner] */
+  ThreadedDpc = 224,
 
   DispatcherReadyListHead = 256,
   Size = 512,
+}
+
+/** A queue of DPCs. */
+export const enum KDPC_DATA {
+  DpcListHead = 0,
+  DpcListTail = 4,
+  DpcQueueDepth = 8,
+  Size = 12,
 }
 
 /** Bits of KPRCB.Attention. */
@@ -507,7 +520,7 @@ export const enum KDPC {
   /** The processor it is to run on plus one; 0: the one that queues it. */
   TargetProcessor = 16,
   Generation = 20,
-  /** Its program; 0: the host has the routine. */
+  /** Its program; 0: the host has the routine; all ones: it has none. */
   DeferredRoutine = 24,
   /** The processor in whose queue it is plus one; 0: it is in none. */
   DpcData = 28,
@@ -516,7 +529,8 @@ export const enum KDPC {
   SystemArgument2_64 = 48,
   /** How many timers that are set have it. */
   Timers = 56,
-  Reserved0 = 60,
+  /** 1: a timer has queued it. */
+  QueuedByTimer = 60,
   Size = 64,
 }
 
@@ -537,6 +551,8 @@ export const enum KACTIVATION {
   SpinNext = 88,
   /** SPIN. */
   SpinFlags = 92,
+  /** What TIMER_OR_DPC_INVALID calls it: 4 a DPC, 5 one that a timer has queued; 0: it is an interrupt's. */
+  Dpc = 96,
 }
 
 /** Spin locks, of the object table. Who holds one is a processor: nothing else can run there. */
@@ -556,12 +572,30 @@ export const enum KSPIN_LOCK {
   Size = 64,
 }
 
+/** Where processors spin until all have come. A spinner sees a spin lock that nobody holds. */
+export const enum KBARRIER {
+  Type = 0,
+  /** Always 0. */
+  Owner = 4,
+  FirstSpinner = 8,
+  LastSpinner = 12,
+  Reserved0 = 16,
+  Generation = 20,
+  Spinners = 24,
+  Reserved1 = 28,
+  /** How many have yet to come; the highest bit changes with each round. */
+  Barrier = 32,
+  /** How many come to a round. */
+  TotalProcessors = 36,
+  Size = 64,
+}
+
 /** Connected interrupts, of the object table. */
 export const enum KINTERRUPT_OBJECT {
   Type = 0,
   Irql = 4,
   SynchronizeIrql = 8,
-  /** The address of its spin lock. */
+  /** The address of its spin lock; 0: at IPI_LEVEL, where there is none. */
   ActualLock = 12,
   /** Its program; 0: the host has the routine. */
   ServiceRoutine = 16,

@@ -98,6 +98,10 @@ export const enum OP {
   RemoveQueue = 0x3b,
   /** a OPERAND; object64: KeSetEventBoostPriority. */
   SetEventBoostPriority = 0x3c,
+  /** a OPERAND, b BARRIER; object64. The status is 1 for who comes last, else 0. Of host threads only. */
+  Barrier = 0x3d,
+  /** Nothing but what a routine costs: one that the host has done. Of host threads only. */
+  HostRoutine = 0x3e,
   /** The first instruction that runs without a step of its own: registers and control. */
   FirstLocal = 0x40,
   /** target. */
@@ -124,6 +128,8 @@ export const enum OP {
   /** Waits for a stack or process to swap in. */
   SwapWait = 0x62,
   SwapIn = 0x63,
+  /** Waits for a threaded DPC, whose routine is what the thread executes next. */
+  DpcWait = 0x65,
 }
 
 /** How a spin lock is acquired or released. */
@@ -136,6 +142,16 @@ export const enum SPIN {
   Try = 4,
   /** In the order of requests: in-stack queued spin locks. */
   Queued = 8,
+}
+
+/** What a processor does at a barrier. */
+export const enum BARRIER {
+  /** It has come: one fewer to come. */
+  Arrive = 1,
+  /** It spins until nobody has yet to come. */
+  Spin = 2,
+  /** Who comes last begins the next round. */
+  Again = 4,
 }
 
 /** What a region keeps from its thread. */

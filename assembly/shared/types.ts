@@ -80,8 +80,10 @@ export const enum KOBJECTS {
   TimerSynchronizationObject = 9,
   DpcObject = 19,
   InterruptObject = 22,
+  ThreadedDpcObject = 24,
   /** Not Windows's: there a spin lock is a word without a header. */
   SpinLockObject = 64,
+  BarrierObject = 65,
 }
 
 export const enum IRQL {

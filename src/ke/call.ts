@@ -1,7 +1,9 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import { TIMEOUT } from '../../assembly/shared/opcode';
+import { OP, TIMEOUT } from '../../assembly/shared/opcode';
+import type { GuestResult } from '../machine/dpc';
 import { MachineError } from '../machine/errors';
 import { currentGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
+import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import { IRQL_NAMES } from '../machine/words';
 
@@ -39,6 +41,26 @@ export function encodeTimeout(routine: string, timeout100ns: Timeout): number | 
 /** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
 export class VerifierError extends Error {
   override readonly name = 'VerifierError';
+}
+
+/** Stops the machine for what a routine does not allow, and throws where the guest is. */
+export function stopGuest(
+  routine: string,
+  message: string,
+  code: BUGCHECK,
+  ...parameters: number[]
+): never {
+  currentGuest(routine).machine.bugCheck(code, ...parameters);
+  throw new VerifierError(`${routine}: ${message}`);
+}
+
+/** What a routine of the host costs that does what it does without the core. */
+export const HOST_ROUTINE: Request = [encode(OP.HostRoutine)];
+
+/** What a routine of a guest returns, once it has run. */
+export function* resultOf<T>(result: GuestResult<T>): Generator<Request, T, number> {
+  if (typeof result === 'object' && result !== null && 'next' in result) return yield* result;
+  return result as T;
 }
 
 /** Parameter 1 of DRIVER_VERIFIER_DETECTED_VIOLATION: which rule was broken. */

@@ -50,13 +50,7 @@ export class Activation {
   start(): unknown {
     const { memory } = this.machine;
     const object = this.machine.hostObject(memory.u32(this.address + KACTIVATION.Object));
-    const argument = (register: number) => {
-      const word = this.address + KTHREAD.Register64 + register * 8;
-      return this.machine.values.take(memory.u32(word), memory.u32(word + 4));
-    };
-    if (object instanceof KDpc && typeof object.deferredRoutine === 'function') {
-      return object.deferredRoutine(object, object.deferredContext, argument(1), argument(2));
-    }
+    if (object instanceof KDpc) return object.call(this.address);
     if (object instanceof KInterrupt && typeof object.serviceRoutine === 'function') {
       return object.serviceRoutine(object, object.serviceContext);
     }

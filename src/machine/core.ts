@@ -14,7 +14,9 @@ export interface CoreExports {
   KiSettleAccounts(): void;
   hostCreateObject(type: number, state: number, limit: number): number;
   hostCreateMutant(apcDisable: number, owner: number): number;
-  hostCreateDpc(program: number, low: number, high: number): number;
+  hostCreateDpc(type: number, program: number, low: number, high: number): number;
+  hostStartDpcThreads(): number;
+  hostCreateBarrier(): number;
   hostInsertQueueDpc(dpc: number, low1: number, high1: number, low2: number, high2: number): number;
   hostRemoveQueueDpc(dpc: number): number;
   hostCreateSpinLock(): number;

@@ -1,5 +1,6 @@
 import { OP } from '../../assembly/shared/opcode';
 import { Activation } from './activation';
+import { threadedDpcOf } from './dpc';
 import { MachineError } from './errors';
 import { encode } from './instruction';
 import type { Machine } from './machine';
@@ -145,25 +146,38 @@ export class Guests {
 
   /** The next instruction of a host thread. An exception of the guest passes through. */
   nextHostRequest(thread: KThread): Request {
-    const generator = this.generators.get(thread.index);
-    if (generator === undefined)
-      throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
-    return this.advance(thread.index, `thread '${thread.name}'`, thread, thread, generator);
+    const name = `thread '${thread.name}'`;
+    return this.next(thread.index, name, thread, thread, () => {
+      const dpc = threadedDpcOf(thread);
+      if (dpc === undefined) throw new MachineError(`${name} is a host thread without a body`);
+      return dpc.call(thread.address);
+    });
   }
 
   /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
   nextActivationRequest(index: number): Request {
     const activation = new Activation(this.machine, index);
-    const { thread } = activation;
+    const { name, thread } = activation;
+    return this.next(index, name, activation, thread, () => activation.start());
+  }
+
+  /** The next instruction of a generator, which `start` makes if need be; or calls what is none. */
+  private next(
+    index: number,
+    name: string,
+    executed: Pick<Executed, 'status' | 'takeRaised'>,
+    thread: KThread,
+    start: () => unknown,
+  ): Request {
     let generator = this.generators.get(index);
     if (generator === undefined) {
-      const started = this.within(thread, () => activation.start());
-      this.requireNoneForgotten(activation.name);
+      const started = this.within(thread, start);
+      this.requireNoneForgotten(name);
       if (!isGenerator(started)) return [encode(OP.Exit), 0];
       generator = started;
       this.generators.set(index, generator);
     }
-    return this.advance(index, activation.name, activation, thread, generator);
+    return this.advance(index, name, executed, thread, generator);
   }
 
   private advance(
@@ -178,9 +192,9 @@ export class Guests {
       return generator.throw(new NtStatusError(executed.status));
     });
     this.requireNoneForgotten(name);
-    if (result.done !== true) return result.value;
-    this.generators.delete(index);
-    return [encode(OP.Exit), 0];
+    const request = result.done === true ? [encode(OP.Exit), 0] : result.value;
+    if (((request[0] as number) & 0xff) === OP.Exit) this.generators.delete(index);
+    return request;
   }
 
   private requireNoneForgotten(name: string): void {

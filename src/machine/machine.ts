@@ -15,6 +15,7 @@ import {
   THREAD_FLAG,
 } from '../../assembly/shared/types';
 import { Activation } from './activation';
+import { KBarrier } from './barrier';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
 import { spinningCircle, waitingCircle } from './deadlock';
@@ -35,7 +36,7 @@ import { type LoadedProgram, type Program, verifyProgram } from './program';
 import { KGate, KQueue } from './queue';
 import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
-import { type InterruptOptions, KInterrupt, KSpinLock } from './spinlock';
+import { type InterruptOptions, KInterrupt, KSpinLock, type ServiceRoutine } from './spinlock';
 import { TraceRing } from './trace';
 import { Values } from './values';
 import {
@@ -66,6 +67,9 @@ export interface ProcessOptions {
   readonly affinity?: bigint;
   readonly foreground?: boolean;
 }
+
+/** The routine of a DPC that has none. */
+const NO_ROUTINE = 0xffffffff;
 
 /** Words that the core's own threads take at the start of program memory. */
 const SYSTEM_PROGRAM_WORDS = 32;
@@ -267,15 +271,42 @@ export class Machine {
   }
 
   /**
-   * A DPC whose routine is a function of the host or a loaded program.
+   * A DPC whose routine is a function of the host or a loaded program; without one it cannot be queued.
    *
    * @irql any   @nt KeInitializeDpc
    */
-  createDpc(deferredRoutine: DeferredRoutine | LoadedProgram, deferredContext: unknown = 0): KDpc {
+  createDpc(
+    deferredRoutine: DeferredRoutine | LoadedProgram | null,
+    deferredContext: unknown = 0,
+  ): KDpc {
+    return this.newDpc(KOBJECTS.DpcObject, deferredRoutine, deferredContext);
+  }
+
+  /**
+   * The same, whose routine runs at PASSIVE_LEVEL in a thread of its processor's, which the first one
+   * brings with it; unless the profile's `threadDpcEnable` is false.
+   *
+   * @irql any   @nt KeInitializeThreadedDpc
+   */
+  createThreadedDpc(
+    deferredRoutine: DeferredRoutine | LoadedProgram | null,
+    deferredContext: unknown = 0,
+  ): KDpc {
+    if (this.profile.threadDpcEnable && this.core.hostStartDpcThreads() === 0) {
+      throw this.full('threads');
+    }
+    return this.newDpc(KOBJECTS.ThreadedDpcObject, deferredRoutine, deferredContext);
+  }
+
+  private newDpc(
+    type: KOBJECTS,
+    deferredRoutine: DeferredRoutine | LoadedProgram | null,
+    deferredContext: unknown,
+  ): KDpc {
     const host = typeof deferredRoutine === 'function';
-    const context = host ? [0, 0] : words64(Number(deferredContext));
-    const program = host ? 0 : deferredRoutine.address;
-    const handle = this.core.hostCreateDpc(program, context[0] as number, context[1] as number);
+    const [low, high] = host ? [0, 0] : words64(Number(deferredContext));
+    const program = host ? 0 : (deferredRoutine?.address ?? NO_ROUTINE);
+    const handle = this.core.hostCreateDpc(type, program, low, high);
     if (handle === 0) throw this.full('objects');
     const dpc = new KDpc(this, handle, deferredRoutine, deferredContext);
     if (host) this.hostObjects.set(dpc.index, dpc);
@@ -316,6 +347,22 @@ export class Machine {
     const interrupt = new KInterrupt(this, handle, serviceRoutine, serviceContext);
     this.hostObjects.set(interrupt.index, interrupt);
     return interrupt;
+  }
+
+  /** @internal What comes at IPI_LEVEL, without a lock: each processor it is scheduled on runs the routine. */
+  connectIpi(serviceRoutine: ServiceRoutine): KInterrupt {
+    const handle = this.core.hostCreateInterrupt(IRQL.IPI_LEVEL, IRQL.IPI_LEVEL, 0, 0, 0, 0);
+    if (handle === 0) throw this.full('objects');
+    const interrupt = new KInterrupt(this, handle, serviceRoutine, null);
+    this.hostObjects.set(interrupt.index, interrupt);
+    return interrupt;
+  }
+
+  /** @internal A barrier, where nobody is. */
+  createBarrier(): KBarrier {
+    const handle = this.core.hostCreateBarrier();
+    if (handle === 0) throw this.full('objects');
+    return new KBarrier(this, handle);
   }
 
   /** @internal The object of the host's at the address of its row. */
@@ -513,7 +560,10 @@ export class Machine {
 
   private systemThreadName(address: number): string | undefined {
     if (address === this.system(KSYSTEM.BalanceThread)) return 'balance set manager';
-    return address === this.system(KSYSTEM.SwapThread) ? 'swapper' : undefined;
+    if (address === this.system(KSYSTEM.SwapThread)) return 'swapper';
+    const processor = this.memory.u32(address + KTHREAD.IdealProcessor);
+    const dpcThread = this.memory.u32(this.prcb(processor) + KPRCB.DpcThread);
+    return address === dpcThread ? `DPC thread ${processor}` : undefined;
   }
 
   /** A process by its table index. */
@@ -540,7 +590,12 @@ export class Machine {
   /** The interrupt request level of a processor. Default: the one whose step the host is in. */
   irql(processor = this.currentProcessor): IRQL {
     requireInteger('processor', processor, 0, this.processorCount - 1);
-    return this.memory.u32(this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size + KPRCB.Irql);
+    return this.memory.u32(this.prcb(processor) + KPRCB.Irql);
+  }
+
+  /** @internal The address of a processor's KPRCB. */
+  prcb(processor: number): number {
+    return this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size;
   }
 
   /** @internal Whether routines check the level at which they are called. */
@@ -565,7 +620,7 @@ export class Machine {
   } {
     requireInteger('processor', processor, 0, this.processorCount - 1);
     this.core.KiSettleAccounts();
-    const prcb = this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size;
+    const prcb = this.prcb(processor);
     return {
       idleNs: this.memory.u64(prcb + KPRCB.IdleTime64),
       busyNs: this.memory.u64(prcb + KPRCB.BusyTime64),

@@ -57,6 +57,8 @@ export interface MachineProfile {
   readonly maximumDpcQueueDepth: number;
   /** DPCs a tick up to which one of low importance is not held back. */
   readonly minimumDpcRate: number;
+  /** The registry value ThreadDpcEnable: false makes threaded DPCs ordinary ones, at DISPATCH_LEVEL. */
+  readonly threadDpcEnable: boolean;
 }
 
 export interface MachineCosts {
@@ -108,6 +110,7 @@ const CLIENT: MachineProfile = {
   dpcWatchdogTicks: 0x1e00,
   maximumDpcQueueDepth: 4,
   minimumDpcRate: 3,
+  threadDpcEnable: true,
 };
 
 export const PROFILES: Readonly<Record<'client' | 'server', MachineProfile>> = {

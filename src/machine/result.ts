@@ -177,6 +177,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'ATTEMPTED_SWITCH_FROM_DPC',
     'A DPC or interrupt routine did what only a thread can: wait, delay, yield or end (parameter 1 is the thread it interrupted). Let it queue a work item or signal a thread that does so.',
   ],
+  [BUGCHECK.TIMER_OR_DPC_INVALID]: [
+    'TIMER_OR_DPC_INVALID',
+    'Parameter 1 says what was wrong: 0 a timer (2 the timer, 3 the rule), 1 a DPC that has been deleted (2 its handle), 2 a DPC without a routine (2 the routine, 3 the DPC), 4 a DPC and 5 that of a timer whose routine left the APC counts of the thread changed (2 the DPC, 3 the counts before, 4 after).',
+  ],
   [BUGCHECK.DPC_WATCHDOG_VIOLATION]: [
     'DPC_WATCHDOG_VIOLATION',
     'One DPC lasted too long (parameter 1 is 0; parameter 2 its ticks, 3 the limit), or a processor stayed at DISPATCH_LEVEL or above too long (parameter 1 is 1; parameter 2 the limit in ticks). DPCs are for 100 us; leave the rest to a thread.',

@@ -90,6 +90,7 @@ export const VECTOR_NAMES: Readonly<Record<VECTOR, string>> = {
   [VECTOR.TimerExpiration]: 'TimerExpiration',
   [VECTOR.QuantumEnd]: 'QuantumEnd',
   [VECTOR.Dpc]: 'Dpc',
+  [VECTOR.ThreadedDpc]: 'ThreadedDpc',
 };
 
 export const PRIORITY_CHANGE_NAMES: Readonly<Record<PRIORITY_CHANGE, string>> = {

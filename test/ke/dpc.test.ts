@@ -1,13 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { IRQL, KDPC_IMPORTANCE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { KeSetEvent, KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
+import {
+  KeSetEvent,
+  KeStallExecutionProcessor,
+  KeWaitForSingleObject,
+  PsTerminateSystemThread,
+} from '../../src/ke/ddi';
 import {
   KeInitializeDpc,
   KeInsertQueueDpc,
+  KeIsExecutingDpc,
+  KeQueryDpcWatchdogInformation,
   KeRemoveQueueDpc,
   KeSetTargetProcessorDpc,
+  KeSetTargetProcessorDpcEx,
+  KeShouldYieldProcessor,
 } from '../../src/ke/dpc';
-import { KeGetCurrentIrql, KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
+import {
+  KeEnterGuardedRegion,
+  KeGetCurrentIrql,
+  KeLowerIrql,
+  KeRaiseIrql,
+} from '../../src/ke/irql';
+import { KeSetTimer } from '../../src/ke/timer';
 import type { DeferredRoutine, KDpc } from '../../src/machine/dpc';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
@@ -95,6 +110,163 @@ describe('DPCs', () => {
       return [queued, removed];
     }, UNIPROCESSOR);
     expect(value).toEqual([true, true]);
+  });
+
+  test('ke.dpc-005: one without a routine is bugcheck TIMER_OR_DPC_INVALID as it is queued, at any level', async () => {
+    const machine = await Machine.create(UNIPROCESSOR);
+    let address = 0;
+    machine.systemProcess.createThread(function* () {
+      const dpc = KeInitializeDpc(null, null);
+      address = dpc.address;
+      KeRaiseIrql(IRQL.HIGH_LEVEL);
+      yield* KeInsertQueueDpc(dpc, null, null);
+    });
+    expect(machine.run()).toMatchObject({
+      name: 'TIMER_OR_DPC_INVALID',
+      parameters: [2n, 0n, BigInt(address), 0n],
+    });
+  });
+
+  test('so is one that has been deleted', async () => {
+    const machine = await Machine.create(UNIPROCESSOR);
+    const dpc = machine.createDpc(() => undefined);
+    machine.systemProcess.createThread(function* () {
+      dpc.delete();
+      yield* KeInsertQueueDpc(dpc, {}, null);
+    });
+    const result = machine.run();
+    expect(result).toMatchObject({
+      name: 'TIMER_OR_DPC_INVALID',
+      parameters: [1n, BigInt(dpc.handle), 0n, 0n],
+      cause: { message: 'KeInsertQueueDpc: this KDpc has been deleted' },
+    });
+    expect(machine.values.size).toBe(0);
+  });
+
+  test('one whose routine leaves the APC counts of its thread changed is bugcheck TIMER_OR_DPC_INVALID', async () => {
+    for (const [kind, queue] of [
+      [4n, (_machine: Machine, dpc: KDpc) => KeInsertQueueDpc(dpc, 0, 0)],
+      [
+        5n,
+        (machine: Machine, dpc: KDpc) => KeSetTimer(machine.createTimer('notification'), 0, dpc),
+      ],
+    ] as const) {
+      const machine = await Machine.create({ ...UNIPROCESSOR, checkIrql: false });
+      const dpc = machine.createDpc(() => KeEnterGuardedRegion());
+      const parameters = [kind, BigInt(dpc.address), 0n, 0xffff0000n];
+      machine.systemProcess.createThread(function* () {
+        yield* queue(machine, dpc);
+      });
+      expect(machine.run()).toMatchObject({ name: 'TIMER_OR_DPC_INVALID', parameters });
+    }
+  });
+
+  test('KeSetTargetProcessorDpcEx takes a processor of any group, and refuses one that there is not', async () => {
+    const machine = await Machine.create({ processors: 4, groupSize: 2 });
+    const dpc = machine.createDpc(() => undefined);
+    const statuses = [
+      { Group: 1, Number: 1 },
+      { Group: 1, Number: 2 },
+      { Group: 2, Number: 0 },
+    ];
+    const seen: number[] = [];
+    machine.systemProcess.createThread(function* () {
+      for (const number of statuses) seen.push(KeSetTargetProcessorDpcEx(dpc, number));
+      yield* KeStallExecutionProcessor(1);
+    });
+    machine.run();
+    expect([seen, dpc.targetProcessor]).toEqual([[0, 0xc000000d, 0xc000000d], 3]);
+  });
+
+  test('KeIsExecutingDpc tells a DPC, and what interrupts it, from a thread at DISPATCH_LEVEL', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const seen: boolean[] = [];
+      const interrupt = machine.connectInterrupt({
+        irql: 5,
+        serviceRoutine: () => {
+          seen.push(KeIsExecutingDpc());
+          return true;
+        },
+      });
+      const dpc = KeInitializeDpc(function* () {
+        seen.push(KeIsExecutingDpc());
+        machine.scheduleInterrupt(0, 0, interrupt);
+        yield* KeStallExecutionProcessor(10);
+      }, null);
+      const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+      seen.push(KeIsExecutingDpc());
+      yield* KeLowerIrql(old);
+      yield* KeInsertQueueDpc(dpc, 0, 0);
+      machine.scheduleInterrupt(0, 0, interrupt);
+      yield* KeStallExecutionProcessor(10);
+      return seen;
+    }, UNIPROCESSOR);
+    expect(value).toEqual([false, true, true, false]);
+  });
+
+  test('KeQueryDpcWatchdogInformation says what the DPC at hand has left', async () => {
+    const { value } = await runGuest(
+      function* () {
+        const seen: unknown[] = [];
+        const dpc = KeInitializeDpc(function* () {
+          yield* KeStallExecutionProcessor(40_000);
+          seen.push(KeQueryDpcWatchdogInformation());
+        }, null);
+        yield* KeInsertQueueDpc(dpc, 0, 0);
+        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        seen.push(KeQueryDpcWatchdogInformation());
+        yield* KeLowerIrql(IRQL.PASSIVE_LEVEL);
+        return seen;
+      },
+      { ...UNIPROCESSOR, profile: { dpcTimeLimitTicks: 8, dpcWatchdogTicks: 0 } },
+    );
+    const left = { DpcTimeLimit: 8, DpcTimeCount: 6, DpcWatchdogLimit: 0, DpcWatchdogCount: 0 };
+    expect(value).toEqual([
+      { status: 0, value: left },
+      { status: 0xc0000001, value: null },
+    ]);
+  });
+
+  test('KeShouldYieldProcessor tells when others wait for the processor, or the watchdog is half way', async () => {
+    const { value } = await runGuest(
+      function* (machine) {
+        const seen: boolean[] = [];
+        const dpc = KeInitializeDpc(() => undefined, null);
+        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        seen.push(KeShouldYieldProcessor());
+        yield* KeInsertQueueDpc(dpc, 0, 0);
+        seen.push(KeShouldYieldProcessor());
+        yield* KeLowerIrql(IRQL.PASSIVE_LEVEL);
+        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        machine.systemProcess.createThread(function* () {}, { increment: 1 });
+        yield* KeStallExecutionProcessor(1);
+        seen.push(KeShouldYieldProcessor());
+        yield* KeLowerIrql(IRQL.PASSIVE_LEVEL);
+        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        for (let tick = 0; tick < 4; tick++) {
+          yield* KeStallExecutionProcessor(15_625);
+          seen.push(KeShouldYieldProcessor());
+        }
+        yield* KeLowerIrql(IRQL.PASSIVE_LEVEL);
+        return seen;
+      },
+      { ...UNIPROCESSOR, profile: { dpcWatchdogTicks: 6, quantumUnits: 'infinite' } },
+    );
+    expect(value).toEqual([false, true, true, false, false, true, true]);
+  });
+
+  test('a routine that a DPC leaves by ending its thread is not gone on with by the next', async () => {
+    const machine = await Machine.create({ ...UNIPROCESSOR, checkIrql: false });
+    const order: string[] = [];
+    const first = machine.createDpc(function* () {
+      yield* PsTerminateSystemThread(0);
+      order.push('gone on with');
+    });
+    const second = machine.createDpc(() => void order.push('second'));
+    first.insert();
+    second.insert();
+    machine.run();
+    expect(order).toEqual(['second']);
   });
 
   test('a routine may be a generator, that signals a thread from DISPATCH_LEVEL', async () => {
