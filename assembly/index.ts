@@ -11,17 +11,26 @@ import {
   SYSTEM,
 } from './hal';
 import { KiCurrentContext } from './ke/activation';
-import { KiChangeApcRegion } from './ke/apc';
+import {
+  KeRemoveQueueApc,
+  KeInsertQueueApc,
+  KeAlertThread,
+  KiChangeApcRegion,
+  KiTakeUserApc,
+} from './ke/apc';
+import { KiAttachedProcess } from './ke/attach';
 import { KeBugCheckEx } from './ke/bugcheck';
 import { KiSetTimerResolution } from './ke/clock';
 import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KeSignalGateBoostPriority } from './ke/gate';
+import { KiCanPushTrapFrame } from './ke/frame';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
 import {
   KiCreateBarrier,
+  KiCreateApc,
   KiCreateDpc,
   KiCreateInterrupt,
   KiCreateMutant,
@@ -31,12 +40,14 @@ import {
   KiObjectFromHandle,
   KiProcessFromHandle,
   KiProcessHandle,
+  KiThreadExtension,
   KiThreadHandle,
 } from './ke/object';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from './ke/priority';
 import { KiExecuteThread } from './ke/program';
 import { KeInsertQueue, KeRundownQueue, KiCreateQueue, KiTakeQueueEntry } from './ke/queue';
 import { KeReleaseSemaphore } from './ke/semaphore';
+import { KeResumeThread, KeSuspendThread, KiTerminateThread } from './ke/suspend';
 import {
   KeInitializeProcess,
   KeInitializeThread,
@@ -130,6 +141,8 @@ export function KiInitializeSystem(): bool {
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
   for (let number: u32 = 0; number < processors; number++) KiInitializeProcessor(number);
 
+  const suspend = <usize>load<u32>(SYSTEM, KSYSTEM.ProgramBase) + LIMIT.SuspendProgram;
+  KiEmit(KiEmit(KiEmit(suspend, OP.SuspendWait), OP.Exit), 0);
   const quantum = load<u32>(SYSTEM, KSYSTEM.BackgroundQuantum);
   const flags = PROCESS_FLAG.System | PROCESS_FLAG.Referenced;
   const system = KeInitializeProcess(0, 0, PRIORITY_CLASS.Normal, quantum, 0, flags);
@@ -303,6 +316,100 @@ export function hostInsertQueueDpc(dpc: u32, low1: u32, high1: u32, low2: u32, h
 
 export function hostRemoveQueueDpc(dpc: u32): bool {
   return KeRemoveQueueDpc(dpc);
+}
+
+/**
+ * A new APC of a thread; 0 if the table of objects is full, -1 if that of thread extensions is. The
+ * normal routine is none (0), the host's (1) or a program.
+ */
+export function hostCreateApc(
+  thread: u32,
+  flags: u32,
+  normalRoutine: u32,
+  kernelRoutine: u32,
+  rundownRoutine: u32,
+  low: u32,
+  high: u32,
+): f64 {
+  if (KiThreadExtension(thread) == 0) return -1;
+  const context = <u64>low | ((<u64>high) << 32);
+  return <f64>KiCreateApc(thread, flags, normalRoutine, kernelRoutine, rundownRoutine, context);
+}
+
+/** KeInsertQueueApc from outside a guest. */
+export function hostInsertQueueApc(
+  apc: u32,
+  low1: u32,
+  high1: u32,
+  low2: u32,
+  high2: u32,
+  increment: u32,
+): bool {
+  const prcb = KiBeginHostCall();
+  const first = <u64>low1 | ((<u64>high1) << 32);
+  const second = <u64>low2 | ((<u64>high2) << 32);
+  const queued = KeInsertQueueApc(prcb, apc, first, second, increment);
+  KiEndHostCall(prcb);
+  return queued;
+}
+
+export function hostRemoveQueueApc(apc: u32): bool {
+  return KeRemoveQueueApc(apc);
+}
+
+/** Takes the first user-mode APC from a thread that ends; 0: there is none. */
+export function hostTakeUserApc(thread: u32): u32 {
+  return <u32>KiTakeUserApc(thread);
+}
+
+/** KeSuspendThread from outside a guest: the count before, LIMIT.SuspendCount if that is reached; -1: no extension is free. */
+export function hostSuspendThread(thread: u32): i32 {
+  const extension = KiThreadExtension(thread);
+  if (extension == 0) return -1;
+  const prcb = KiBeginHostCall();
+  const count = KeSuspendThread(prcb, thread, extension);
+  KiEndHostCall(prcb);
+  return count;
+}
+
+/** KeResumeThread from outside a guest: the count before. */
+export function hostResumeThread(thread: u32): u32 {
+  const extension: usize = load<u32>(thread, KTHREAD.Extension);
+  if (extension == 0) return 0;
+  const prcb = KiBeginHostCall();
+  const count = KeResumeThread(prcb, extension);
+  KiEndHostCall(prcb);
+  return count;
+}
+
+/** KeAlertThread from outside a guest: 1 if it was alerted already, -1: no extension is free. */
+export function hostAlertThread(thread: u32, mode: u32): i32 {
+  const extension = KiThreadExtension(thread);
+  if (extension == 0) return -1;
+  const prcb = KiBeginHostCall();
+  const alerted = KeAlertThread(prcb, thread, extension, mode);
+  KiEndHostCall(prcb);
+  return alerted ? 1 : 0;
+}
+
+/** Asks a thread to end: 1, or 0 if it has begun to; -1: no extension is free. */
+export function hostTerminateThread(thread: u32, status: u32): i32 {
+  const extension = KiThreadExtension(thread);
+  if (extension == 0) return -1;
+  const prcb = KiBeginHostCall();
+  const asked = KiTerminateThread(prcb, thread, extension, status);
+  KiEndHostCall(prcb);
+  return asked ? 1 : 0;
+}
+
+/** Whether a call of the host's can go on in front of the thread that made it. */
+export function hostCanEnterCall(thread: u32): bool {
+  return KiCanPushTrapFrame(thread);
+}
+
+/** The address of the process in whose address space a thread works. */
+export function hostAttachedProcess(thread: u32): u32 {
+  return <u32>KiAttachedProcess(thread);
 }
 
 /** A new spin lock; 0 if the table is full. */

@@ -4,7 +4,9 @@ export { CONDITION, OP } from '../assembly/shared/opcode';
 export { STATUS } from '../assembly/shared/status';
 export {
   GUEST,
+  FRAME,
   IRQL,
+  KAPC_ENVIRONMENT,
   KE_PROCESSOR_CHANGE_NOTIFY_STATE,
   KTHREAD_STATE,
   KWAIT_REASON,
@@ -23,6 +25,20 @@ export {
   KeSetSystemAffinityThreadEx,
   KeSetSystemGroupAffinityThread,
 } from './ke/affinity';
+export {
+  type ApcState,
+  KeAlertResumeThread,
+  KeAlertThread,
+  KeForceResumeThread,
+  KeInitializeApc,
+  KeInsertQueueApc,
+  KeRemoveQueueApc,
+  KeResumeThread,
+  KeStackAttachProcess,
+  KeSuspendThread,
+  KeTestAlertThread,
+  KeUnstackDetachProcess,
+} from './ke/apc';
 export { type Timeout, VerifierError } from './ke/call';
 export {
   KeClearEvent,
@@ -177,10 +193,19 @@ export {
   type ProcessorNumber,
 } from './ke/topology';
 export { KBarrier } from './machine/barrier';
+export {
+  type ApcCall,
+  type ApcOptions,
+  KApc,
+  type KernelRoutine,
+  type NormalRoutine,
+  type RundownRoutine,
+} from './machine/apc';
 export { Clock } from './machine/clock';
 export { disassemble } from './machine/disassemble';
 export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';
 export { MachineError } from './machine/errors';
+export type { CallRoutine } from './machine/frames';
 export {
   type CpuPort,
   type HostBody,
@@ -189,6 +214,7 @@ export {
   type PortResult,
 } from './machine/guest';
 export type { ObjectOperand } from './machine/instruction';
+export type { Created, Lifecycle } from './machine/lifecycle';
 export {
   type AnyCallHandler,
   type CallHandler,

@@ -1,7 +1,7 @@
 import { PRIORITY_CHANGE, VECTOR } from '../assembly/shared/event';
 import type { Machine } from '../src/machine/machine';
 import type { TraceRecord } from '../src/machine/records';
-import { THREAD_STATE_NAMES, WAIT_REASON_NAMES } from '../src/machine/words';
+import { FRAME_NAMES, THREAD_STATE_NAMES, WAIT_REASON_NAMES } from '../src/machine/words';
 import { records } from './records';
 
 const CHANGES: Readonly<Record<PRIORITY_CHANGE, string>> = {
@@ -80,6 +80,8 @@ function describe(record: TraceRecord, names: Names): string {
       return `interrupt ${VECTORS[record.vector]} at IRQL ${record.irql} in ${names.thread(record.interrupted)}`;
     case 'dpc':
       return `dpc       ${VECTORS[record.kind]}, ${record.items}`;
+    case 'apc':
+      return `apc       ${FRAME_NAMES[record.kind]} in ${names.thread(record.thread)}`;
     case 'affinity':
       return `affinity  ${names.thread(record.thread)} 0x${record.mask.toString(16)} in group ${record.group}`;
     case 'mark':

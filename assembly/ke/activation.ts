@@ -152,6 +152,10 @@ export function KiIsAllowedInActivation(opcode: i32): bool {
     case OP.RaiseIrql:
     case OP.LowerIrql:
     case OP.LoadTime:
+    case OP.InsertQueueApc:
+    case OP.RemoveQueueApc:
+    case OP.AlertThread:
+    case OP.ResumeThread:
     case OP.InsertQueueDpc:
     case OP.RemoveQueueDpc:
     case OP.AcquireSpinLock:

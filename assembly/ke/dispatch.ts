@@ -13,6 +13,7 @@ import {
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
 import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, IRQL, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
+import { KiCheckApcs, KiDeliverApc } from './apc';
 import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
 import { KiIdleTickTime, KiNextTick } from './clock';
 import { KiRetireDpc } from './dpc';
@@ -264,6 +265,7 @@ function KiSwapContext(
     load<u32>(newThread, KTHREAD.IdealProcessor) | (decrement << 16),
     remaining,
   );
+  if (load<u32>(newThread, KTHREAD.Extension) != 0) KiCheckApcs(prcb, newThread);
   const flags = load<u32>(newThread, KTHREAD.Flags);
   if ((flags & THREAD_FLAG.ApcLevel) != 0) {
     store<u32>(newThread, flags & ~THREAD_FLAG.ApcLevel, KTHREAD.Flags);
@@ -352,14 +354,16 @@ function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
     }
   }
   const next = KiDisplaceStandby(prcb);
-  if (next == 0) return;
-  // Priorities may have changed since it was chosen: only a higher thread preempts.
-  if (load<u32>(next, KTHREAD.Priority) > load<u32>(thread, KTHREAD.Priority)) {
-    KiPreemptThread(prcb, thread, KWAIT_REASON.WrPreempted, next);
-  } else {
+  if (next != 0) {
+    // Priorities may have changed since it was chosen: only a higher thread preempts.
+    if (load<u32>(next, KTHREAD.Priority) > load<u32>(thread, KTHREAD.Priority)) {
+      KiPreemptThread(prcb, thread, KWAIT_REASON.WrPreempted, next);
+      return;
+    }
     store<u32>(next, load<u32>(next, KTHREAD.Flags) | THREAD_FLAG.Preempted, KTHREAD.Flags);
     KiReadyThread(prcb, next);
   }
+  if ((attention & ATTENTION.Apc) != 0) KiDeliverApc(prcb, thread);
 }
 
 /**
@@ -379,7 +383,8 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
     const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
     if (thread == 0) {
       KiIdleLoop(prcb);
-      break;
+      if ((load<u32>(prcb, KPRCB.Attention) & ATTENTION.Apc) == 0) break;
+      continue;
     }
     const state = load<u32>(thread, KTHREAD.State);
     if (state != KTHREAD_STATE.Running) {
@@ -392,9 +397,9 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
       if (load<u32>(prcb, KPRCB.NextThread) == 0 && load<u32>(prcb, KPRCB.Attention) == 0) break;
       KiDispatchAttention(prcb, thread);
     }
-    const dpc = load<u32>(prcb, KPRCB.Attention) & ATTENTION.Dpc;
+    const more = load<u32>(prcb, KPRCB.Attention) & (ATTENTION.Dpc | ATTENTION.Apc);
     const ready = load<u32>(prcb, KPRCB.DeferredReadyHead) | load<u32>(prcb, KPRCB.NextThread);
-    if ((ready | dpc) == 0) break;
+    if ((ready | more) == 0) break;
   }
   HalPublish(prcb);
 }

@@ -15,9 +15,9 @@ export function KeWaitForGate(
   thread: PKTHREAD,
   gate: PKOBJECT,
   reason: u32,
-  mode: u32,
+  modes: u32,
 ): void {
-  KeWaitForSingleObject(prcb, thread, gate, reason, mode, u64.MAX_VALUE);
+  KeWaitForSingleObject(prcb, thread, gate, reason, modes, u64.MAX_VALUE);
 }
 
 /**

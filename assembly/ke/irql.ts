@@ -4,6 +4,7 @@ import { KPRCB, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
 import { KiIsInThreadedDpc } from './threaded-dpc';
+import { KiRequestApcCheck } from './frame';
 
 /**
  * The interrupt request level of a processor. At DISPATCH_LEVEL and above the dispatcher does not
@@ -37,7 +38,17 @@ export function KeRaiseIrql(prcb: PKPRCB, level: u32): u32 {
 export function KeLowerIrql(prcb: PKPRCB, level: u32): void {
   const old = load<u32>(prcb, KPRCB.Irql);
   if (level > old) KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, level, old, 0, 0);
-  else HalSetIrql(prcb, level);
+  else {
+    HalSetIrql(prcb, level);
+    KiNoteLowered(prcb, level);
+  }
+}
+
+/** APCs that the level has kept away come when this step ends. */
+function KiNoteLowered(prcb: PKPRCB, level: u32): void {
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  if (level >= <u32>IRQL.APC_LEVEL || thread == 0) return;
+  if (load<u32>(thread, KTHREAD.Extension) != 0) KiRequestApcCheck(prcb);
 }
 
 /** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there, another one in a DPC, threaded or not. */

@@ -2,6 +2,9 @@ import { PKOBJECT, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { RtlInitializeListHead } from '../rtl';
 import {
   KBARRIER,
+  DISPATCHER_HEADER,
+  KAPC,
+  KAPC_FLAG,
   KDPC,
   KINTERRUPT_OBJECT,
   KMUTANT,
@@ -35,6 +38,7 @@ const OBJECT_TABLE: usize = KSYSTEM.Address + KSYSTEM.ObjectTable;
 const THREAD_TABLE: usize = KSYSTEM.Address + KSYSTEM.ThreadTable;
 const PROCESS_TABLE: usize = KSYSTEM.Address + KSYSTEM.ProcessTable;
 const EXTENSION_TABLE: usize = KSYSTEM.Address + KSYSTEM.ExtensionTable;
+const TRAP_FRAME_TABLE: usize = KSYSTEM.Address + KSYSTEM.TrapFrameTable;
 const WAIT_BLOCK_TABLE: usize = KSYSTEM.Address + KSYSTEM.WaitBlockTable;
 
 /** The waitable object of a handle of any table; 0 if it is stale. */
@@ -111,6 +115,31 @@ export function KiCreateBarrier(): u64 {
   return KiMakeHandle(OBJECT_TABLE, TABLE.Object, barrier);
 }
 
+/**
+ * A new APC of a thread, whose normal routine is a program, the host's (1) or none (0). The thread has
+ * an extension. Its handle, or 0 if the table is full.
+ */
+export function KiCreateApc(
+  thread: PKTHREAD,
+  flags: u32,
+  normalRoutine: usize,
+  kernelRoutine: u32,
+  rundownRoutine: u32,
+  context: u64,
+): u64 {
+  const handle = KiCreateObject(KOBJECTS.ApcObject, 0, 0);
+  if (handle == 0) return 0;
+  const apc = KiObjectFromHandle(handle);
+  store<u32>(apc, <u32>normalRoutine, KAPC.NormalRoutine);
+  store<u32>(apc, flags, KAPC.Flags);
+  store<u32>(apc, kernelRoutine, KAPC.KernelRoutine);
+  store<u32>(apc, rundownRoutine, KAPC.RundownRoutine);
+  store<u64>(apc, context, KAPC.NormalContext64);
+  store<u32>(apc, <u32>thread, KAPC.Thread);
+  store<u32>(apc, load<u32>(thread, KTHREAD.Generation), KAPC.ThreadGeneration);
+  return handle;
+}
+
 /** A new spin lock that nobody holds; its address, or 0 if the table is full. */
 function KiCreateSpinLockRow(): PKOBJECT {
   const lock = KiAllocateRow(OBJECT_TABLE);
@@ -174,6 +203,8 @@ export function KiDeleteObject(object: PKOBJECT): bool {
   }
   if (type == KOBJECTS.MutantObject && load<u32>(object, KMUTANT.OwnerThread) != 0) return false;
   if (type == KOBJECTS.QueueObject && !KiDeleteQueue(object)) return false;
+  if (type == KOBJECTS.ApcObject && (load<u32>(object, KAPC.Flags) & KAPC_FLAG.Inserted) != 0)
+    return false;
   if (KiIsTimer(type)) KeCancelTimer(object);
   if (KiIsDpc(object)) {
     if (load<u32>(object, KDPC.Timers) != 0) return false;
@@ -199,6 +230,15 @@ export function KiThreadExtension(thread: PKTHREAD): usize {
   const extension = KiAllocateRow(EXTENSION_TABLE);
   if (extension == 0) return 0;
   store<u32>(extension, <u32>thread, KTHREAD_EXTENSION.Thread);
+  RtlInitializeListHead(extension + KTHREAD_EXTENSION.KernelApcListHead);
+  RtlInitializeListHead(extension + KTHREAD_EXTENSION.UserApcListHead);
+  const suspend = extension + KTHREAD_EXTENSION.SuspendEvent;
+  store<u32>(suspend, KOBJECTS.EventNotificationObject, DISPATCHER_HEADER.Type);
+  store<u32>(suspend, 1, DISPATCHER_HEADER.SignalState);
+  RtlInitializeListHead(suspend + DISPATCHER_HEADER.WaitListHead);
+  const alert = extension + KTHREAD_EXTENSION.AlertEvent;
+  store<u32>(alert, KOBJECTS.EventSynchronizationObject, DISPATCHER_HEADER.Type);
+  RtlInitializeListHead(alert + DISPATCHER_HEADER.WaitListHead);
   store<u32>(thread, <u32>extension, KTHREAD.Extension);
   return extension;
 }
@@ -227,6 +267,25 @@ export function KiThreadIndex(thread: PKTHREAD): u32 {
 
 export function KiObjectIndex(object: PKOBJECT): u32 {
   return KiRowIndex(OBJECT_TABLE, object);
+}
+
+/** Which of the objects that have been in its row an object is; 0 for one that lies in a thread's extension. */
+export function KiObjectGeneration(object: PKOBJECT): u32 {
+  const type = load<u32>(object, DISPATCHER_HEADER.Type);
+  if (type == KOBJECTS.ThreadObject) return load<u32>(object, KTHREAD.Generation);
+  if (type == KOBJECTS.ProcessObject) return load<u32>(object, KPROCESS.Generation);
+  const extensions: usize = load<u32>(EXTENSION_TABLE);
+  const used = (load<u32>(EXTENSION_TABLE, KTABLE.HighWater) + 1) * KTHREAD_EXTENSION.Size;
+  if (object >= extensions && object < extensions + used) return 0;
+  return load<u32>(object, KOBJECT.Generation);
+}
+
+export function KiAllocateTrapFrame(): usize {
+  return KiAllocateRow(TRAP_FRAME_TABLE);
+}
+
+export function KiFreeTrapFrame(frame: usize): void {
+  KiFreeRow(TRAP_FRAME_TABLE, frame);
 }
 
 /** Whether the table of wait blocks has room for `count` more. */

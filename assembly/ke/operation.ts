@@ -1,6 +1,6 @@
 import { KeGetPrcb, PKOBJECT, PKPRCB, PKPROCESS, PKTHREAD, SYSTEM } from '../hal';
 import { ATTENTION, DISPATCHER_HEADER, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
-import { OPERAND, PERIOD } from '../shared/opcode';
+import { OPERAND, PERIOD, WAIT_FIELD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS, THREAD_FLAG } from '../shared/types';
 import { KiIsActivation } from './activation';
@@ -14,7 +14,12 @@ import { KeReleaseSemaphore } from './semaphore';
 import { KiIsSpinLock } from './spinlock';
 import { KeSetCoalescableTimer } from './timer';
 import { KeInitializeProcess, KeInitializeThread, KeStartThread } from './thread';
-import { KeWaitForMultipleObjects, KeWaitForSingleObject, KiDelayUntil } from './wait';
+import {
+  KeWaitForMultipleObjects,
+  KeWaitForSingleObject,
+  KiDelayUntil,
+  KiIsWaitBroken,
+} from './wait';
 
 /** What the instructions of a thread do that have no routine of the kernel behind them. */
 
@@ -205,17 +210,24 @@ export function KiSetThreadAffinity(
   KiSetAffinityThread(prcb, named, mask, ideal);
 }
 
-/** Delays by a TIMEOUT; one of 0 is a yield. */
-export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, timeout: u64): void {
+/** Delays by a TIMEOUT; one of 0 is a yield. `modes` are those of WAIT_FIELD. */
+export function KiDelay(prcb: PKPRCB, thread: PKTHREAD, timeout: u64, modes: u32): void {
+  if (KiIsWaitBroken(thread, modes)) return;
   if (timeout == 0) KiYield(prcb, thread);
-  else KiDelayTo(prcb, thread, KiComputeDueTime(timeout), timeout);
+  else KiDelayTo(prcb, thread, KiComputeDueTime(timeout), timeout, modes);
 }
 
 /** Delays until a time, which `timeout` came to, or not at all if it has come. */
-export function KiDelayTo(prcb: PKPRCB, thread: PKTHREAD, due: u64, timeout: u64): void {
+export function KiDelayTo(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  due: u64,
+  timeout: u64,
+  modes: u32,
+): void {
   store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
-  if (due > load<u64>(SYSTEM, KSYSTEM.Time64)) KiDelayUntil(prcb, thread, due, timeout);
+  if (due > load<u64>(SYSTEM, KSYSTEM.Time64)) KiDelayUntil(prcb, thread, due, timeout, modes);
 }
 
 /** The next due time of a periodic delay; `slot` holds the last, or 0: then it is `first`. */
@@ -232,7 +244,7 @@ export function KiPeriodicDue(slot: usize, first: u64, period: u64, mode: u32): 
  * Signals one object and waits for another: no other processor sees the one without the other.
  *
  * @irql PASSIVE_LEVEL
- * @nt NtSignalAndWaitForSingleObject (partial: no alerts; on handles of the machine, without access rights)
+ * @nt NtSignalAndWaitForSingleObject (partial: on handles of the machine, without access rights)
  */
 export function KiSignalAndWait(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b: u32): void {
   const signalled = KiOperand(thread, pc, a);
@@ -256,7 +268,7 @@ export function KiSignalAndWait(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u3
   KiWait(prcb, thread, object, b, load<u64>(pc, 20));
 }
 
-/** A wait whose reason and mode are the b field of an instruction. */
+/** A wait whose reason and modes are the b field of an instruction. */
 export function KiWait(
   prcb: PKPRCB,
   thread: PKTHREAD,
@@ -265,7 +277,8 @@ export function KiWait(
   timeout: u64,
 ): void {
   if (!KiIsWaitable(thread, object)) return;
-  KeWaitForSingleObject(prcb, thread, object, b & 0x7fff, b >> 15, timeout);
+  const modes = b & WAIT_FIELD.Modes;
+  KeWaitForSingleObject(prcb, thread, object, b & WAIT_FIELD.Reason, modes, timeout);
   KiNoteTimeout(timeout);
 }
 
@@ -288,7 +301,9 @@ export function KiWaitMultiple(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32
     const object = KiObjectFromHandle(load<u64>(pc + 16 + (index << 3)));
     if (object != 0 && !KiIsWaitable(thread, object)) return 16 + (count << 3);
   }
-  KeWaitForMultipleObjects(prcb, thread, count, pc + 16, a, b & 0x7fff, b >> 15, timeout);
+  const modes = b & WAIT_FIELD.Modes;
+  const reason = b & WAIT_FIELD.Reason;
+  KeWaitForMultipleObjects(prcb, thread, count, pc + 16, a, reason, modes, timeout);
   KiNoteTimeout(timeout);
   return 16 + (count << 3);
 }

@@ -4,20 +4,30 @@ import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
 import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
-import { CONDITION, OP, SIGNAL } from '../shared/opcode';
-import { HOST_REQUEST, KOBJECTS, KTHREAD_STATE, MODE, STOP, THREAD_FLAG } from '../shared/types';
+import { CONDITION, OP, SIGNAL, WAIT_FIELD } from '../shared/opcode';
+import {
+  FRAME,
+  HOST_REQUEST,
+  KOBJECTS,
+  KTHREAD_STATE,
+  MODE,
+  STOP,
+  THREAD_FLAG,
+} from '../shared/types';
 import {
   KiContextIndex,
   KiEndActivation,
   KiIsActivation,
   KiIsAllowedInActivation,
 } from './activation';
-import { KiChangeApcRegion } from './apc';
+import { KiChangeApcRegion, KiReturnFromFrame } from './apc';
+import { KiApcInstruction } from './apc-operation';
 import { KiBalanceWait, KiScanReadyQueues, KiSwapIn, KiSwapWait } from './balance';
 import { KeBugCheckEx } from './bugcheck';
 import { KiMeetAtBarrier } from './barrier';
 import { KiTakeTime } from './dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
+import { KiEnterFrame, KiPushTrapFrame } from './frame';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
 import { KeLowerIrql, KeRaiseIrql, KiSetWaitNext, KiTakeWaitNext } from './irql';
 import { KeReleaseMutant } from './mutant';
@@ -52,7 +62,7 @@ import { KeSetBasePriorityThread, KeSetPriorityThread } from './priority';
 import { KiQueueInstruction } from './queue-operation';
 import { KiReleaseSemaphoreFrom } from './semaphore';
 import { KiAcquireSpinLock, KiConvertSpinLock, KiIsSpinning, KiReleaseSpinLock } from './spinlock';
-import { KeTerminateThread } from './thread';
+import { KiBeginExit } from './thread';
 import { KiEndThreadedDpc, KiIsInThreadedDpc, KiTakeThreadedDpc } from './threaded-dpc';
 import { KeCancelTimer } from './timer';
 import { KiTrace } from './trace';
@@ -106,7 +116,8 @@ function KiIsLocal(opcode: i32): bool {
  * @returns the ns they take; 0 if the next instruction is not local, or is a Refill.
  */
 export function KiFetch(thread: PKTHREAD): u64 {
-  if ((load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.Host | THREAD_FLAG.Port)) != 0) return 0;
+  const absent = THREAD_FLAG.Host | THREAD_FLAG.Port | THREAD_FLAG.WaitAgain;
+  if ((load<u32>(thread, KTHREAD.Flags) & absent) != 0) return 0;
   const base: usize = load<u32>(thread, KTHREAD.ProgramBase);
   let pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
   let time: u64 = 0;
@@ -230,6 +241,21 @@ function KiCallHost(
   return true;
 }
 
+/** Whether the host has a say in what programs make. */
+function KiHasLifecycle(): bool {
+  return load<u32>(SYSTEM, KSYSTEM.Lifecycle) != 0;
+}
+
+/** Lets the host make a thread or a process, whose instruction is at `pc`; true if its answer was there. */
+function KiCreateByHost(prcb: PKPRCB, thread: PKTHREAD, pc: usize): bool {
+  if (!KiTakeAnswer()) {
+    KiStopForHost(prcb, thread, HOST_REQUEST.Create, load<u32>(pc) & 0xff, <u32>pc);
+    return false;
+  }
+  store<u32>(thread, load<u32>(SYSTEM, KSYSTEM.HostStatus), KTHREAD.WaitStatus);
+  return true;
+}
+
 /**
  * One instruction that others could observe, at the step's time. `pc` is in the program or in the
  * host's answer.
@@ -243,7 +269,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.Exit:
       if (KiIsActivation(thread)) KiEndActivation(thread);
       else if (KiIsInThreadedDpc(prcb, thread)) return KiEndThreadedDpc(prcb, thread, pc);
-      else KeTerminateThread(prcb, thread, load<u32>(pc, 4));
+      else KiBeginExit(prcb, thread, load<u32>(pc, 4));
       return 8;
     case OP.Wait: {
       KiTakeWaitNext(prcb, thread);
@@ -288,19 +314,19 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 12;
     }
     case OP.Delay:
-      KiDelay(prcb, thread, load<u64>(pc, 4));
+      KiDelay(prcb, thread, load<u64>(pc, 4), b & WAIT_FIELD.Modes);
       return 12;
     case OP.DelayUntil:
-      KiDelayTo(prcb, thread, load<u64>(pc, 4), 0);
+      KiDelayTo(prcb, thread, load<u64>(pc, 4), 0, 0);
       return 12;
     case OP.DelayPeriod: {
       const now = load<u64>(SYSTEM, KSYSTEM.Time64);
-      KiDelayTo(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b), 0);
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiRegister(thread, a), now, load<u64>(pc, 4), b), 0, 0);
       return 12;
     }
     case OP.DelayShared: {
       const first = load<u64>(KiRegister(thread, a));
-      KiDelayTo(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b), 0);
+      KiDelayTo(prcb, thread, KiPeriodicDue(KiSharedWord(pc), first, load<u64>(pc, 8), b), 0, 0);
       return 16;
     }
     case OP.Yield:
@@ -339,9 +365,11 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
       return 24;
     }
     case OP.CreateThread:
+      if (KiHasLifecycle()) return KiCreateByHost(prcb, thread, pc) ? 12 : 0;
       KiCreate(prcb, thread, pc, load<u32>(thread, KTHREAD.Process), load<i32>(pc, 8), a);
       return 12;
     case OP.CreateProcess:
+      if (KiHasLifecycle()) return KiCreateByHost(prcb, thread, pc) ? 12 : 0;
       KiCreateProcess(prcb, thread, pc, a);
       return 12;
     case OP.HostCall:
@@ -430,6 +458,21 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.RemoveQueue:
     case OP.SetEventBoostPriority:
       return KiQueueInstruction(prcb, thread, pc, word);
+    case OP.InsertQueueApc:
+    case OP.RemoveQueueApc:
+    case OP.AlertThread:
+    case OP.TestAlert:
+    case OP.SuspendThread:
+    case OP.ResumeThread:
+    case OP.ExitThread:
+    case OP.ReturnToUser:
+    case OP.TerminateThread:
+    case OP.AttachProcess:
+    case OP.DetachProcess:
+    case OP.AlertThreadById:
+    case OP.WaitForAlertById:
+    case OP.SuspendWait:
+      return KiApcInstruction(prcb, thread, pc, word);
     case OP.LoadTime:
       store<u64>(KiRegister(thread, a), load<u64>(SYSTEM, KSYSTEM.Time64));
       return 4;
@@ -488,6 +531,11 @@ function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
   const word = load<u32>(pc);
   const opcode = <i32>(word & 0xff);
   if (KiIsMisplaced(prcb, thread, opcode)) return true;
+  if (opcode == OP.Exit && KiIsInFrame(thread)) {
+    KiTakeAnswer();
+    KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
+    return true;
+  }
   if (opcode >= OP.Compute && opcode <= OP.ComputeExponential) {
     KiTakeAnswer();
     KiSetMode(thread, (word >> 8) & 0xff);
@@ -498,7 +546,21 @@ function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
   if (opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
   KiInstruction(prcb, thread, pc, word);
   KiEndInstruction(prcb, thread, opcode);
+  KiEnterCall(prcb, thread);
   return true;
+}
+
+/** Whether a thread runs a routine in front of what it was made for. */
+function KiIsInFrame(thread: PKTHREAD): bool {
+  return (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.TrapFrame) != 0;
+}
+
+/** The host answers the call just made with a routine of its own, in front of the thread. */
+function KiEnterCall(prcb: PKPRCB, thread: PKTHREAD): void {
+  if (load<u32>(SYSTEM, KSYSTEM.CallFrame) == 0) return;
+  store<u32>(SYSTEM, 0, KSYSTEM.CallFrame);
+  if (KiPushTrapFrame(prcb, thread, FRAME.Call) == 0) return;
+  KiEnterFrame(prcb, thread, 1, load<u32>(prcb, KPRCB.Irql), false);
 }
 
 /** How far a port thread may run: to the next interrupt, its own or one that another could send. */
@@ -541,9 +603,14 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
     word = load<u32>(pc);
   }
   if (KiIsMisplaced(prcb, thread, <i32>(word & 0xff))) return true;
+  if (<i32>(word & 0xff) == OP.Exit && KiIsInFrame(thread)) {
+    KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
+    return true;
+  }
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
   store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
   KiEndInstruction(prcb, thread, <i32>(word & 0xff));
+  KiEnterCall(prcb, thread);
   return true;
 }

@@ -1,6 +1,6 @@
 import { PKPRCB, PKTHREAD } from '../hal';
 import { KTHREAD } from '../shared/layout';
-import { OP, QUEUE } from '../shared/opcode';
+import { OP, QUEUE, WAIT_FIELD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { KOBJECTS } from '../shared/types';
 import { KiIsActivation } from './activation';
@@ -34,7 +34,7 @@ export function KiQueueInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, wo
   switch (<i32>(word & 0xff)) {
     case OP.WaitGate: {
       const gate = KiTypedOperand(thread, pc, a, KOBJECTS.GateObject);
-      if (gate != 0) KeWaitForGate(prcb, thread, gate, b & 0x7fff, b >> 15);
+      if (gate != 0) KeWaitForGate(prcb, thread, gate, b & WAIT_FIELD.Reason, b & WAIT_FIELD.Modes);
       return 12;
     }
     case OP.SignalGate: {
@@ -57,7 +57,7 @@ export function KiQueueInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, wo
     default: {
       const queue = KiTypedOperand(thread, pc, a, KOBJECTS.QueueObject);
       if (queue != 0) {
-        KeRemoveQueue(prcb, thread, queue, b & 0xff, b >> 15, load<u64>(pc, 12));
+        KeRemoveQueue(prcb, thread, queue, b & 0xff, b & WAIT_FIELD.Modes, load<u64>(pc, 12));
         KiNoteTimeout(load<u64>(pc, 12));
       }
       return 20;

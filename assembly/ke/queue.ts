@@ -22,7 +22,7 @@ import { KiMayBlock } from './irql';
 import { KiCreateObject, KiObjectFromHandle, KiThreadExtension } from './object';
 import { KiRegister } from './operation';
 import { KiAllocateRow, KiFreeRow } from './table';
-import { KiBlockOnObject, KiUnwaitThread, KiWaitTest } from './wait';
+import { KiBlockOnObject, KiIsWaitBroken, KiUnwaitThread, KiWaitTest } from './wait';
 
 /**
  * Queues: entries for threads that work on them, of which at most MaximumCount are to be active at a
@@ -161,9 +161,9 @@ function KiJoinQueue(prcb: PKPRCB, thread: PKTHREAD, queue: PKOBJECT): bool {
 /**
  * Takes the first entry into a register, or waits for one: who came last gets the next. The thread
  * belongs to this queue from now on. While as many threads as the maximum are active, it waits,
- * entries or not. `timeout` is a TIMEOUT.
+ * entries or not. `modes` are those of WAIT_FIELD, `timeout` is a TIMEOUT.
  *
- * The WaitStatus is SUCCESS, TIMEOUT, ABANDONED of a queue that is run down, or INSUFFICIENT_RESOURCES
+ * The WaitStatus is SUCCESS, TIMEOUT, ALERTED, USER_APC, ABANDONED of a queue that is run down, or INSUFFICIENT_RESOURCES
  * without a free thread extension.
  *
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0   @nt KeRemoveQueue
@@ -173,31 +173,46 @@ export function KeRemoveQueue(
   thread: PKTHREAD,
   queue: PKOBJECT,
   register: u32,
-  mode: u32,
+  modes: u32,
   timeout: u64,
 ): void {
-  const due = KiComputeDueTime(timeout);
+  KiRemoveQueueUntil(prcb, thread, queue, register, modes, KiComputeDueTime(timeout), timeout);
+}
+
+/** The same until `due`, which `timeout` came to; whether the thread was blocked. */
+export function KiRemoveQueueUntil(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  queue: PKOBJECT,
+  register: u32,
+  modes: u32,
+  due: u64,
+  timeout: u64,
+): bool {
   const over = due <= load<u64>(SYSTEM, KSYSTEM.Time64);
-  if (!over && !KiMayBlock(prcb, queue)) return;
+  if (!over && !KiMayBlock(prcb, queue)) return false;
   let status: u32 = STATUS.SUCCESS;
   if (load<u32>(queue, KQUEUE.RunDown) != 0) status = STATUS.ABANDONED;
   else if (!KiJoinQueue(prcb, thread, queue)) status = STATUS.INSUFFICIENT_RESOURCES;
   if (status != STATUS.SUCCESS) {
     store<u32>(thread, status, KTHREAD.WaitStatus);
-    return;
+    return false;
   }
   if (load<i32>(queue, KQUEUE.SignalState) > 0 && KiIsBelowMaximum(queue)) {
     store<u64>(KiRegister(thread, register), KiTakeQueueEntry(queue));
+  } else if (KiIsWaitBroken(thread, modes)) {
+    status = load<u32>(thread, KTHREAD.WaitStatus);
   } else if (over) {
     status = STATUS.TIMEOUT;
   } else {
     const flags = load<u32>(thread, KTHREAD.Flags) | THREAD_FLAG.WaitQueue;
     store<u32>(thread, flags, KTHREAD.Flags);
-    KiBlockOnObject(prcb, thread, queue, register, KWAIT_REASON.WrQueue, mode, due, timeout);
-    return;
+    KiBlockOnObject(prcb, thread, queue, register, KWAIT_REASON.WrQueue, modes, due, timeout);
+    return true;
   }
   KiAddCurrentCount(queue, 1);
   store<u32>(thread, status, KTHREAD.WaitStatus);
+  return false;
 }
 
 /**

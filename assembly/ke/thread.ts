@@ -12,8 +12,11 @@ import {
   PRIORITY_CLASS,
   THREAD_FLAG,
 } from '../shared/types';
+import { KiHasUserApcs, KiPendingKernelApc } from './apc';
+import { KiAttachedProcess, KiIsAttached } from './attach';
 import { KeBugCheckEx } from './bugcheck';
 import { KiReadyThread } from './dispatch';
+import { KiDropTrapFrames } from './frame';
 import { KiAbandonMutants } from './mutant';
 import {
   KiAllocateProcess,
@@ -25,6 +28,7 @@ import {
 } from './object';
 import { KiClampBasePriority, KiResetQuantum, KiSetSaturation } from './priority';
 import { KiLeaveQueue } from './queue';
+import { KiDropWait } from './rewait';
 import { KiTrace } from './trace';
 import { KiSignalObject } from './wait';
 
@@ -195,6 +199,36 @@ export function KeStartThread(prcb: PKPRCB, thread: PKTHREAD): void {
 }
 
 /**
+ * The running thread has nothing more to run. Where the host has a say, or the thread leaves user-mode
+ * APCs behind, the host does what goes before the end, as the thread's next instructions; the next exit
+ * ends it.
+ */
+export function KiBeginExit(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  if ((flags & THREAD_FLAG.Exiting) != 0) {
+    KeTerminateThread(prcb, thread, load<u32>(thread, KTHREAD.ExitStatus));
+    return;
+  }
+  KiDropTrapFrames(thread);
+  KiDropWait(thread);
+  if (KiIsAttached(thread)) {
+    const process = load<u32>(thread, KTHREAD.Process);
+    KeBugCheckEx(BUGCHECK.INVALID_PROCESS_ATTACH_ATTEMPT, process, KiAttachedProcess(thread), 1, 0);
+    return;
+  }
+  const system = (flags & THREAD_FLAG.System) != 0;
+  const lifecycle = load<u32>(SYSTEM, KSYSTEM.Lifecycle) != 0 && !system;
+  if (!lifecycle && !KiHasUserApcs(thread)) {
+    KeTerminateThread(prcb, thread, status);
+    return;
+  }
+  const kept = load<u32>(thread, KTHREAD.Flags) & ~(THREAD_FLAG.Port | THREAD_FLAG.UserMode);
+  store<u32>(thread, kept | THREAD_FLAG.Host | THREAD_FLAG.Exiting, KTHREAD.Flags);
+  store<u32>(thread, status, KTHREAD.ExitStatus);
+  store<u64>(prcb, load<u64>(prcb, KPRCB.ChargeTime64) + 1, KPRCB.ResumeTime64);
+}
+
+/**
  * Ends the running thread: it is signaled, leaves its process and, unless the host refers to it, its
  * row is free once it is off the processor. The last thread takes its process along.
  *
@@ -206,6 +240,11 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   const disabled = load<u32>(thread, KTHREAD.CombinedApcDisable);
   if (level != <u32>IRQL.PASSIVE_LEVEL || disabled != 0) {
     KeBugCheckEx(BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT, 0, disabled, level, 0);
+    return;
+  }
+  const apc = KiPendingKernelApc(thread);
+  if (apc != 0) {
+    KeBugCheckEx(BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT, apc, disabled, level, 0);
     return;
   }
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);

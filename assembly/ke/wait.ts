@@ -10,21 +10,23 @@ import {
   LIST_ENTRY,
   TIMER_FLAG,
 } from '../shared/layout';
+import { WAIT_FIELD } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import {
   ADJUST,
   KOBJECTS,
   KTHREAD_STATE,
   KWAIT_REASON,
-  MODE,
   THREAD_FLAG,
   WAIT_TYPE,
 } from '../shared/types';
 import { KiThreadBlocks, KiThreadUnblocks } from './balance';
 import { KiComputeDueTime, KiIsAbsolute } from './clock';
 import { KiBlockThread, KiReadyThread } from './dispatch';
+import { KiRequestApcCheck } from './frame';
 import { KiMayBlock } from './irql';
 import { KiAcquireMutant, KiIsMutantExhausted, KiRaiseStatus } from './mutant';
+import { KiIsApcDeliverable, KiTestAlert } from './apc';
 import {
   KiAllocateWaitBlock,
   KiFreeWaitBlock,
@@ -32,6 +34,7 @@ import {
   KiObjectFromHandle,
 } from './object';
 import { KiQueueThreadUnblocks } from './queue';
+import { KiInterruptWait } from './rewait';
 import { KiInsertTimer, KiRemoveTimer } from './timer';
 
 /**
@@ -52,7 +55,7 @@ export function KiIsSignaled(object: PKOBJECT, thread: PKTHREAD): bool {
  *
  * @returns STATUS_SUCCESS, or STATUS_ABANDONED for an abandoned mutant.
  */
-function KiSatisfyObject(object: PKOBJECT, thread: PKTHREAD): u32 {
+export function KiSatisfyObject(object: PKOBJECT, thread: PKTHREAD): u32 {
   const type = load<u32>(object, DISPATCHER_HEADER.Type);
   if (
     type == KOBJECTS.EventSynchronizationObject ||
@@ -77,16 +80,35 @@ export function KiSetThreadTimer(thread: PKTHREAD, due: u64, timeout: u64): void
   KiInsertTimer(thread + KTHREAD.Timer, due);
 }
 
-function KiInsertWaitBlock(thread: PKTHREAD, block: usize, object: PKOBJECT, key: u32): void {
+export function KiInsertWaitBlock(
+  thread: PKTHREAD,
+  block: usize,
+  object: PKOBJECT,
+  key: u32,
+): void {
   store<u32>(block, <u32>thread, KWAIT_BLOCK.Thread);
   store<u32>(block, <u32>object, KWAIT_BLOCK.Object);
   store<u32>(block, key, KWAIT_BLOCK.WaitKey);
   RtlInsertTailList(object + DISPATCHER_HEADER.WaitListHead, block + KWAIT_BLOCK.WaitListEntry);
 }
 
-function KiSetWaitFlags(thread: PKTHREAD, flags: u32, mode: u32): void {
-  if (mode == MODE.UserMode) flags |= THREAD_FLAG.UserWait;
+/** Notes how a thread waits: `modes` are those of WAIT_FIELD. */
+export function KiSetWaitFlags(thread: PKTHREAD, flags: u32, modes: u32): void {
+  if ((modes & WAIT_FIELD.UserMode) != 0) flags |= THREAD_FLAG.UserWait;
+  if ((modes & WAIT_FIELD.Alertable) != 0) flags |= THREAD_FLAG.Alertable;
   store<u32>(thread, load<u32>(thread, KTHREAD.Flags) | flags, KTHREAD.Flags);
+}
+
+/** Blocks a thread whose wait is noted everywhere. */
+export function KiCommitThreadWait(prcb: PKPRCB, thread: PKTHREAD, reason: u32): void {
+  KiBlockThread(prcb, thread, reason);
+  KiThreadBlocks(thread);
+  const extension: usize = load<u32>(thread, KTHREAD.Extension);
+  if (extension == 0 || !KiIsApcDeliverable(prcb, thread, extension)) return;
+  // What the level of a signal with Wait = TRUE held off comes first: the wait begins after it.
+  KiInterruptWait(thread, extension);
+  store<u32>(thread, KTHREAD_STATE.Running, KTHREAD.State);
+  KiRequestApcCheck(prcb);
 }
 
 /** Blocks the thread until an object or `due`, which `timeout` came to; its wait block holds `key`. */
@@ -96,15 +118,14 @@ export function KiBlockOnObject(
   object: PKOBJECT,
   key: u32,
   reason: u32,
-  mode: u32,
+  modes: u32,
   due: u64,
   timeout: u64,
 ): void {
   KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, key);
-  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, mode);
+  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, modes);
   if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
-  KiBlockThread(prcb, thread, reason);
-  KiThreadBlocks(thread);
+  KiCommitThreadWait(prcb, thread, reason);
 }
 
 /** Lets an Initialized thread begin as one that has come to wait for `object`; ready if that is signaled. */
@@ -116,18 +137,27 @@ export function KiStartWaitingThread(prcb: PKPRCB, thread: PKTHREAD, object: PKO
     return;
   }
   KiInsertWaitBlock(thread, thread + KTHREAD.WaitBlock, object, 0);
-  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, MODE.UserMode);
+  KiSetWaitFlags(thread, THREAD_FLAG.WaitBlockInserted, WAIT_FIELD.UserMode);
   store<u32>(thread, KTHREAD_STATE.Waiting, KTHREAD.State);
   store<u32>(thread, KWAIT_REASON.UserRequest, KTHREAD.WaitReason);
   store<u64>(thread, load<u64>(SYSTEM, KSYSTEM.Time64), KTHREAD.StateTime64);
   KiThreadBlocks(thread);
 }
 
+/** Whether an alert, a user-mode APC or the thread's end keeps a wait from beginning; its status then. */
+export function KiIsWaitBroken(thread: PKTHREAD, modes: u32): bool {
+  const status = KiTestAlert(thread, modes);
+  if (status == STATUS.SUCCESS) return false;
+  store<u32>(thread, status, KTHREAD.WaitStatus);
+  return true;
+}
+
 /**
- * Waits for one object. `timeout` is a TIMEOUT; one that is over already polls.
+ * Waits for one object. `modes` are those of WAIT_FIELD; `timeout` is a TIMEOUT, and one that is over
+ * already polls.
  *
- * @returns false if the thread was blocked; else its WaitStatus is SUCCESS, ABANDONED or TIMEOUT, or
- *   MUTANT_LIMIT_EXCEEDED is raised.
+ * @returns false if the thread was blocked; else its WaitStatus is SUCCESS, ABANDONED, TIMEOUT, ALERTED
+ *   or USER_APC, or MUTANT_LIMIT_EXCEEDED is raised.
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0   @nt KeWaitForSingleObject
  */
 export function KeWaitForSingleObject(
@@ -135,7 +165,7 @@ export function KeWaitForSingleObject(
   thread: PKTHREAD,
   object: PKOBJECT,
   reason: u32,
-  mode: u32,
+  modes: u32,
   timeout: u64,
 ): bool {
   if (KiIsSignaled(object, thread)) {
@@ -143,13 +173,14 @@ export function KeWaitForSingleObject(
     store<u32>(thread, KiSatisfyObject(object, thread), KTHREAD.WaitStatus);
     return true;
   }
+  if (KiIsWaitBroken(thread, modes)) return true;
   const due = KiComputeDueTime(timeout);
   if (due <= load<u64>(SYSTEM, KSYSTEM.Time64)) {
     store<u32>(thread, STATUS.TIMEOUT, KTHREAD.WaitStatus);
     return true;
   }
   if (!KiMayBlock(prcb, object)) return true;
-  KiBlockOnObject(prcb, thread, object, 0, reason, mode, due, timeout);
+  KiBlockOnObject(prcb, thread, object, 0, reason, modes, due, timeout);
   return false;
 }
 
@@ -158,11 +189,17 @@ export function KeWaitForSingleObject(
  *
  * @irql below DISPATCH_LEVEL   @nt KeDelayExecutionThread
  */
-export function KiDelayUntil(prcb: PKPRCB, thread: PKTHREAD, due: u64, timeout: u64): void {
+export function KiDelayUntil(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  due: u64,
+  timeout: u64,
+  modes: u32,
+): void {
   if (!KiMayBlock(prcb, 0)) return;
   KiSetThreadTimer(thread, due, timeout);
-  KiBlockThread(prcb, thread, KWAIT_REASON.DelayExecution);
-  KiThreadBlocks(thread);
+  KiSetWaitFlags(thread, 0, modes);
+  KiCommitThreadWait(prcb, thread, KWAIT_REASON.DelayExecution);
 }
 
 /** Raises the status for it if the object is a mutant that the thread can acquire no more. */
@@ -200,11 +237,12 @@ function KiTrySatisfyMultiple(thread: PKTHREAD, count: u32, handles: usize, type
 
 /**
  * Waits for one of several objects or for all of them, which are then taken at once. `handles` is
- * the address of `count` handles, 1 to 64; `timeout` as for one.
+ * the address of `count` handles, 1 to 64; `modes` and `timeout` as for one.
  *
  * The WaitStatus of a wait for one of them is the lowest index that is signaled, plus 0x80 for an
- * abandoned mutant; of a wait for all, SUCCESS or ABANDONED; TIMEOUT; INVALID_HANDLE for a stale
- * handle and INSUFFICIENT_RESOURCES without free wait blocks, nothing having changed.
+ * abandoned mutant; of a wait for all, SUCCESS or ABANDONED; TIMEOUT, ALERTED, USER_APC;
+ * INVALID_HANDLE for a stale handle and INSUFFICIENT_RESOURCES without free wait blocks, nothing
+ * having changed.
  *
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0   @nt KeWaitForMultipleObjects
  */
@@ -215,7 +253,7 @@ export function KeWaitForMultipleObjects(
   handles: usize,
   type: WAIT_TYPE,
   reason: u32,
-  mode: u32,
+  modes: u32,
   timeout: u64,
 ): void {
   for (let index: u32 = 0; index < count; index++) {
@@ -224,6 +262,7 @@ export function KeWaitForMultipleObjects(
     return;
   }
   if (KiTrySatisfyMultiple(thread, count, handles, type)) return;
+  if (KiIsWaitBroken(thread, modes)) return;
   const due = KiComputeDueTime(timeout);
   const over = due <= load<u64>(SYSTEM, KSYSTEM.Time64);
   if (over || !KiHasWaitBlocks(count)) {
@@ -241,18 +280,19 @@ export function KeWaitForMultipleObjects(
   }
   store<u32>(link, 0);
   const all = type == WAIT_TYPE.WaitAll ? THREAD_FLAG.WaitAll : 0;
-  KiSetWaitFlags(thread, THREAD_FLAG.WaitMultiple | all, mode);
+  KiSetWaitFlags(thread, THREAD_FLAG.WaitMultiple | all, modes);
   if (due != u64.MAX_VALUE) KiSetThreadTimer(thread, due, timeout);
-  KiBlockThread(prcb, thread, reason);
-  KiThreadBlocks(thread);
+  KiCommitThreadWait(prcb, thread, reason);
 }
 
-const WAIT_FLAGS: u32 =
+/** What the flags say of a wait. */
+export const WAIT_FLAGS: u32 =
   THREAD_FLAG.WaitBlockInserted |
   THREAD_FLAG.TimerInserted |
   THREAD_FLAG.WaitMultiple |
   THREAD_FLAG.WaitAll |
-  THREAD_FLAG.WaitQueue;
+  THREAD_FLAG.WaitQueue |
+  THREAD_FLAG.Alertable;
 
 function KiRemoveWaitBlocks(thread: PKTHREAD): void {
   let block: usize = load<u32>(thread + KTHREAD.WaitBlock, KWAIT_BLOCK.NextWaitBlock);
@@ -293,7 +333,7 @@ export function KiHasWaiters(object: PKOBJECT): bool {
 }
 
 /** Takes all objects of a wait for all of them if they are signaled; what the wait returns, or TIMEOUT. */
-function KiTrySatisfyAll(thread: PKTHREAD): u32 {
+export function KiTrySatisfyAll(thread: PKTHREAD): u32 {
   const first: usize = load<u32>(thread + KTHREAD.WaitBlock, KWAIT_BLOCK.NextWaitBlock);
   for (let block = first; block != 0; block = load<u32>(block, KWAIT_BLOCK.NextWaitBlock)) {
     if (!KiIsSignaled(load<u32>(block, KWAIT_BLOCK.Object), thread)) return STATUS.TIMEOUT;

@@ -58,6 +58,8 @@ export const enum EVENT {
   /** What an ended thread came to, once it is off its processor.
    *  A thread, B low, C high word of its run time in ns, D context switches, E migrations. */
   ThreadTotals = 15,
+  /** A thread, B FRAME: what begins in front of what it does, C the APC's table index. */
+  Apc = 16,
 }
 
 export const enum VECTOR {

@@ -171,8 +171,17 @@ export const enum KSYSTEM {
   ExtensionTable = 624,
   /** Entries of queues. */
   QueueEntryTable = 656,
+  /** What threads have left that do something else in front, and the processes they are attached to. */
+  TrapFrameTable = 688,
+  /** 1: the host has a say in the end of threads, and in what programs make. */
+  Lifecycle = 720,
+  /** The host's answer to a call goes on in the thread: a routine of the host's runs in front of it. */
+  CallFrame = 724,
+  Reserved2_64 = 728,
+  Reserved3_64 = 736,
+  Reserved4_64 = 744,
   /** What a host or port thread asks for: one instruction. */
-  HostInstruction = 688,
+  HostInstruction = 752,
 
   Size = HostInstruction + LIMIT.InstructionWords * 4,
 }
@@ -279,6 +288,8 @@ export const enum ATTENTION {
   Yield = 4,
   /** The DPC queue is to be drained. */
   Dpc = 8,
+  /** The current thread may have APCs to run, or a wait to go back to. */
+  Apc = 16,
 }
 
 export const enum KWAIT_BLOCK {
@@ -296,7 +307,8 @@ export const enum KWAIT_BLOCK {
 export const enum KWAIT_BLOCK_ROW {
   WaitBlock = 0,
   Generation = 24,
-  Reserved0 = 28,
+  /** Of a wait that APCs have interrupted: the object's generation. */
+  ObjectGeneration = 28,
   Size = 32,
 }
 
@@ -383,7 +395,107 @@ export const enum KTHREAD_EXTENSION {
   QueueListEntry = 8,
   Reserved0 = 16,
   Generation = 20,
-  Size = 64,
+  /** Its APCs that wait, kernel-mode ones with special ones first, and user-mode ones. */
+  KernelApcListHead = 24,
+  UserApcListHead = 32,
+  /** Bits of APC_PENDING. */
+  Pending = 40,
+  /** The KTRAP_FRAME of what it does now; 0: what it was made for. */
+  TrapFrame = 44,
+  SuspendCount = 48,
+  /** The KAPC_STATE that it has left to attach to a process; 0: it is attached to none. */
+  SavedApcState = 52,
+  /** The process it is attached to; 0: its own. */
+  AttachedProcess = 56,
+  /** What it ends with, if it is to be terminated. */
+  TerminationStatus = 60,
+  /** An event that is signaled unless it is suspended. */
+  SuspendEvent = 64,
+  /** An event: it has been alerted by its id. */
+  AlertEvent = 80,
+  /** Of a wait that APCs have interrupted: the object's generation. */
+  ObjectGeneration = 96,
+  /** How many trap frames it has. */
+  TrapFrameCount = 100,
+  /** Of that wait: WAIT_FIELD without the reason. */
+  WaitModes = 104,
+  Reserved1 = 108,
+  Reserved2_64 = 112,
+  Reserved3_64 = 120,
+  Size = 128,
+}
+
+/** Bits of KTHREAD_EXTENSION.Pending. */
+export const enum APC_PENDING {
+  /** There are kernel-mode APCs in its list. */
+  Kernel = 1,
+  /** User-mode APCs, or its end, come with its return to user mode. */
+  User = 2,
+  /** A normal routine of a kernel-mode APC is running: no other begins. */
+  InProgress = 4,
+  AlertedKernel = 8,
+  AlertedUser = 16,
+  /** It is to suspend itself. */
+  Suspend = 32,
+  /** It is to be terminated; with Ending, at its return to user mode. */
+  Terminate = 64,
+  Ending = 128,
+}
+
+/** What a thread has left to do something else in front: all that is needed to go on with it. */
+export const enum KTRAP_FRAME {
+  /** What it had left before. */
+  Previous = 0,
+  /** FRAME: what runs in front. */
+  Kind = 4,
+  ProgramCounter = 8,
+  ProgramBase = 12,
+  WaitStatus = 16,
+  Generation = 20,
+  /** Ns of computing that were left. */
+  BurstRemaining64 = 24,
+  /** The bits of KTHREAD.Flags that say who advances it, and how it waited. */
+  Flags = 32,
+  Irql = 36,
+  Register64 = 40,
+  CombinedApcDisable = 72,
+  /** The APC's row, as it was when the APC was taken out of its list. */
+  Apc = 76,
+  NormalContext64 = 80,
+  SystemArgument1_64 = 88,
+  SystemArgument2_64 = 96,
+  /** 0: none, 1: the host's, else a program. A kernel routine may take it away. */
+  NormalRoutine = 104,
+  /** 1: more user-mode APCs follow when this one's routine returns. */
+  TestAlert = 108,
+  /** The wait that it interrupted. */
+  DueTime64 = 112,
+  TimerFlags = 120,
+  WaitObject = 124,
+  WaitKey = 128,
+  NextWaitBlock = 132,
+  ObjectGeneration = 136,
+  WaitReason = 140,
+  WaitModes = 144,
+  Reserved0 = 148,
+  Reserved1_64 = 152,
+  Reserved2_64 = 160,
+  Reserved3_64 = 168,
+  Reserved4_64 = 176,
+  Reserved5_64 = 184,
+  Size = 192,
+}
+
+/** What a thread has left by attaching to a process, in a row of the same table. */
+export const enum KAPC_STATE {
+  Previous = 0,
+  /** The process it was attached to before; 0: its own. */
+  Process = 4,
+  KernelApcListHead = 8,
+  /** Above what links free rows. */
+  Generation = 20,
+  UserApcListHead = 24,
+  Pending = 32,
 }
 
 export const enum KPROCESS {
@@ -553,6 +665,35 @@ export const enum KACTIVATION {
   SpinFlags = 92,
   /** What TIMER_OR_DPC_INVALID calls it: 4 a DPC, 5 one that a timer has queued; 0: it is an interrupt's. */
   Dpc = 96,
+}
+
+/** Asynchronous procedure calls, of the object table. */
+export const enum KAPC {
+  Type = 0,
+  /** 0: none (a special one), 1: the host's, else a program. */
+  NormalRoutine = 4,
+  ApcListEntry = 8,
+  /** Bits of KAPC_FLAG. */
+  Flags = 16,
+  Generation = 20,
+  /** 1: the host has one. */
+  KernelRoutine = 24,
+  RundownRoutine = 28,
+  NormalContext64 = 32,
+  SystemArgument1_64 = 40,
+  SystemArgument2_64 = 48,
+  Thread = 56,
+  ThreadGeneration = 60,
+  Size = 64,
+}
+
+export const enum KAPC_FLAG {
+  Inserted = 1,
+  UserMode = 2,
+  /** It comes with the next return to user mode, alertable wait or not. */
+  SpecialUser = 4,
+  /** KAPC_ENVIRONMENT in these bits. */
+  EnvironmentShift = 4,
 }
 
 /** Spin locks, of the object table. Who holds one is a processor: nothing else can run there. */

@@ -17,6 +17,10 @@ export const enum LIMIT {
   /** MAXIMUM_WAIT_OBJECTS. */
   WaitObjects = 64,
   ProgramRegisters = 4,
+  /** MAXIMUM_SUSPEND_COUNT. */
+  SuspendCount = 127,
+  /** Where, in program memory, the program of suspended threads begins. */
+  SuspendProgram = 96,
   /** Local instructions (jumps, registers) that one step may run before it is paid for. */
   LocalInstructions = 64,
   TimerLevels = 8,

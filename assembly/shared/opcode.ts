@@ -13,7 +13,7 @@ export const enum OP {
   ComputeUniform = 0x02,
   /** a MODE; mean64: exponential, at most 32 times the mean, at least 1 ns. */
   ComputeExponential = 0x03,
-  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64, timeout64 (see TIMEOUT). */
+  /** a OPERAND, b WAIT_FIELD; object64, timeout64 (see TIMEOUT). */
   Wait = 0x04,
   /** a OPERAND, b SIGNAL; object64. */
   SetEvent = 0x05,
@@ -23,7 +23,7 @@ export const enum OP {
   PulseEvent = 0x07,
   /** a OPERAND, b SIGNAL; object64, adjustment. */
   ReleaseSemaphore = 0x08,
-  /** timeout64: 0 yields. */
+  /** b WAIT_FIELD; timeout64: 0 yields. */
   Delay = 0x09,
   Yield = 0x0a,
   /** b priority 1-31: KeSetPriorityThread of the thread itself. */
@@ -56,9 +56,9 @@ export const enum OP {
   DelayShared = 0x18,
   /** a register; word index, limit: takes what is above 0 from the word, at most the limit, and puts it into the register. */
   InterlockedTake = 0x19,
-  /** a OPERAND, b KWAIT_REASON | MODE << 15; signalled64, object64, timeout64: both in one step. */
+  /** a OPERAND, b WAIT_FIELD; signalled64, object64, timeout64: both in one step. */
   SignalAndWait = 0x1a,
-  /** a WAIT_TYPE, b KWAIT_REASON | MODE << 15; count, timeout64, then count times object64: KeWaitForMultipleObjects. */
+  /** a WAIT_TYPE, b WAIT_FIELD; count, timeout64, then count times object64: KeWaitForMultipleObjects. */
   WaitMultiple = 0x1b,
   /** a OPERAND, b SIGNAL; object64: KeReleaseMutant. */
   ReleaseMutant = 0x1c,
@@ -88,16 +88,42 @@ export const enum OP {
   SetBasePriorityThread = 0x25,
   /** a OPERAND; object64, mask64, ideal processor: the affinity of a thread, in that processor's group. */
   SetAffinityThread = 0x26,
-  /** a OPERAND, b KWAIT_REASON | MODE << 15; object64: KeWaitForGate. */
+  /** a OPERAND, b WAIT_FIELD; object64: KeWaitForGate. */
   WaitGate = 0x38,
   /** a OPERAND; object64: KeSignalGateBoostPriority. */
   SignalGate = 0x39,
   /** a OPERAND, b QUEUE; object64, value64 (or register): KeInsertQueue. The status is how many entries there were. */
   InsertQueue = 0x3a,
-  /** a OPERAND, b register | MODE << 15; object64, timeout64: KeRemoveQueue. The entry goes to the register. */
+  /** a OPERAND, b WAIT_FIELD with the register for a reason; object64, timeout64: KeRemoveQueue. The entry goes to the register. */
   RemoveQueue = 0x3b,
   /** a OPERAND; object64: KeSetEventBoostPriority. */
   SetEventBoostPriority = 0x3c,
+  /** a OPERAND, b increment; object64, argument64, argument64: KeInsertQueueApc. The status is 1 or 0. */
+  InsertQueueApc = 0x28,
+  /** a OPERAND; object64: KeRemoveQueueApc. The status is 1 or 0. */
+  RemoveQueueApc = 0x29,
+  /** a OPERAND, b MODE; object64: KeAlertThread. The status is 1 if it was alerted before. */
+  AlertThread = 0x2a,
+  /** b MODE: KeTestAlertThread. The status is 1 or 0. */
+  TestAlert = 0x2b,
+  /** a OPERAND; object64: KeSuspendThread. The status is the count before. */
+  SuspendThread = 0x2c,
+  /** a OPERAND; object64: KeResumeThread. The status is the count before. */
+  ResumeThread = 0x2d,
+  /** status: ends the thread, whatever it runs in front of what it was made for. */
+  ExitThread = 0x2e,
+  /** The end of a service of a user-mode host thread: what waits for its return to user mode comes now. */
+  ReturnToUser = 0x2f,
+  /** a OPERAND; object64, status: a thread ends at its next return to user mode. */
+  TerminateThread = 0x33,
+  /** a OPERAND; object64: KeStackAttachProcess. */
+  AttachProcess = 0x34,
+  /** KeUnstackDetachProcess. */
+  DetachProcess = 0x35,
+  /** a OPERAND; object64: NtAlertThreadByThreadId. */
+  AlertThreadById = 0x36,
+  /** timeout64: NtWaitForAlertByThreadId. */
+  WaitForAlertById = 0x37,
   /** a OPERAND, b BARRIER; object64. The status is 1 for who comes last, else 0. Of host threads only. */
   Barrier = 0x3d,
   /** Nothing but what a routine costs: one that the host has done. Of host threads only. */
@@ -128,8 +154,19 @@ export const enum OP {
   /** Waits for a stack or process to swap in. */
   SwapWait = 0x62,
   SwapIn = 0x63,
+  /** Waits until its suspend count is 0. */
+  SuspendWait = 0x64,
   /** Waits for a threaded DPC, whose routine is what the thread executes next. */
   DpcWait = 0x65,
+}
+
+/** How a thread waits: KWAIT_REASON in the low bits. */
+export const enum WAIT_FIELD {
+  Reason = 0x3fff,
+  Alertable = 0x4000,
+  UserMode = 0x8000,
+  /** What a wait takes of it besides the reason. */
+  Modes = 0xc000,
 }
 
 /** How a spin lock is acquired or released. */

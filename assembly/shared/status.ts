@@ -5,6 +5,8 @@ export const enum STATUS {
   ABANDONED = 0x80,
   ABANDONED_WAIT_0 = 0x80,
   USER_APC = 0xc0,
+  /** Never seen by a guest: what ends a wait that begins again after an APC. */
+  KERNEL_APC = 0x100,
   ALERTED = 0x101,
   TIMEOUT = 0x102,
   PENDING = 0x103,
@@ -20,6 +22,7 @@ export const enum STATUS {
   OBJECT_TYPE_MISMATCH = 0xc0000024,
   MUTANT_NOT_OWNED = 0xc0000046,
   SEMAPHORE_LIMIT_EXCEEDED = 0xc0000047,
+  SUSPEND_COUNT_EXCEEDED = 0xc000004a,
   THREAD_IS_TERMINATING = 0xc000004b,
   PROCEDURE_NOT_FOUND = 0xc000007a,
   INSUFFICIENT_RESOURCES = 0xc000009a,

@@ -78,6 +78,7 @@ export const enum KOBJECTS {
   GateObject = 7,
   TimerNotificationObject = 8,
   TimerSynchronizationObject = 9,
+  ApcObject = 18,
   DpcObject = 19,
   InterruptObject = 22,
   ThreadedDpcObject = 24,
@@ -112,6 +113,30 @@ export const enum KE_PROCESSOR_CHANGE_NOTIFY_STATE {
   KeProcessorAddStartNotify = 0,
   KeProcessorAddCompleteNotify = 1,
   KeProcessorAddFailureNotify = 2,
+}
+
+/** KAPC_ENVIRONMENT of KeInitializeApc: the process in which the routines run. */
+export const enum KAPC_ENVIRONMENT {
+  OriginalApcEnvironment = 0,
+  AttachedApcEnvironment = 1,
+  CurrentApcEnvironment = 2,
+  InsertApcEnvironment = 3,
+}
+
+/** What a thread runs in front of what it had been doing. */
+export const enum FRAME {
+  /** The kernel routine of a kernel-mode APC, at APC_LEVEL. */
+  KernelApcKernelRoutine = 1,
+  /** The normal routine of a kernel-mode APC. */
+  KernelApc = 2,
+  /** The kernel routine of a user-mode APC, at APC_LEVEL. */
+  UserApcKernelRoutine = 3,
+  /** The normal routine of a user-mode APC, in user mode. */
+  UserApc = 4,
+  /** It waits to be resumed. */
+  Suspend = 5,
+  /** A call that the host answers with a routine of its own. */
+  Call = 6,
 }
 
 export const enum MODE {
@@ -191,6 +216,16 @@ export const enum THREAD_FLAG {
   Raised = 131072,
   /** It goes on at APC_LEVEL when it runs again. */
   ApcLevel = 262144,
+  /** The host does what goes before its end. */
+  Exiting = 0x80000,
+  /** It waits alertably. */
+  Alertable = 0x100000,
+  /** A user-mode host thread inside a service: no user-mode APCs before it returns. */
+  KernelCall = 0x200000,
+  /** It has a trap frame. */
+  TrapFrame = 0x400000,
+  /** A kernel-mode APC has interrupted its wait, which begins again after it. */
+  WaitAgain = 0x800000,
   /** It waits for an entry of a queue: its wait block's key is the register that gets it. */
   WaitQueue = 0x4000000,
   /** It has signaled with Wait = TRUE: its next wait goes back to its WaitIrql, these two bits. */
@@ -231,6 +266,8 @@ export const enum HOST_REQUEST {
   SystemCall = 4,
   /** More instructions for a streamed program. */
   Refill = 5,
+  /** A thread or process that a program makes, where the host has a say. */
+  Create = 6,
 }
 
 /** Kinds of choices that go through `decide()`. */

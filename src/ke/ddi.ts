@@ -1,7 +1,7 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { LIMIT } from '../../assembly/shared/limits';
-import { OP, SIGNAL } from '../../assembly/shared/opcode';
-import { IRQL, type KWAIT_REASON, type MODE, type WAIT_TYPE } from '../../assembly/shared/types';
+import { OP, SIGNAL, WAIT_FIELD } from '../../assembly/shared/opcode';
+import { IRQL, type KWAIT_REASON, MODE, type WAIT_TYPE } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
@@ -42,21 +42,29 @@ function dispatchCheck(routine: string, violation = VIOLATION.IrqlKeDispatchLte)
   return () => requireIrql(routine, violation, IRQL.DISPATCH_LEVEL);
 }
 
+/** The b field of a wait. */
+export function waitField(reason: KWAIT_REASON, mode: MODE, alertable: boolean): number {
+  const modes = mode === MODE.UserMode ? WAIT_FIELD.UserMode : 0;
+  return reason | modes | (alertable ? WAIT_FIELD.Alertable : 0);
+}
+
 /**
- * Waits for an object. Not modelled: `alertable`.
+ * Waits for an object. With `alertable` an alert ends the wait, and so does a user-mode APC, which
+ * runs if the wait is in user mode. The end of the thread ends any wait in user mode.
  *
- * @returns STATUS_SUCCESS, STATUS_TIMEOUT; STATUS_INVALID_HANDLE for an object that has gone.
- * @irql below DISPATCH_LEVEL   @nt KeWaitForSingleObject (partial: no alerts)
+ * @returns STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_ALERTED, STATUS_USER_APC, STATUS_ABANDONED of a
+ *   mutant; STATUS_INVALID_HANDLE for an object that has gone. Raises STATUS_MUTANT_LIMIT_EXCEEDED.
+ * @irql below DISPATCH_LEVEL   @nt KeWaitForSingleObject
  */
 export function KeWaitForSingleObject(
   object: KernelObject,
   waitReason: KWAIT_REASON,
   waitMode: MODE,
-  _alertable: boolean,
+  alertable: boolean,
   timeout100ns: Timeout,
 ): NtCall<number> {
   const timeout = encodeTimeout('KeWaitForSingleObject', timeout100ns);
-  const first = encode(OP.Wait, 0, waitReason | (waitMode << 15));
+  const first = encode(OP.Wait, 0, waitField(waitReason, waitMode, alertable));
   const request = [first, ...words64(object.handle), ...words64(timeout)];
   return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
 }
@@ -133,7 +141,7 @@ export function KeStallExecutionProcessor(microseconds: number): NtCall<number> 
 
 /** Ends the thread. @nt PsTerminateSystemThread */
 export function PsTerminateSystemThread(status: number): NtCall<number> {
-  return call('PsTerminateSystemThread', [encode(OP.Exit), status >>> 0], () =>
+  return call('PsTerminateSystemThread', [encode(OP.ExitThread), status >>> 0], () =>
     requireIrql('PsTerminateSystemThread', VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL),
   );
 }
@@ -141,22 +149,22 @@ export function PsTerminateSystemThread(status: number): NtCall<number> {
 /**
  * Waits for one of several objects (WaitAny) or for all of them at once (WaitAll).
  *
- * Not modelled: `alertable`. More than 64 objects, or more than 3 without
+ * `alertable` as for one. More than 64 objects, or more than 3 without
  * `waitBlocks`, is bugcheck MAXIMUM_WAIT_OBJECTS_EXCEEDED. `waitBlocks` is any array of at least as
  * many elements as objects; its contents are the kernel's.
  *
  * @returns STATUS_WAIT_0 + the lowest index that is signaled, or STATUS_ABANDONED_WAIT_0 + index;
- *   STATUS_SUCCESS or STATUS_ABANDONED for all; STATUS_TIMEOUT; STATUS_INVALID_HANDLE for an object
- *   that has gone. Raises STATUS_MUTANT_LIMIT_EXCEEDED.
+ *   STATUS_SUCCESS or STATUS_ABANDONED for all; STATUS_TIMEOUT, STATUS_ALERTED, STATUS_USER_APC;
+ *   STATUS_INVALID_HANDLE for an object that has gone. Raises STATUS_MUTANT_LIMIT_EXCEEDED.
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0
- * @nt KeWaitForMultipleObjects (partial: no alerts)
+ * @nt KeWaitForMultipleObjects
  */
 export function KeWaitForMultipleObjects(
   objects: readonly KernelObject[],
   waitType: WAIT_TYPE,
   waitReason: KWAIT_REASON,
   waitMode: MODE,
-  _alertable: boolean,
+  alertable: boolean,
   timeout100ns: Timeout,
   waitBlocks: readonly unknown[] | null,
 ): NtCall<number> {
@@ -168,7 +176,7 @@ export function KeWaitForMultipleObjects(
     return call(routine, [encode(OP.Yield)]);
   }
   const request = [
-    encode(OP.WaitMultiple, waitType, waitReason | (waitMode << 15)),
+    encode(OP.WaitMultiple, waitType, waitField(waitReason, waitMode, alertable)),
     objects.length,
     ...words64(timeout),
     ...objects.flatMap(({ handle }) => words64(handle)),

@@ -8,7 +8,7 @@ import { requireInteger } from '../machine/profile';
 import type { KGate, KQueue } from '../machine/queue';
 import type { KEvent } from '../machine/views';
 import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
-import { waitCheck } from './ddi';
+import { waitCheck, waitField } from './ddi';
 
 /** Queues and gates, for host threads. */
 
@@ -52,12 +52,12 @@ export interface RemovedEntry {
 function* remove(
   routine: string,
   queue: KQueue,
-  waitMode: MODE,
+  modes: number,
   timeout: number | bigint,
 ): Generator<Request, RemovedEntry, number> {
   waitCheck(routine, timeout)();
   const { machine, thread } = currentGuest(routine);
-  const first = encode(OP.RemoveQueue, 0, waitMode << 15);
+  const first = encode(OP.RemoveQueue, 0, modes);
   const status = yield [first, ...words64(queue.handle), ...words64(timeout)];
   if (status !== STATUS.SUCCESS) return { status, entry: undefined };
   const register = thread.address + KTHREAD.Register64;
@@ -73,10 +73,10 @@ function* remove(
  * queue from now on, and counts as active there unless it waits. While as many as the maximum are
  * active it waits, entries or not.
  *
- * @returns the entry with STATUS_SUCCESS; STATUS_TIMEOUT; STATUS_ABANDONED of a queue that is run
- *   down. Windows returns the one or the other in one pointer.
+ * @returns the entry with STATUS_SUCCESS; STATUS_TIMEOUT; STATUS_USER_APC; STATUS_ABANDONED of a queue
+ *   that is run down. Windows returns the one or the other in one pointer.
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0
- * @nt KeRemoveQueue (partial: no user APCs)
+ * @nt KeRemoveQueue
  */
 export function KeRemoveQueue(
   queue: KQueue,
@@ -85,19 +85,19 @@ export function KeRemoveQueue(
 ): NtCall<RemovedEntry> {
   const routine = 'KeRemoveQueue';
   const timeout = encodeTimeout(routine, timeout100ns);
-  return new NtCall(routine, () => remove(routine, queue, waitMode, timeout));
+  return new NtCall(routine, () => remove(routine, queue, waitField(0, waitMode, false), timeout));
 }
 
 /**
  * The same for up to `count` entries: waits for the first, and takes what else is there.
  *
  * @irql below DISPATCH_LEVEL, or DISPATCH_LEVEL with a timeout of 0
- * @nt KeRemoveQueueEx (partial: no alerts)
+ * @nt KeRemoveQueueEx
  */
 export function KeRemoveQueueEx(
   queue: KQueue,
   waitMode: MODE,
-  _alertable: boolean,
+  alertable: boolean,
   timeout100ns: Timeout,
   count: number,
 ): NtCall<{ readonly status: number; readonly entries: readonly unknown[] }> {
@@ -105,7 +105,12 @@ export function KeRemoveQueueEx(
   const timeout = encodeTimeout(routine, timeout100ns);
   requireInteger(`${routine}: count`, count, 1, 0x7fffffff);
   return new NtCall(routine, function* () {
-    const { status, entry } = yield* remove(routine, queue, waitMode, timeout);
+    const { status, entry } = yield* remove(
+      routine,
+      queue,
+      waitField(0, waitMode, alertable),
+      timeout,
+    );
     if (status !== STATUS.SUCCESS) return { status, entries: [] };
     return { status, entries: [entry, ...queue.removeUpTo(count - 1)] };
   });
@@ -137,7 +142,7 @@ export function KeWaitForGate(
   waitReason: KWAIT_REASON,
   waitMode: MODE,
 ): NtCall<number> {
-  const first = encode(OP.WaitGate, 0, waitReason | (waitMode << 15));
+  const first = encode(OP.WaitGate, 0, waitField(waitReason, waitMode, false));
   return call('KeWaitForGate', [first, ...words64(gate.handle)], () =>
     requireIrql('KeWaitForGate', VIOLATION.WaitForever, IRQL.APC_LEVEL),
   );

@@ -5,6 +5,7 @@ import { currentGuest, type NtCall } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { isSystemTime, requireInteger } from '../machine/profile';
 import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
+import { waitField } from './ddi';
 
 /**
  * Times, the clock's interval and delays, for host threads. A time that can be before boot is a
@@ -161,16 +162,18 @@ export function NtSetTimerResolution(
 /**
  * Delays by an interval (negative, 100 ns) or until a system time (positive); 0 yields.
  *
- * @returns SUCCESS once that is over; NO_YIELD_PERFORMED if nobody else could run.
- * @irql below DISPATCH_LEVEL   @nt KeDelayExecutionThread (partial: no alerts)
+ * @returns SUCCESS once that is over; NO_YIELD_PERFORMED if nobody else could run; ALERTED or USER_APC
+ *   as of a wait.
+ * @irql below DISPATCH_LEVEL   @nt KeDelayExecutionThread
  */
 export function KeDelayExecutionThread(
-  _waitMode: MODE,
-  _alertable: boolean,
+  waitMode: MODE,
+  alertable: boolean,
   interval100ns: Exclude<Timeout, null>,
 ): NtCall<number> {
   const routine = 'KeDelayExecutionThread';
-  const request = [encode(OP.Delay), ...words64(encodeTimeout(routine, interval100ns))];
+  const first = encode(OP.Delay, 0, waitField(0, waitMode, alertable));
+  const request = [first, ...words64(encodeTimeout(routine, interval100ns))];
   return call(routine, request, () =>
     requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL),
   );

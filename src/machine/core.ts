@@ -19,6 +19,31 @@ export interface CoreExports {
   hostCreateBarrier(): number;
   hostInsertQueueDpc(dpc: number, low1: number, high1: number, low2: number, high2: number): number;
   hostRemoveQueueDpc(dpc: number): number;
+  hostCreateApc(
+    thread: number,
+    flags: number,
+    normalRoutine: number,
+    kernelRoutine: number,
+    rundownRoutine: number,
+    low: number,
+    high: number,
+  ): number;
+  hostInsertQueueApc(
+    apc: number,
+    low1: number,
+    high1: number,
+    low2: number,
+    high2: number,
+    increment: number,
+  ): number;
+  hostRemoveQueueApc(apc: number): number;
+  hostTakeUserApc(thread: number): number;
+  hostSuspendThread(thread: number): number;
+  hostResumeThread(thread: number): number;
+  hostAlertThread(thread: number, mode: number): number;
+  hostTerminateThread(thread: number, status: number): number;
+  hostCanEnterCall(thread: number): number;
+  hostAttachedProcess(thread: number): number;
   hostCreateSpinLock(): number;
   hostCreateInterrupt(
     irql: number,

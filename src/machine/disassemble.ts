@@ -1,4 +1,11 @@
-import { APC_REGION, OPERAND, QUEUE, SIGNAL, TIMEOUT } from '../../assembly/shared/opcode';
+import {
+  APC_REGION,
+  OPERAND,
+  QUEUE,
+  SIGNAL,
+  TIMEOUT,
+  WAIT_FIELD,
+} from '../../assembly/shared/opcode';
 import { MachineError } from './errors';
 import {
   INSTRUCTIONS,
@@ -115,15 +122,23 @@ function fieldsOf(shape: InstructionShape, word: number): string[] {
     fields.push(...names.filter((_, bit) => (b & (1 << bit)) !== 0), `IRQL ${b >>> 8}`);
   }
   if (shape.b === 'entry' && (b & QUEUE.Head) !== 0) fields.push('head');
-  if (shape.b === 'remove') fields.push(`r${b & 0x7fff}`, b >>> 15 === 0 ? 'kernel' : 'user');
+  if (shape.b === 'remove') fields.push(`r${b & WAIT_FIELD.Reason}`, ...modesOf(b));
+  if (shape.b === 'modes' && b !== 0) fields.push(...modesOf(b));
+  if (shape.b === 'mode') fields.push(b === 0 ? 'kernel' : 'user');
   if (shape.b === 'irql') fields.push(`${b}`);
   if (shape.b === 'region') fields.push(b === APC_REGION.Critical ? 'critical' : 'guarded');
   if (shape.b === 'period') fields.push(b === 0 ? 'keep' : 'restart');
   if (shape.b === 'reason') {
-    const reason = (WAIT_REASON_NAMES as Record<number, string>)[b & 0x7fff];
-    fields.push(reason ?? `reason ${b & 0x7fff}`, b >>> 15 === 0 ? 'kernel' : 'user');
+    const reason = (WAIT_REASON_NAMES as Record<number, string>)[b & WAIT_FIELD.Reason];
+    fields.push(reason ?? `reason ${b & WAIT_FIELD.Reason}`, ...modesOf(b));
   }
   return fields;
+}
+
+/** How a wait waits, in words. */
+function modesOf(b: number): string[] {
+  const mode = (b & WAIT_FIELD.UserMode) === 0 ? 'kernel' : 'user';
+  return (b & WAIT_FIELD.Alertable) === 0 ? [mode] : [mode, 'alertable'];
 }
 
 const FOR_EVER = 0xffffffffffffffffn;

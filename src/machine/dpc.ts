@@ -1,7 +1,7 @@
 import { KACTIVATION, KDPC, KDPC_DATA, KPRCB, KTHREAD } from '../../assembly/shared/layout';
 import type { KDPC_IMPORTANCE } from '../../assembly/shared/types';
 import { MachineError } from './errors';
-import type { Request } from './guest';
+import type { Request } from './generator';
 import { words64 } from './instruction';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';

@@ -1,13 +1,17 @@
+import { KTHREAD } from '../../assembly/shared/layout';
 import { OP } from '../../assembly/shared/opcode';
+import { THREAD_FLAG } from '../../assembly/shared/types';
 import { Activation } from './activation';
+import { KApc } from './apc';
 import { threadedDpcOf } from './dpc';
 import { MachineError } from './errors';
+import { Frames } from './frames';
+import { isGenerator, type Request } from './generator';
 import { encode } from './instruction';
 import type { Machine } from './machine';
 import type { KThread } from './views';
 
-/** An instruction that a host thread asks the core for: words as in a program. */
-export type Request = readonly number[];
+export type { Request };
 
 /** A host thread: a generator that yields requests through `yield*` of DDIs, and gets statuses back. */
 export type HostBody = () => Generator<Request, void, number>;
@@ -116,20 +120,21 @@ function removeLast<T>(items: T[], item: T): void {
   else if (items.includes(item)) items.splice(items.lastIndexOf(item), 1);
 }
 
-function isGenerator(value: unknown): value is Generator<Request, unknown, number> {
-  return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
-}
-
 /** What the host threads and ports of one machine are doing. */
 export class Guests {
   readonly pendingCalls: NtCall<unknown>[] = [];
+  readonly frames: Frames;
+  /** Threads whose last instructions are before their end. */
+  private readonly exiting = new Set<number>();
   private readonly generators = new Map<number, Generator<Request, unknown, number>>();
   private readonly ports = new Map<
     number,
     { readonly port: CpuPort; pending: PortResult | undefined }
   >();
 
-  constructor(private readonly machine: Machine) {}
+  constructor(private readonly machine: Machine) {
+    this.frames = new Frames(machine);
+  }
 
   addHost(thread: KThread, body: HostBody): void {
     this.within(thread, () => this.generators.set(thread.index, body()));
@@ -142,16 +147,56 @@ export class Guests {
   remove(index: number): void {
     this.generators.delete(index);
     this.ports.delete(index);
+    this.frames.remove(index);
   }
 
-  /** The next instruction of a host thread. An exception of the guest passes through. */
+  /**
+   * The next instruction of a host thread, or of what the host runs in front of any thread, or before
+   * its end. An exception of the guest passes through.
+   */
   nextHostRequest(thread: KThread): Request {
+    const flags = this.machine.memory.u32(thread.address + KTHREAD.Flags);
+    if ((flags & THREAD_FLAG.TrapFrame) !== 0) return this.nextFrameRequest(thread);
+    if ((flags & THREAD_FLAG.Exiting) !== 0) this.beginExit(thread);
     const name = `thread '${thread.name}'`;
     return this.next(thread.index, name, thread, thread, () => {
       const dpc = threadedDpcOf(thread);
       if (dpc === undefined) throw new MachineError(`${name} is a host thread without a body`);
       return dpc.call(thread.address);
     });
+  }
+
+  private nextFrameRequest(thread: KThread): Request {
+    const name = `thread '${thread.name}'`;
+    const request = this.frames.next(
+      thread,
+      (generator) => this.resume(thread, thread, generator),
+      (start) => this.within(thread, start),
+    );
+    this.requireNoneForgotten(name);
+    return request;
+  }
+
+  /** What goes before a thread's end takes the place of its body. */
+  private beginExit(thread: KThread): void {
+    const { index } = thread;
+    if (this.exiting.has(index)) return;
+    this.remove(index);
+    this.exiting.add(index);
+    this.generators.set(index, this.exit(thread));
+  }
+
+  private *exit(thread: KThread): Generator<Request, void, number> {
+    const { core, lifecycle } = this.machine;
+    if (lifecycle !== undefined) yield* lifecycle.exitThread(thread, thread.exitStatus);
+    for (;;) {
+      const apc = this.machine.hostObject(core.hostTakeUserApc(thread.address));
+      if (!(apc instanceof KApc)) break;
+      apc.takeArguments();
+      const rundown = apc.rundownRoutine?.(apc);
+      if (isGenerator(rundown)) yield* rundown;
+    }
+    this.exiting.delete(thread.index);
   }
 
   /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
@@ -187,14 +232,23 @@ export class Guests {
     thread: KThread,
     generator: Generator<Request, unknown, number>,
   ): Request {
-    const result = this.within(thread, () => {
+    const result = this.resume(executed, thread, generator);
+    this.requireNoneForgotten(name);
+    const request = result.done === true ? [encode(OP.Exit), 0] : result.value;
+    const opcode = (request[0] as number) & 0xff;
+    if (opcode === OP.Exit || opcode === OP.ExitThread) this.generators.delete(index);
+    return request;
+  }
+
+  private resume(
+    executed: Pick<Executed, 'status' | 'takeRaised'>,
+    thread: KThread,
+    generator: Generator<Request, unknown, number>,
+  ): IteratorResult<Request, unknown> {
+    return this.within(thread, () => {
       if (!executed.takeRaised()) return generator.next(executed.status);
       return generator.throw(new NtStatusError(executed.status));
     });
-    this.requireNoneForgotten(name);
-    const request = result.done === true ? [encode(OP.Exit), 0] : result.value;
-    if (((request[0] as number) & 0xff) === OP.Exit) this.generators.delete(index);
-    return request;
   }
 
   private requireNoneForgotten(name: string): void {

@@ -41,7 +41,9 @@ export interface InstructionShape {
     | 'region'
     | 'spin'
     | 'entry'
-    | 'remove';
+    | 'remove'
+    | 'modes'
+    | 'mode';
   /** Control never goes on to the next instruction. */
   readonly ends?: boolean;
 }
@@ -87,7 +89,7 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     OP.ReleaseSemaphore,
     { name: 'releaseSemaphore', operands: ['object', 'signed'], a: 'operand', b: 'signal' },
   ],
-  [OP.Delay, { name: 'delay', operands: ['ns'] }],
+  [OP.Delay, { name: 'delay', operands: ['ns'], b: 'modes' }],
   [OP.Yield, { name: 'yield', operands: [] }],
   [OP.SetPriority, { name: 'setPriority', operands: [], b: 'priority' }],
   [OP.SetBasePriority, { name: 'setBasePriority', operands: ['signed'] }],
@@ -165,6 +167,26 @@ export const INSTRUCTIONS: ReadonlyMap<number, InstructionShape> = new Map<
     { name: 'removeQueue', operands: ['object', 'timeout'], a: 'operand', b: 'remove' },
   ],
   [OP.SetEventBoostPriority, { name: 'setEventBoostPriority', operands: ['object'], a: 'operand' }],
+  [
+    OP.InsertQueueApc,
+    {
+      name: 'insertQueueApc',
+      operands: ['object', 'value64', 'value64'],
+      a: 'operand',
+      b: 'increment',
+    },
+  ],
+  [OP.RemoveQueueApc, { name: 'removeQueueApc', operands: ['object'], a: 'operand' }],
+  [OP.AlertThread, { name: 'alertThread', operands: ['object'], a: 'operand', b: 'mode' }],
+  [OP.TestAlert, { name: 'testAlert', operands: [], b: 'mode' }],
+  [OP.SuspendThread, { name: 'suspendThread', operands: ['object'], a: 'operand' }],
+  [OP.ResumeThread, { name: 'resumeThread', operands: ['object'], a: 'operand' }],
+  [OP.ExitThread, { name: 'exitThread', operands: ['status'], ends: true }],
+  [OP.TerminateThread, { name: 'terminateThread', operands: ['object', 'status'], a: 'operand' }],
+  [OP.AttachProcess, { name: 'attachProcess', operands: ['object'], a: 'operand' }],
+  [OP.DetachProcess, { name: 'detachProcess', operands: [] }],
+  [OP.AlertThreadById, { name: 'alertThreadById', operands: ['object'], a: 'operand' }],
+  [OP.WaitForAlertById, { name: 'waitForAlertById', operands: ['timeout'] }],
   [OP.Jump, { name: 'jump', operands: ['target'], ends: true }],
   [OP.Load, { name: 'load', operands: ['value64'], a: 'register' }],
   [OP.Add, { name: 'add', operands: ['value64'], a: 'register' }],

@@ -1,5 +1,13 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import { KGROUP, KPRCB, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../../assembly/shared/layout';
+import {
+  KGROUP,
+  KPRCB,
+  KPROCESS,
+  KSYSTEM,
+  KTABLE,
+  KTHREAD,
+  KTRAP_FRAME,
+} from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
@@ -16,13 +24,17 @@ import {
 } from '../../assembly/shared/types';
 import { Activation } from './activation';
 import { KBarrier } from './barrier';
+import { type ApcOptions, KApc } from './apc';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
 import { spinningCircle, waitingCircle } from './deadlock';
 import { type DeferredRoutine, KDpc } from './dpc';
 import { MachineError } from './errors';
+import type { CallRoutine } from './frames';
+import { isGenerator } from './generator';
 import { type CpuPort, Guests, type HostBody } from './guest';
 import { words64 } from './instruction';
+import type { Lifecycle } from './lifecycle';
 import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
   type Capacities,
@@ -50,14 +62,17 @@ import {
   type ThreadOptions,
 } from './views';
 
-/** What a host call or system call does: the status goes to the thread that made it. */
-export type CallHandler = (thread: KThread, argument: number) => number | undefined;
+/**
+ * What a host call or system call does: the status goes to the thread that made it. A generator's
+ * routine runs in the thread, which may block in it, and its result is the status.
+ */
+export type CallHandler = (thread: KThread, argument: number) => number | undefined | CallRoutine;
 /** The same for every number without a handler of its own. */
 export type AnyCallHandler = (
   thread: KThread,
   number: number,
   argument: number,
-) => number | undefined;
+) => number | undefined | CallRoutine;
 
 export interface ProcessOptions {
   readonly name?: string;
@@ -99,6 +114,7 @@ export class Machine {
   private readonly hostCalls = new Map<number, CallHandler>();
   private readonly systemCalls = new Map<number, CallHandler>();
   private anySystemCall: AnyCallHandler | undefined;
+  private lifecycleHooks: Lifecycle | undefined;
   private refill: ((thread: number) => void) | undefined;
   private programWords = SYSTEM_PROGRAM_WORDS;
   private stopRequested = false;
@@ -313,6 +329,17 @@ export class Machine {
     return dpc;
   }
 
+  /**
+   * An APC of a thread: what that is made to run in front of what it does.
+   *
+   * @irql any   @nt KeInitializeApc
+   */
+  createApc(thread: KThread, options: ApcOptions): KApc {
+    const apc = KApc.create(this, thread, options);
+    this.hostObjects.set(apc.index, apc);
+    return apc;
+  }
+
   /** A spin lock, plain, queued or reader-writer, as it is used; `name` is for reports. @irql any @nt KeInitializeSpinLock */
   createSpinLock(name?: string): KSpinLock {
     const handle = this.core.hostCreateSpinLock();
@@ -501,6 +528,16 @@ export class Machine {
   onSystemCall(number: number | 'any', handler: CallHandler | AnyCallHandler): void {
     if (number === 'any') this.anySystemCall = handler as AnyCallHandler;
     else this.systemCalls.set(requireInteger('number', number, 0, 0xffff), handler as CallHandler);
+  }
+
+  /** What goes around the life of threads; undefined: the core does it all. */
+  get lifecycle(): Lifecycle | undefined {
+    return this.lifecycleHooks;
+  }
+
+  set lifecycle(lifecycle: Lifecycle | undefined) {
+    this.lifecycleHooks = lifecycle;
+    this.memory.setU32(KSYSTEM.Address + KSYSTEM.Lifecycle, lifecycle === undefined ? 0 : 1);
   }
 
   /** @internal Called with a thread's index when its streamed program has run out. */
@@ -743,6 +780,7 @@ export class Machine {
       if (request === HOST_REQUEST.HostThread)
         this.setInstruction(this.guests.nextHostRequest(thread));
       else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
+      else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
         this.answerCall(
           thread,
@@ -781,15 +819,55 @@ export class Machine {
   }
 
   private answerCall(thread: KThread, request: number, number: number, argument: number): void {
-    let status: number = STATUS.NOT_IMPLEMENTED;
+    let answer: ReturnType<CallHandler> = STATUS.NOT_IMPLEMENTED;
     const handler = (request === HOST_REQUEST.HostCall ? this.hostCalls : this.systemCalls).get(
       number,
     );
-    if (handler !== undefined) status = handler(thread, argument) ?? STATUS.SUCCESS;
+    if (handler !== undefined) answer = handler(thread, argument);
     else if (request === HOST_REQUEST.SystemCall && this.anySystemCall !== undefined) {
-      status = this.anySystemCall(thread, number, argument) ?? STATUS.SUCCESS;
+      answer = this.anySystemCall(thread, number, argument);
     }
+    if (isGenerator(answer)) this.answerBy(thread, answer);
+    else this.setStatus(answer ?? STATUS.SUCCESS);
+  }
+
+  private setStatus(status: number): void {
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostStatus, status);
+  }
+
+  /** Lets a routine in front of the thread answer its call. */
+  private answerBy(thread: KThread, routine: CallRoutine): void {
+    if (this.system(KSYSTEM.StopThread) >= ACTIVATION.Mark) {
+      throw new MachineError(
+        'the host call of a DPC or interrupt routine was answered by a generator; only a thread can wait for one: queue a work item',
+      );
+    }
+    const room = this.guests.frames.answerCall(thread, routine);
+    this.setStatus(room ? STATUS.PENDING : STATUS.INSUFFICIENT_RESOURCES);
+  }
+
+  /** A program's createThread or createProcess, by the lifecycle. */
+  private answerCreate(thread: KThread): void {
+    const pc = this.system(KSYSTEM.StopArgument);
+    const opcode = this.system(KSYSTEM.StopNumber);
+    this.answerBy(thread, this.createFor(thread, opcode, pc));
+  }
+
+  private *createFor(thread: KThread, opcode: number, pc: number): CallRoutine {
+    const program = this.programs.get(this.memory.u32(pc + 4));
+    if (this.lifecycle === undefined || program === undefined) return STATUS.INVALID_PARAMETER;
+    const { status, thread: created } =
+      opcode === OP.CreateThread
+        ? yield* this.lifecycle.createThread(thread, program, this.memory.i32(pc + 8))
+        : yield* this.lifecycle.createProcess(thread, program, this.memory.u32(pc + 8));
+    if (created !== undefined) {
+      const register = (this.memory.u32(pc) >>> 8) & 0xff;
+      const saved = this.guests.frames.topFrame(thread) + KTRAP_FRAME.Register64 + register * 8;
+      const [low, high] = words64(created.handle);
+      this.memory.setU32(saved, low);
+      this.memory.setU32(saved + 4, high);
+    }
+    return status;
   }
 
   private setInstruction(words: readonly number[]): void {
@@ -813,6 +891,11 @@ export class Machine {
   threadAt(address: number): KThread | undefined {
     if (address === 0) return undefined;
     return this.thread((address - this.system(KSYSTEM.ThreadTable + KTABLE.Base)) / KTHREAD.Size);
+  }
+
+  /** @internal A process by the address of its row. */
+  processAt(address: number): KProcess {
+    return this.processOfRow(address);
   }
 
   /** @internal The row number of an event, semaphore, thread or process, by its address. */

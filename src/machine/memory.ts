@@ -13,6 +13,7 @@ import {
   KTHREAD,
   KTHREAD_EXTENSION,
   KTIMER_TABLE,
+  KTRAP_FRAME,
   KWAIT_BLOCK_ROW,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
@@ -97,6 +98,7 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['activations', processors * ACTIVATION.Levels * KTHREAD.Size],
     ['threads', (capacities.threads + 1) * KTHREAD.Size],
     ['threadExtensions', (capacities.threadExtensions + 1) * KTHREAD_EXTENSION.Size],
+    ['trapFrames', (capacities.trapFrames + 1) * KTRAP_FRAME.Size],
     ['queueEntries', (capacities.queueEntries + 1) * KQUEUE_ENTRY.Size],
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
@@ -237,6 +239,14 @@ function writeSystem(
     KTHREAD_EXTENSION.Size,
     capacities.threadExtensions,
     KTHREAD_EXTENSION.Generation,
+  );
+  writeTable(
+    memory,
+    KSYSTEM.TrapFrameTable,
+    base('trapFrames'),
+    KTRAP_FRAME.Size,
+    capacities.trapFrames,
+    KTRAP_FRAME.Generation,
   );
   writeTable(
     memory,

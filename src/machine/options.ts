@@ -15,8 +15,10 @@ export interface Capacities {
   readonly objects: number;
   /** Objects that threads wait for at once in waits for several. */
   readonly waitBlocks: number;
-  /** Threads that use queues. */
+  /** Threads that use queues, APCs, suspension, alerts or attaching. */
   readonly threadExtensions: number;
+  /** Routines that run in front of what threads do, and processes that threads are attached to, at once. */
+  readonly trapFrames: number;
   /** Entries of all queues. */
   readonly queueEntries: number;
   /** 32-bit words of program memory. */
@@ -35,6 +37,7 @@ const DEFAULT_CAPACITIES: Capacities = {
   objects: 8192,
   waitBlocks: 8192,
   threadExtensions: 8192,
+  trapFrames: 8192,
   queueEntries: 8192,
   programWords: 65_536,
   sharedWords: 1024,
@@ -48,6 +51,7 @@ const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, 
   objects: [1, LIMIT.Objects],
   waitBlocks: [1, LIMIT.Objects],
   threadExtensions: [1, LIMIT.Threads],
+  trapFrames: [1, LIMIT.Objects],
   queueEntries: [1, LIMIT.Objects],
   programWords: [64, 0x3fffffff],
   sharedWords: [1, 0x3fffffff],

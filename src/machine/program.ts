@@ -8,6 +8,7 @@ import {
   QUEUE,
   SIGNAL,
   SPIN,
+  WAIT_FIELD,
 } from '../../assembly/shared/opcode';
 import {
   IRQL,
@@ -59,6 +60,8 @@ export interface WaitOptions {
   readonly timeoutNs?: number;
   readonly reason?: KWAIT_REASON;
   readonly mode?: MODE;
+  /** Alerts, and in user mode APCs, end the wait with STATUS_ALERTED or STATUS_USER_APC. */
+  readonly alertable?: boolean;
 }
 
 /** A duration: ns, or a distribution to draw it from, seeded by the machine and the thread. */
@@ -69,14 +72,21 @@ export type Duration =
 
 const MAX_NS = Number.MAX_SAFE_INTEGER;
 
+/** The modes of a WAIT_FIELD. */
+function waitModes({ mode, alertable }: Pick<WaitOptions, 'mode' | 'alertable'>): number {
+  const user = mode === MODE.UserMode ? WAIT_FIELD.UserMode : 0;
+  return user | (alertable === true ? WAIT_FIELD.Alertable : 0);
+}
+
 function waitFields(
   what: string,
-  { timeoutNs, reason, mode }: WaitOptions,
+  options: WaitOptions,
 ): { readonly reason: number; readonly timeout: number } {
+  const { timeoutNs, reason } = options;
   const timeout = timeoutNs ?? Number.POSITIVE_INFINITY;
   if (timeout !== Number.POSITIVE_INFINITY) requireInteger(`${what}.timeoutNs`, timeout, 0, MAX_NS);
   return {
-    reason: (reason ?? KWAIT_REASON.Executive) | ((mode ?? MODE.KernelMode) << 15),
+    reason: (reason ?? KWAIT_REASON.Executive) | waitModes(options),
     timeout,
   };
 }
@@ -255,13 +265,14 @@ export class ProgramBuilder {
   ): this {
     const { a, words } = objectWords(queue);
     const { timeout } = waitFields('removeQueue', options);
-    const b = into.register | ((options.mode ?? MODE.KernelMode) << 15);
+    const b = into.register | waitModes(options);
     return this.emit(OP.RemoveQueue, a, b, [...words, ...words64(timeout)]);
   }
 
   /** KeDelayExecutionThread: goes on at the first clock tick at or after `ns` from now; 0 is a yield. */
-  delay(ns: number): this {
-    return this.emit(OP.Delay, 0, 0, words64(requireInteger('delay', ns, 0, MAX_NS)));
+  delay(ns: number, options: Pick<WaitOptions, 'mode' | 'alertable'> = {}): this {
+    const time = words64(requireInteger('delay', ns, 0, MAX_NS));
+    return this.emit(OP.Delay, 0, waitModes(options), time);
   }
 
   /** The same until a time since boot; not at all if that has come. */
@@ -353,6 +364,74 @@ export class ProgramBuilder {
     return this.emit(OP.RemoveQueueDpc, a, 0, words);
   }
 
+  /** KeInsertQueueApc; the status is 1, or 0 if it is queued already or its thread has begun to end. */
+  insertQueueApc(
+    apc: ObjectOperand,
+    first: number | bigint = 0,
+    second: number | bigint = 0,
+    increment = 0,
+  ): this {
+    const { a, words } = objectWords(apc);
+    requireInteger('insertQueueApc.increment', increment, 0, 15);
+    const operands = [...words, ...words64(first), ...words64(second)];
+    return this.emit(OP.InsertQueueApc, a, increment, operands);
+  }
+
+  /** KeRemoveQueueApc; the status is 1 if it was queued. */
+  removeQueueApc(apc: ObjectOperand): this {
+    return this.onObject(OP.RemoveQueueApc, apc);
+  }
+
+  /** KeAlertThread; the status is 1 if it was alerted already. */
+  alertThread(thread: ObjectOperand, mode: MODE = MODE.KernelMode): this {
+    return this.onObject(OP.AlertThread, thread, mode);
+  }
+
+  /** KeTestAlertThread; the status is 1 if it was alerted. */
+  testAlert(mode: MODE = MODE.KernelMode): this {
+    return this.emit(OP.TestAlert, 0, mode);
+  }
+
+  /** KeSuspendThread; the status is the count before, or STATUS_SUSPEND_COUNT_EXCEEDED. */
+  suspendThread(thread: ObjectOperand): this {
+    return this.onObject(OP.SuspendThread, thread);
+  }
+
+  /** KeResumeThread; the status is the count before. */
+  resumeThread(thread: ObjectOperand): this {
+    return this.onObject(OP.ResumeThread, thread);
+  }
+
+  /** Asks a thread to end at its next return to user mode; STATUS_THREAD_IS_TERMINATING if it has begun to. */
+  terminateThread(thread: ObjectOperand, status = 0): this {
+    const { a, words } = objectWords(thread);
+    return this.emit(OP.TerminateThread, a, 0, [...words, status >>> 0]);
+  }
+
+  /** KeStackAttachProcess, `body`, KeUnstackDetachProcess. */
+  attachProcess(process: ObjectOperand, body: () => void): this {
+    this.onObject(OP.AttachProcess, process);
+    body();
+    return this.emit(OP.DetachProcess);
+  }
+
+  /** NtAlertThreadByThreadId. */
+  alertThreadById(thread: ObjectOperand): this {
+    return this.onObject(OP.AlertThreadById, thread);
+  }
+
+  /** NtWaitForAlertByThreadId: STATUS_ALERTED or STATUS_TIMEOUT. */
+  waitForAlertById(options: Pick<WaitOptions, 'timeoutNs'> = {}): this {
+    return this.emit(OP.WaitForAlertById, 0, 0, [
+      ...words64(waitFields('waitForAlertById', options).timeout),
+    ]);
+  }
+
+  private onObject(opcode: OP, object: ObjectOperand, b = 0): this {
+    const { a, words } = objectWords(object);
+    return this.emit(opcode, a, b, words);
+  }
+
   /** NtYieldExecution. */
   yield(): this {
     return this.emit(OP.Yield);
@@ -433,9 +512,14 @@ export class ProgramBuilder {
     return this.emit(OP.LoadStatus, register.register);
   }
 
-  /** Ends the thread. */
+  /** Ends the thread; in an APC's routine, that. */
   exit(status = 0): this {
     return this.emit(OP.Exit, 0, 0, [status >>> 0]);
+  }
+
+  /** Ends the thread, in an APC's routine too. */
+  exitThread(status = 0): this {
+    return this.emit(OP.ExitThread, 0, 0, [status >>> 0]);
   }
 
   label(): Label {
@@ -660,14 +744,17 @@ function verifyFields(
     refuse(`${b} is no way to acquire or release a spin lock`);
   if (shape.b === 'entry' && b > (QUEUE.Head | QUEUE.Register))
     refuse(`field b is ${b}, at most 3`);
-  if (shape.b === 'remove' && (b & 0x7fff) >= LIMIT.ProgramRegisters)
-    refuse(`register ${b & 0x7fff}, there are ${LIMIT.ProgramRegisters}`);
+  if (shape.b === 'remove' && (b & WAIT_FIELD.Reason) >= LIMIT.ProgramRegisters)
+    refuse(`register ${b & WAIT_FIELD.Reason}, there are ${LIMIT.ProgramRegisters}`);
+  if (shape.b === 'modes' && (b & WAIT_FIELD.Reason) !== 0)
+    refuse(`field b is ${b}, it holds the modes of a wait only`);
+  if (shape.b === 'mode' && b > MODE.UserMode) refuse(`mode ${b}; 0 is kernel, 1 user`);
   if (shape.b === 'irql' && b > IRQL.HIGH_LEVEL) refuse(`IRQL ${b}, from 0 to 15`);
   if (shape.b === 'region' && b > APC_REGION.Guarded)
     refuse(`region ${b}; 0 is critical, 1 guarded`);
   if (shape.b === 'period' && b > PERIOD.Restart) refuse(`mode ${b}; 0 keeps, 1 restarts`);
   if (shape.b === 'register' && b >= LIMIT.ProgramRegisters)
     refuse(`register ${b}, there are ${LIMIT.ProgramRegisters}`);
-  if (shape.b === 'reason' && (b & 0x7fff) > KWAIT_REASON.WrDeferredPreempt)
-    refuse(`wait reason ${b & 0x7fff} is none`);
+  if (shape.b === 'reason' && (b & WAIT_FIELD.Reason) > KWAIT_REASON.WrDeferredPreempt)
+    refuse(`wait reason ${b & WAIT_FIELD.Reason} is none`);
 }

@@ -5,7 +5,7 @@ import {
   RECORD_HEADER,
   type VECTOR,
 } from '../../assembly/shared/event';
-import type { GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
+import type { FRAME, GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
 
 /**
  * Records as they lie in the ring, eight words each, oldest first. The words are a view of the
@@ -129,6 +129,14 @@ export type TraceRecord = RecordBase &
         readonly contextSwitches: number;
         readonly migrations: number;
       }
+    | {
+        /** What begins in front of what a thread does. */
+        readonly type: 'apc';
+        readonly thread: number;
+        readonly kind: FRAME;
+        /** Table index of the APC; 0 for a suspension. */
+        readonly apc: number;
+      }
     | { readonly type: 'bugCheck'; readonly code: number; readonly parameters: readonly number[] }
   );
 
@@ -246,6 +254,8 @@ export function decodeRecord(batch: RecordBatch, index: number): TraceRecord {
         contextSwitches: d,
         migrations: e,
       };
+    case EVENT.Apc:
+      return { ...base, type: 'apc', thread: a, kind: b, apc: c };
     case EVENT.Mark:
       return { ...base, type: 'mark', thread: a, value: b, second: c };
     case EVENT.SystemCall:

@@ -6,12 +6,7 @@ import {
   KTHREAD,
   KWAIT_BLOCK,
 } from '../../assembly/shared/layout';
-import {
-  KOBJECTS,
-  KTHREAD_STATE,
-  type KWAIT_REASON,
-  THREAD_FLAG,
-} from '../../assembly/shared/types';
+import { KOBJECTS, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../../assembly/shared/types';
 import type { Machine } from './machine';
 import { decodeRecord, type TraceRecord } from './records';
 import { THREAD_STATE_NAMES, WAIT_REASON_NAMES } from './words';
@@ -115,6 +110,10 @@ function describeWait(
   thread: number,
   flags: number,
 ): Pick<ThreadLeft, 'waitsFor' | 'waitObject'> {
+  const code = machine.memory.u32(thread + KTHREAD.WaitReason);
+  if (code === KWAIT_REASON.Suspended) return { waitsFor: 'being resumed (Suspended)' };
+  if (code === KWAIT_REASON.WrAlertByThreadId)
+    return { waitsFor: 'an alert by its id (WrAlertByThreadId)' };
   const reason = WAIT_REASON_NAMES[machine.memory.u32(thread + KTHREAD.WaitReason) as KWAIT_REASON];
   if ((flags & THREAD_FLAG.WaitMultiple) !== 0) {
     const which = (flags & THREAD_FLAG.WaitAll) !== 0 ? 'all' : 'one';
@@ -149,6 +148,22 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'APC_INDEX_MISMATCH',
     'Kernel code returned with APCs disabled otherwise than when it was called (parameter 1 is the routine or 0, 3 SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and release every mutex first; the cause says who did not.',
   ],
+  [BUGCHECK.INVALID_PROCESS_ATTACH_ATTEMPT]: [
+    'INVALID_PROCESS_ATTACH_ATTEMPT',
+    'A thread of one process (parameter 1) ended while it was attached to another (parameter 2). Call KeUnstackDetachProcess for every KeStackAttachProcess.',
+  ],
+  [BUGCHECK.INVALID_PROCESS_DETACH_ATTEMPT]: [
+    'INVALID_PROCESS_DETACH_ATTEMPT',
+    'A thread detached from a process that it was not attached to, or while APCs for it were waiting there. Pair KeUnstackDetachProcess with KeStackAttachProcess.',
+  ],
+  [BUGCHECK.PANIC_STACK_SWITCH]: [
+    'PANIC_STACK_SWITCH',
+    'There was no room for another trap frame, or extension, of a thread (parameter 1). Raise capacities.trapFrames and capacities.threadExtensions, or look for APCs that queue APCs without end.',
+  ],
+  [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
+    'IRQL_UNEXPECTED_VALUE',
+    'Kernel code, such as a routine of an APC (its address in parameter 2), returned at another IRQL than it was called at, or (low byte of parameter 1 is 0xfe) with other APC counts (parameter 2 now, 3 before). Parameter 1 is the level << 16 | the one it should be << 8 | 0 for a kernel routine of an APC, 1 for a normal routine. Lower what it raised, and leave what it entered; the cause, if there is one, says who did not.',
+  ],
   [BUGCHECK.INVALID_AFFINITY_SET]: [
     'INVALID_AFFINITY_SET',
     'An affinity without an active processor was set.',
@@ -171,7 +186,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT]: [
     'KERNEL_APC_PENDING_DURING_EXIT',
-    'A thread ended above PASSIVE_LEVEL (parameter 3) or with APCs disabled (parameter 2: SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and lower the IRQL before the thread ends.',
+    'A thread ended above PASSIVE_LEVEL (parameter 3), with APCs disabled (parameter 2: SpecialApcDisable << 16 | KernelApcDisable) or with a kernel-mode APC left (parameter 1). Leave every critical and guarded region and lower the IRQL before the thread ends.',
   ],
   [BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC]: [
     'ATTEMPTED_SWITCH_FROM_DPC',
@@ -196,10 +211,6 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.THREAD_TERMINATE_HELD_MUTEX]: [
     'THREAD_TERMINATE_HELD_MUTEX',
     'A thread (parameter 1) ended while it owned a mutex (parameter 2). Release it first; KeReleaseMutex as often as it was acquired.',
-  ],
-  [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
-    'IRQL_UNEXPECTED_VALUE',
-    'Kernel code returned at another IRQL than it was called at (parameter 1: current << 16 | expected << 8 | which). Lower the level before it returns; the cause says who did not.',
   ],
   [BUGCHECK.DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS]: [
     'DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS',

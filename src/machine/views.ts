@@ -1,11 +1,19 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import { KMUTANT, KPROCESS, KTHREAD, KTIMER_OBJECT } from '../../assembly/shared/layout';
+import {
+  APC_PENDING,
+  KMUTANT,
+  KPROCESS,
+  KTHREAD,
+  KTHREAD_EXTENSION,
+  KTIMER_OBJECT,
+} from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import {
   type GUEST,
   KOBJECTS,
   type KTHREAD_STATE,
   type KWAIT_REASON,
+  MODE,
   type PRIORITY_CLASS,
   THREAD_FLAG,
   type TIMER_TYPE,
@@ -277,6 +285,66 @@ export class KThread extends KernelObject {
   get guest(): GUEST {
     const flags = this.word(KTHREAD.Flags);
     return (flags & THREAD_FLAG.Host) !== 0 ? 1 : (flags & THREAD_FLAG.Port) !== 0 ? 2 : 0;
+  }
+
+  /** SuspendCount: how often it has been suspended and not resumed. */
+  get suspendCount(): number {
+    return this.extended(KTHREAD_EXTENSION.SuspendCount);
+  }
+
+  /** @internal A word of its extension; 0 without one. */
+  extended(field: number): number {
+    const extension = this.word(KTHREAD.Extension);
+    return extension === 0 ? 0 : this.machine.memory.u32(extension + field);
+  }
+
+  /** The process in whose address space it works: its own, unless it is attached to another. */
+  get attachedProcess(): KProcess {
+    const attached = this.extended(KTHREAD_EXTENSION.AttachedProcess);
+    return attached === 0 ? this.process : this.machine.processAt(attached);
+  }
+
+  /** Whether it is to end, or what goes before its end has begun. */
+  get terminating(): boolean {
+    const asked = APC_PENDING.Terminate | APC_PENDING.Ending;
+    return (
+      (this.word(KTHREAD.Flags) & THREAD_FLAG.Exiting) !== 0 ||
+      (this.extended(KTHREAD_EXTENSION.Pending) & asked) !== 0
+    );
+  }
+
+  /** From outside any guest. Returns the count before; an error at 127. @irql at most DISPATCH_LEVEL @nt KeSuspendThread */
+  suspend(): number {
+    const count = this.machine.core.hostSuspendThread(this.address);
+    if (count < 0) throw this.machine.full('threadExtensions');
+    if (count === LIMIT.SuspendCount) {
+      throw new MachineError(
+        `suspend: thread '${this.name}' is suspended ${count} times (STATUS_SUSPEND_COUNT_EXCEEDED); resume it first`,
+      );
+    }
+    return count;
+  }
+
+  /** From outside any guest. Returns the count before. @irql at most DISPATCH_LEVEL @nt KeResumeThread */
+  resume(): number {
+    return this.machine.core.hostResumeThread(this.address);
+  }
+
+  /** From outside any guest. Returns whether it was alerted already. @irql at most DISPATCH_LEVEL @nt KeAlertThread */
+  alert(mode: MODE = MODE.KernelMode): boolean {
+    const alerted = this.machine.core.hostAlertThread(this.address, mode);
+    if (alerted < 0) throw this.machine.full('threadExtensions');
+    return alerted === 1;
+  }
+
+  /**
+   * Asks it to end, from outside any guest: it does at its next return to user mode, out of any wait
+   * in user mode. Returns false if it has begun to end already.
+   */
+  terminate(status = 0): boolean {
+    const asked = this.machine.core.hostTerminateThread(this.address, status);
+    if (asked < 0) throw this.machine.full('threadExtensions');
+    return asked === 1;
   }
 
   /** Lets a thread that was created with `start: false` run. */

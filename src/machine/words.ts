@@ -1,6 +1,6 @@
 import { PRIORITY_CHANGE, VECTOR } from '../../assembly/shared/event';
 import { CONDITION } from '../../assembly/shared/opcode';
-import { GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
+import { FRAME, GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
 
 /** Names of enum members: const enums have none at run time. The types see that none is missing. */
 export const THREAD_STATE_NAMES: Readonly<Record<KTHREAD_STATE, string>> = {
@@ -14,6 +14,15 @@ export const THREAD_STATE_NAMES: Readonly<Record<KTHREAD_STATE, string>> = {
   [KTHREAD_STATE.DeferredReady]: 'DeferredReady',
   [KTHREAD_STATE.GateWaitObsolete]: 'GateWaitObsolete',
   [KTHREAD_STATE.WaitingForProcessInSwap]: 'WaitingForProcessInSwap',
+};
+
+export const FRAME_NAMES: Readonly<Record<FRAME, string>> = {
+  [FRAME.KernelApcKernelRoutine]: 'kernel routine of a kernel-mode APC',
+  [FRAME.KernelApc]: 'normal routine of a kernel-mode APC',
+  [FRAME.UserApcKernelRoutine]: 'kernel routine of a user-mode APC',
+  [FRAME.UserApc]: 'normal routine of a user-mode APC',
+  [FRAME.Suspend]: 'suspension',
+  [FRAME.Call]: 'call',
 };
 
 export const WAIT_REASON_NAMES: Readonly<Record<KWAIT_REASON, string>> = {

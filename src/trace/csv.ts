@@ -1,6 +1,7 @@
 import { MachineError } from '../machine/errors';
 import type { TraceNames, TraceRecord } from '../machine/records';
 import {
+  FRAME_NAMES,
   PRIORITY_CHANGE_NAMES,
   THREAD_STATE_NAMES,
   VECTOR_NAMES,
@@ -139,6 +140,8 @@ function detailOf(record: TraceRecord): string {
       return `${VECTOR_NAMES[record.vector]} at IRQL ${record.irql}; ${record.costNs} ns`;
     case 'dpc':
       return `${VECTOR_NAMES[record.kind]}; ${record.items} items; ${record.costNs} ns`;
+    case 'apc':
+      return `${FRAME_NAMES[record.kind]} ${record.apc}`;
     case 'affinity':
       return `0x${record.mask.toString(16)} of group ${record.group}`;
     case 'mark':

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { IRQL, KDPC_IMPORTANCE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import {
   KeSetEvent,
@@ -255,18 +256,13 @@ describe('DPCs', () => {
     expect(value).toEqual([false, true, true, false, false, true, true]);
   });
 
-  test('a routine that a DPC leaves by ending its thread is not gone on with by the next', async () => {
+  test('a DPC that ends the thread it interrupted is bugcheck ATTEMPTED_SWITCH_FROM_DPC', async () => {
     const machine = await Machine.create({ ...UNIPROCESSOR, checkIrql: false });
-    const order: string[] = [];
-    const first = machine.createDpc(function* () {
+    const dpc = machine.createDpc(function* () {
       yield* PsTerminateSystemThread(0);
-      order.push('gone on with');
     });
-    const second = machine.createDpc(() => void order.push('second'));
-    first.insert();
-    second.insert();
-    machine.run();
-    expect(order).toEqual(['second']);
+    dpc.insert();
+    expect(machine.run()).toMatchObject({ code: BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC });
   });
 
   test('a routine may be a generator, that signals a thread from DISPATCH_LEVEL', async () => {
