@@ -28,6 +28,7 @@ import { KeSignalGateBoostPriority } from './ke/gate';
 import { KiCanPushTrapFrame } from './ke/frame';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
+import { KiDisownMutant } from './ke/mutant';
 import {
   KiCreateBarrier,
   KiCreateApc,
@@ -303,6 +304,13 @@ export function hostStartDpcThreads(): bool {
 /** A new barrier, where nobody is; 0 if the table is full. */
 export function hostCreateBarrier(): f64 {
   return <f64>KiCreateBarrier();
+}
+
+/** Takes a mutant from its owner, if it has one. */
+export function hostDisownMutant(mutant: u32): void {
+  const prcb = KiBeginHostCall();
+  KiDisownMutant(prcb, mutant);
+  KiEndHostCall(prcb);
 }
 
 /** KeInsertQueueDpc from outside a guest: the queue is processor 0's, unless the DPC has a target. */

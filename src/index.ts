@@ -91,6 +91,7 @@ export {
   KeRaiseIrqlToDpcLevel,
   KeRaiseIrqlToSynchLevel,
 } from './ke/irql';
+export { ExGetPreviousMode, KeGetPreviousMode } from './ke/mode';
 export {
   KeQueryPriorityThread,
   KeSetBasePriorityThread,
@@ -278,6 +279,77 @@ export {
   KTimer,
   type ThreadOptions,
 } from './machine/views';
+export { ACCESS, type GenericMapping, RtlMapGenericMask } from './ob/access';
+export {
+  type Handle,
+  type HandleResult,
+  OBJ,
+  type ObjectAttributes,
+  type ObjectResult,
+  type UnicodeString,
+} from './ob/attributes';
+export { ObjectDirectory, SymbolicLink } from './ob/directory';
+export {
+  NtClose,
+  ObCloseHandle,
+  type ObjectHandleInformation,
+  ObIsKernelHandle,
+  ObOpenObjectByPointer,
+  ObReferenceObjectByHandle,
+  ZwClose,
+} from './ob/handle';
+export type { InformationBuffer, Queried } from './ob/information';
+export { HostObject, type ObjectBody } from './ob/object';
+export type { ParseContext, ParseResult } from './ob/parse';
+export {
+  ObDereferenceObject,
+  ObDereferenceObjectDeferDelete,
+  ObGetObjectType,
+  ObReferenceObject,
+  ObReferenceObjectByPointer,
+} from './ob/reference';
+export { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './ob/security';
+export {
+  EVENT_ACCESS,
+  EVENT_INFORMATION_CLASS,
+  EVENT_TYPE,
+  type EventBasicInformation,
+  NtClearEvent,
+  NtCreateEvent,
+  NtOpenEvent,
+  NtPulseEvent,
+  NtQueryEvent,
+  NtResetEvent,
+  NtSetEvent,
+  NtSetEventBoostPriority,
+  ZwClearEvent,
+  ZwCreateEvent,
+  ZwOpenEvent,
+  ZwPulseEvent,
+  ZwQueryEvent,
+  ZwResetEvent,
+  ZwSetEvent,
+  ZwSetEventBoostPriority,
+} from './ob/services/event';
+export type { PreviousState } from './ob/services/on-handle';
+export { ObjectType, type ObjectTypeInitializer, type ObjectTypeProcedures } from './ob/type';
+export {
+  CmKeyObjectType,
+  ExCallbackObjectType,
+  ExDesktopObjectType,
+  ExEventObjectType,
+  ExMutantObjectType,
+  ExSemaphoreObjectType,
+  ExTimerObjectType,
+  IoDeviceObjectType,
+  IoDriverObjectType,
+  IoFileObjectType,
+  MmSectionObjectType,
+  PsJobType,
+  PsProcessType,
+  PsThreadType,
+  SeTokenObjectType,
+} from './ob/types';
 export type { ClientId } from './ps/cid';
 export type { FileObject } from './ps/file';
 export type { ImageInfo, ImageInfoEx } from './ps/image';

@@ -103,6 +103,12 @@ export function KeReleaseMutant(
   return true;
 }
 
+/** Takes a mutant from its owner, if it has one: nobody can name it any more. */
+export function KiDisownMutant(prcb: PKPRCB, mutant: PKOBJECT): void {
+  const owner: PKTHREAD = load<u32>(mutant, KMUTANT.OwnerThread);
+  if (owner != 0) KiFreeMutant(prcb, mutant, owner, 0);
+}
+
 /** Leaves a status that is raised as an exception where the guest has them, not returned. */
 export function KiRaiseStatus(thread: PKTHREAD, status: u32): void {
   store<u32>(thread, status, KTHREAD.WaitStatus);

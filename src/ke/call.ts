@@ -77,6 +77,7 @@ export const enum VIOLATION {
   WaitForTime = 0x122,
   IrqlExApcLte2 = 0x20006,
   IrqlIoPassive = 0x2000a,
+  IrqlObPassive = 0x2001a,
   IrqlKeApcLte1 = 0x2000f,
   IrqlKeApcLte2 = 0x20010,
   IrqlKeDispatchLte = 0x20011,

@@ -17,6 +17,7 @@ export interface CoreExports {
   hostCreateDpc(type: number, program: number, low: number, high: number): number;
   hostStartDpcThreads(): number;
   hostCreateBarrier(): number;
+  hostDisownMutant(mutant: number): void;
   hostInsertQueueDpc(dpc: number, low1: number, high1: number, low2: number, high2: number): number;
   hostRemoveQueueDpc(dpc: number): number;
   hostCreateApc(

@@ -130,6 +130,7 @@ export class Machine {
     this.quanta = quantumUnits(options.profile);
     this.trace = new TraceRing(memory);
     const system = new KProcess(this, this.handleOf(TABLE.Process, 1), 'System');
+    system.held = true;
     this.processes.set(1, system);
   }
 
@@ -197,6 +198,19 @@ export class Machine {
   /** @internal The processor at work. */
   get currentProcessor(): number {
     return this.system(KSYSTEM.CurrentProcessor);
+  }
+
+  /** @internal Whether a DPC or service routine is what runs on the processor at work. */
+  get inInterrupt(): boolean {
+    const prcb = this.system(KSYSTEM.PrcbBase) + this.currentProcessor * KPRCB.Size;
+    return this.memory.u32(prcb + KPRCB.Activation) !== 0;
+  }
+
+  /** @internal Whether the table of objects has room for one more. */
+  get hasObjectRoom(): boolean {
+    const table = KSYSTEM.ObjectTable;
+    if (this.system(table + KTABLE.FreeHead) !== 0) return true;
+    return this.system(table + KTABLE.HighWater) < this.system(table + KTABLE.Capacity);
   }
 
   /** @internal Group, number there and node of a processor; undefined if there is no such. */
@@ -460,6 +474,7 @@ export class Machine {
       handle,
       options.name ?? `process ${handle % 2 ** LIMIT.TableIndexBits}`,
     );
+    process.held = true;
     this.processes.set(process.index, process);
     if (options.foreground === true) process.setForeground(true);
     return process;
@@ -506,6 +521,7 @@ export class Machine {
       options.name ?? (host || port ? `thread ${index}` : (body as LoadedProgram).name),
     );
     thread.createdNs = this.now;
+    thread.held = true;
     this.guests.remove(index);
     this.threads.set(index, thread);
     if (host) this.guests.addHost(thread, body);

@@ -59,6 +59,8 @@ export interface MachineProfile {
   readonly minimumDpcRate: number;
   /** The registry value ThreadDpcEnable: false makes threaded DPCs ordinary ones, at DISPATCH_LEVEL. */
   readonly threadDpcEnable: boolean;
+  /** What a handle counts as in PointerCount: 32768, as on Windows 8 and later; before it was 1. */
+  readonly handleReferences: number;
 }
 
 export interface MachineCosts {
@@ -111,6 +113,7 @@ const CLIENT: MachineProfile = {
   maximumDpcQueueDepth: 4,
   minimumDpcRate: 3,
   threadDpcEnable: true,
+  handleReferences: 32_768,
 };
 
 export const PROFILES: Readonly<Record<'client' | 'server', MachineProfile>> = {
@@ -195,6 +198,7 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
   dpcWatchdogTicks: [0, 0xffffffff],
   maximumDpcQueueDepth: [1, 0xffffffff],
   minimumDpcRate: [0, 0xffffffff],
+  handleReferences: [1, 32_768],
 };
 
 /** Throws unless `value` is an integer in the range; `name` and the range are in the message. */

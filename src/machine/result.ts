@@ -172,6 +172,18 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'SPIN_LOCK_NOT_OWNED',
     'A spin lock (parameter 1) was released that nobody held. Release each as often as it was acquired, shared ones as shared.',
   ],
+  [BUGCHECK.REFERENCE_BY_POINTER]: [
+    'REFERENCE_BY_POINTER',
+    'An object (parameter 2, of the type whose index is parameter 1) was dereferenced more often than it was referenced. Pair every ObDereferenceObject with one reference of your own.',
+  ],
+  [BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED]: [
+    'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED',
+    'Kernel-mode code raised an exception (parameter 1) that nothing caught; the cause says where. A registration handle that was given back twice ends so.',
+  ],
+  [BUGCHECK.INVALID_KERNEL_HANDLE]: [
+    'INVALID_KERNEL_HANDLE',
+    'Kernel-mode code closed a handle (parameter 1) that is protected from close (parameter 2 is 0) or does not exist (parameter 2 is 1). Close each handle once, in the process that it is of.',
+  ],
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
     "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",

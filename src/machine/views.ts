@@ -6,6 +6,7 @@ import {
   KTHREAD,
   KTHREAD_EXTENSION,
   KTIMER_OBJECT,
+  PROCESS_FLAG,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import {
@@ -25,6 +26,9 @@ import { requireInteger } from './profile';
 
 /** Something in a machine's tables, named by a handle: a stale one is an error, never another object. */
 export abstract class KernelObject implements Pick<ObjectOperand & { handle: number }, 'handle'> {
+  /** @internal What the object manager knows of it; undefined: nothing yet. */
+  objectHeader: object | undefined;
+
   constructor(
     readonly machine: Machine,
     readonly handle: number,
@@ -51,6 +55,11 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
 
   protected word(field: number): number {
     return this.machine.memory.u32(this.address + field);
+  }
+
+  /** @internal KOBJECTS. */
+  get type(): KOBJECTS {
+    return this.word(0);
   }
 
   /** SignalState: of an event 0 or 1, of a semaphore its count, of a thread or process 1 once it has ended. */
@@ -119,6 +128,11 @@ export class KMutant extends KernelObject {
     return this.word(KMUTANT.Abandoned) !== 0;
   }
 
+  /** @internal Takes it from its owner, if it has one. */
+  disown(): void {
+    this.machine.core.hostDisownMutant(this.address);
+  }
+
   /** Frees it; an error while a thread owns it or waits for it. */
   delete(): void {
     deleteObject(this);
@@ -150,6 +164,11 @@ export class KTimer extends KernelObject {
   delete(): void {
     deleteObject(this);
   }
+}
+
+function setFlags(object: KernelObject, field: number, flags: number): void {
+  const { memory } = object.machine;
+  memory.setU32(field, memory.u32(field) | flags);
 }
 
 /** @internal Frees a row of the object table; an error while a thread waits for it or owns it. */
@@ -195,6 +214,16 @@ export class KThread extends KernelObject {
     if ((flags & THREAD_FLAG.Raised) === 0) return false;
     this.machine.memory.setU32(this.address + KTHREAD.Flags, flags & ~THREAD_FLAG.Raised);
     return true;
+  }
+
+  /** @internal Where the system service it is in was called from; undefined: it is in none. */
+  serviceMode: MODE | undefined;
+
+  /** @internal The mode that it runs in when it is in no system service. */
+  get mode(): MODE {
+    return (this.word(KTHREAD.Flags) & THREAD_FLAG.UserMode) !== 0
+      ? MODE.UserMode
+      : MODE.KernelMode;
   }
 
   /** WaitNext: it has signaled with Wait = TRUE, and must wait next. */
@@ -409,9 +438,23 @@ export class KThread extends KernelObject {
     );
   }
 
+  /** @internal Whether the embedder keeps its row; programs' threads belong to nobody. */
+  held = false;
+  private referenced = false;
+
   /** Lets go of it: its table row is free once it has ended, and this object is stale then. */
   close(): void {
-    this.machine.core.hostCloseThread(this.address);
+    const { address } = this;
+    this.held = false;
+    if (!this.referenced) this.machine.core.hostCloseThread(address);
+  }
+
+  /** @internal The object manager has references to it, from now on or no longer. */
+  setReferenced(referenced: boolean): void {
+    const { address } = this;
+    this.referenced = referenced;
+    if (referenced) setFlags(this, address + KTHREAD.Flags, THREAD_FLAG.Referenced);
+    else if (!this.held) this.machine.core.hostCloseThread(address);
   }
 }
 
@@ -507,7 +550,29 @@ export class KProcess extends KernelObject {
     return this.machine.createThread(this, body, options);
   }
 
+  /** Whether its last thread has ended. */
+  get exited(): boolean {
+    return (this.word(KPROCESS.Flags) & PROCESS_FLAG.Exited) !== 0;
+  }
+
+  /** @internal Its handles; undefined: it has had none. */
+  handleTable: object | undefined;
+  /** @internal Whether the embedder keeps its row. */
+  held = false;
+  private referenced = false;
+
+  /** Lets go of it: its table row is free once it has ended, and this object is stale then. */
   close(): void {
-    this.machine.core.hostCloseProcess(this.address);
+    const { address } = this;
+    this.held = false;
+    if (!this.referenced) this.machine.core.hostCloseProcess(address);
+  }
+
+  /** @internal The object manager has references to it, from now on or no longer. */
+  setReferenced(referenced: boolean): void {
+    const { address } = this;
+    this.referenced = referenced;
+    if (referenced) setFlags(this, address + KPROCESS.Flags, PROCESS_FLAG.Referenced);
+    else if (!this.held) this.machine.core.hostCloseProcess(address);
   }
 }

@@ -1,0 +1,134 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { STATUS } from '../../assembly/shared/status';
+import { IRQL, MODE } from '../../assembly/shared/types';
+import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
+import type { KernelCode } from '../ke/mode';
+import { currentGuest, NtCall } from '../machine/guest';
+import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
+import { headerOf, type ObjectBody, type ObjectHeader, shownPointerCount } from './object';
+import { obState } from './state';
+import type { ObjectType } from './type';
+
+/**
+ * References. Each handle, the name and each pointer that somebody keeps is one; with the last the
+ * object goes. A process or thread keeps its row by its own being until it has ended, too.
+ */
+
+/** Stops the machine for a count that went wrong. */
+function badReference(header: ObjectHeader, why: string): never {
+  const { type, body } = header;
+  const { machine } = body;
+  const object = body instanceof KernelObject ? body.handle : 0;
+  machine.bugCheck(BUGCHECK.REFERENCE_BY_POINTER, obState.of(machine).typeIndex(type), object);
+  throw new VerifierError(`an object of type ${type.name} was ${why}`);
+}
+
+/** One reference more. */
+export function ObpReference(header: ObjectHeader): void {
+  const { body } = header;
+  if (header.pointerCount++ !== 0) return;
+  if (body instanceof KThread || body instanceof KProcess) body.setReferenced(true);
+  else badReference(header, 'referenced when it had gone');
+}
+
+/** One reference less; with the last the object goes, at once below APC_LEVEL, else by a thread of its own. */
+export function* ObpDereference(header: ObjectHeader): KernelCode<void> {
+  if (header.pointerCount <= 0) badReference(header, 'dereferenced more often than referenced');
+  if (--header.pointerCount !== 0) return;
+  const { machine } = header.body;
+  if (machine.irql() !== IRQL.PASSIVE_LEVEL) deferDelete(header);
+  else yield* ObpDeleteObject(header);
+}
+
+/** What the last reference leaves: the type's procedure first, then the row. */
+function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
+  const { body, type } = header;
+  if (body instanceof KThread || body instanceof KProcess) {
+    const over = !body.held && (body instanceof KThread ? body.signalState !== 0 : body.exited);
+    if (over) yield* type.procedures.delete?.(body) ?? [];
+    body.setReferenced(false);
+    return;
+  }
+  obState.of(body.machine).statistics(type).objects--;
+  yield* type.procedures.delete?.(body) ?? [];
+  if (body instanceof KMutant) body.disown();
+  if (body instanceof KernelObject) deleteObject(body);
+}
+
+/** Lets a thread of the system delete an object. */
+function deferDelete(header: ObjectHeader): void {
+  header.body.machine.systemProcess
+    .createThread(() => ObpDeleteObject(header), { name: 'object deletion' })
+    .close();
+}
+
+/**
+ * Takes a reference.
+ *
+ * @returns how many there are now: its handles count, each as many as the profile's handleReferences.
+ * @irql at most DISPATCH_LEVEL   @nt ObReferenceObject
+ */
+export function ObReferenceObject(object: ObjectBody): number {
+  requireIrql('ObReferenceObject', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const header = headerOf('ObReferenceObject', object);
+  ObpReference(header);
+  return shownPointerCount(header);
+}
+
+/**
+ * The same, if the object is of a type. Kernel mode gets it whatever the access.
+ *
+ * @returns STATUS_SUCCESS; STATUS_OBJECT_TYPE_MISMATCH.
+ * @irql at most DISPATCH_LEVEL   @nt ObReferenceObjectByPointer
+ */
+export function ObReferenceObjectByPointer(
+  object: ObjectBody,
+  _desiredAccess: number,
+  objectType: ObjectType | null,
+  accessMode: MODE,
+): number {
+  const routine = 'ObReferenceObjectByPointer';
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const header = headerOf(routine, object);
+  if (objectType === null ? accessMode !== MODE.KernelMode : header.type !== objectType)
+    return STATUS.OBJECT_TYPE_MISMATCH;
+  ObpReference(header);
+  return STATUS.SUCCESS;
+}
+
+/**
+ * Gives a reference back. With the last the object is deleted, before this returns at PASSIVE_LEVEL,
+ * else by a thread of the system. One too many is bugcheck REFERENCE_BY_POINTER.
+ *
+ * @returns how many are left.
+ * @irql at most DISPATCH_LEVEL   @nt ObDereferenceObject
+ */
+export function ObDereferenceObject(object: ObjectBody): NtCall<number> {
+  const routine = 'ObDereferenceObject';
+  return new NtCall(routine, function* () {
+    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    const header = headerOf(routine, object);
+    yield* ObpDereference(header);
+    return shownPointerCount(header);
+  });
+}
+
+/**
+ * The same, with the deletion left to a thread of the system: for callers whose locks the deletion
+ * may need, and for callbacks that are no generators.
+ *
+ * @irql at most DISPATCH_LEVEL   @nt ObDereferenceObjectDeferDelete
+ */
+export function ObDereferenceObjectDeferDelete(object: ObjectBody): void {
+  const routine = 'ObDereferenceObjectDeferDelete';
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const header = headerOf(routine, object);
+  if (header.pointerCount <= 0) badReference(header, 'dereferenced more often than referenced');
+  if (--header.pointerCount === 0) deferDelete(header);
+}
+
+/** The type of an object. @irql any @nt ObGetObjectType */
+export function ObGetObjectType(object: ObjectBody): ObjectType {
+  currentGuest('ObGetObjectType');
+  return headerOf('ObGetObjectType', object).type;
+}

@@ -1,0 +1,163 @@
+import type { Machine } from '../machine/machine';
+import { PerMachine } from '../machine/per-machine';
+import { ObjectDirectory, SymbolicLink } from './directory';
+import { HostObject, type ObjectBody, ObjectHeader } from './object';
+import type { ObjectType } from './type';
+import {
+  ExEventObjectType,
+  ObpDirectoryObjectType,
+  ObpSymbolicLinkObjectType,
+  ObpTypeObjectType,
+  SYSTEM_TYPES,
+} from './types';
+
+/** What the object manager has for each machine: its types and their counts, and the namespace. */
+
+/** The object that a type is in the namespace. */
+export class TypeObject extends HostObject {
+  constructor(
+    machine: Machine,
+    readonly type: ObjectType,
+  ) {
+    super(machine);
+  }
+}
+
+/** Objects and handles of one type. */
+export interface TypeStatistics {
+  objects: number;
+  handles: number;
+  highWaterObjects: number;
+  highWaterHandles: number;
+}
+
+/** The index of the first type: 0 and 1 mean something else in Windows. */
+const FIRST_TYPE_INDEX = 2;
+
+const DIRECTORIES: readonly string[] = [
+  'ArcName',
+  'BaseNamedObjects',
+  'Callback',
+  'Device',
+  'Driver',
+  'FileSystem',
+  'GLOBAL??',
+  'KnownDlls',
+  'RPC Control',
+  'Security',
+  'Sessions',
+  'Windows',
+];
+
+const LINKS: readonly (readonly [directory: string, name: string, target: string])[] = [
+  ['', '??', '\\GLOBAL??'],
+  ['', 'DosDevices', '\\??'],
+  ['BaseNamedObjects', 'Global', '\\BaseNamedObjects'],
+  ['BaseNamedObjects', 'Local', '\\BaseNamedObjects'],
+  ['GLOBAL??', 'GLOBALROOT', '\\'],
+];
+
+/** What the memory manager signals: there is no want of memory. */
+const CONDITIONS: readonly (readonly [name: string, signaled: boolean])[] = [
+  ['HighMemoryCondition', true],
+  ['LowMemoryCondition', false],
+  ['HighPagedPoolCondition', true],
+  ['LowPagedPoolCondition', false],
+  ['HighNonPagedPoolCondition', true],
+  ['LowNonPagedPoolCondition', false],
+  ['HighCommitCondition', false],
+  ['LowCommitCondition', true],
+  ['MaximumCommitCondition', false],
+];
+
+export class ObState {
+  readonly types: ObjectType[] = [];
+  readonly root: ObjectDirectory;
+  private readonly counts = new Map<ObjectType, TypeStatistics>();
+  private readonly typeDirectory: ObjectDirectory;
+
+  constructor(private readonly machine: Machine) {
+    for (const type of SYSTEM_TYPES) this.addType(type);
+    this.root = new ObjectDirectory(machine);
+    this.allocate(ObpDirectoryObjectType, this.root).permanent = true;
+    for (const name of DIRECTORIES) this.addDirectory(name);
+    this.addDirectory('KernelObjects', (directory) => {
+      for (const [name, signaled] of CONDITIONS) {
+        const event = machine.createEvent('notification', signaled);
+        this.addPermanent(directory, name, ExEventObjectType, event);
+      }
+    });
+    this.typeDirectory = this.addDirectory('ObjectTypes');
+    for (const type of this.types) this.addTypeObject(type);
+    for (const [parent, name, target] of LINKS) {
+      const directory =
+        parent === '' ? this.root : (this.root.lookup(parent, false)?.body as ObjectDirectory);
+      const link = new SymbolicLink(machine, target, target.length * 2);
+      this.addPermanent(directory, name, ObpSymbolicLinkObjectType, link);
+    }
+  }
+
+  /** How many objects and handles of a type there are. */
+  statistics(type: ObjectType): TypeStatistics {
+    return this.counts.get(type) as TypeStatistics;
+  }
+
+  typeIndex(type: ObjectType): number {
+    return this.types.indexOf(type) + FIRST_TYPE_INDEX;
+  }
+
+  /** A type that a driver makes. */
+  createType(type: ObjectType): void {
+    this.addType(type);
+    this.addTypeObject(type);
+  }
+
+  /** Gives a body its header, with one reference: that of whoever makes it. */
+  allocate(type: ObjectType, body: ObjectBody): ObjectHeader {
+    const header = new ObjectHeader(type, body);
+    body.objectHeader = header;
+    const counts = this.statistics(type);
+    counts.objects++;
+    counts.highWaterObjects = Math.max(counts.highWaterObjects, counts.objects);
+    return header;
+  }
+
+  /** Puts an object that stays into the namespace; its one reference is the name's. */
+  addPermanent(
+    directory: ObjectDirectory,
+    name: string,
+    type: ObjectType,
+    body: ObjectBody,
+  ): ObjectHeader {
+    const header = this.allocate(type, body);
+    header.permanent = true;
+    header.kernelObject = true;
+    directory.insert(name, header);
+    (directory.objectHeader as ObjectHeader).pointerCount++;
+    return header;
+  }
+
+  private addDirectory(
+    name: string,
+    populate?: (directory: ObjectDirectory) => void,
+  ): ObjectDirectory {
+    const directory: ObjectDirectory = new ObjectDirectory(
+      this.machine,
+      populate === undefined ? undefined : () => populate(directory),
+    );
+    this.addPermanent(this.root, name, ObpDirectoryObjectType, directory);
+    return directory;
+  }
+
+  private addType(type: ObjectType): void {
+    this.types.push(type);
+    this.counts.set(type, { objects: 0, handles: 0, highWaterObjects: 0, highWaterHandles: 0 });
+  }
+
+  private addTypeObject(type: ObjectType): void {
+    const body = new TypeObject(this.machine, type);
+    this.addPermanent(this.typeDirectory, type.name, ObpTypeObjectType, body);
+  }
+}
+
+export const obState = new PerMachine((machine) => new ObState(machine));
