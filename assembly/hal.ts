@@ -80,7 +80,7 @@ export function HalOthersTime(processor: u32): u64 {
   return earliest;
 }
 
-/** Sets when a kind of interrupt comes next: `kind` is IpiTime64, TickTime64 or DeviceTime64. */
+/** Sets when a kind of interrupt comes next: `kind` is IpiTime64, TickTime64, DeviceTime64 or TimerTime64. */
 export function HalSetInterruptTime(prcb: PKPRCB, kind: usize, time: u64): void {
   store<u64>(prcb + kind, time);
   HalUpdateNextInterrupt(prcb);
@@ -92,13 +92,18 @@ function HalUpdateNextInterrupt(prcb: PKPRCB): void {
   let next = load<u64>(prcb, KPRCB.IpiTime64);
   if (level >= <u32>IRQL.LOW_DIRQL) {
     if (level >= <u32>IRQL.IPI_LEVEL) next = NEVER;
-    if (level < <u32>IRQL.CLOCK_LEVEL) next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
+    if (level < <u32>IRQL.CLOCK_LEVEL) next = min<u64>(next, HalClockTime(prcb));
     next = min<u64>(next, HalDeviceTime(prcb, level));
   } else {
-    next = min<u64>(next, load<u64>(prcb, KPRCB.TickTime64));
+    next = min<u64>(next, HalClockTime(prcb));
     next = min<u64>(next, load<u64>(prcb, KPRCB.DeviceTime64));
   }
   store<u64>(prcb, max<u64>(next, load<u64>(SYSTEM, KSYSTEM.Time64)), KPRCB.NextInterrupt64);
+}
+
+/** When the clock interrupts: for a tick, or a high-resolution timer. */
+function HalClockTime(prcb: PKPRCB): u64 {
+  return min<u64>(load<u64>(prcb, KPRCB.TickTime64), load<u64>(prcb, KPRCB.TimerTime64));
 }
 
 /** When the first device interrupt of a level above `level` comes. */

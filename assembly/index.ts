@@ -37,6 +37,7 @@ import {
   KiCreateMutant,
   KiCreateObject,
   KiCreateSpinLock,
+  KiCreateTimer,
   KiDeleteObject,
   KiObjectFromHandle,
   KiProcessFromHandle,
@@ -59,7 +60,7 @@ import {
   KiSetForeground,
 } from './ke/thread';
 import { KiStartDpcThreads } from './ke/threaded-dpc';
-import { KeSetSystemTime, KiInitializeTimerTable } from './ke/timer';
+import { KeSetSystemTime, KiInitializeTimerTables, KiSetTimerDpc } from './ke/timer';
 import { KiTraceStop } from './ke/trace';
 import { KiStartWaitingThread } from './ke/wait';
 import { RtlInitializeListHead } from './rtl';
@@ -100,6 +101,7 @@ function KiInitializeProcessor(number: u32): void {
   store<u64>(prcb, NEVER, KPRCB.IpiTime64);
   store<u64>(prcb, NEVER, KPRCB.TickTime64);
   store<u64>(prcb, NEVER, KPRCB.DeviceTime64);
+  store<u64>(prcb, NEVER, KPRCB.TimerTime64);
   store<u64>(prcb, NEVER, KPRCB.NextInterrupt64);
   for (let priority = 0; priority < LIMIT.Priorities; priority++) {
     RtlInitializeListHead(prcb + KPRCB.DispatcherReadyListHead + priority * LIST_ENTRY.Size);
@@ -137,7 +139,7 @@ function KiCreateSystemThread(system: usize, program: usize, priority: i32): usi
 export function KiInitializeSystem(): bool {
   HalAttach();
   HalInitializeTree();
-  KiInitializeTimerTable();
+  KiInitializeTimerTables();
   RtlInitializeListHead(SYSTEM + KSYSTEM.SwapListHead);
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
   for (let number: u32 = 0; number < processors; number++) KiInitializeProcessor(number);
@@ -286,6 +288,16 @@ export function hostCreateObject(type: u32, state: i32, limit: i32): f64 {
 /** A new mutant, which disables normal kernel APCs or not, owned by a thread or by none (0); 0 if the table is full. */
 export function hostCreateMutant(apcDisable: u32, owner: u32): f64 {
   return <f64>KiCreateMutant(apcDisable, owner);
+}
+
+/** A new timer of a type, with attributes in TIMER_FLAG; 0 if the table is full. */
+export function hostCreateTimer(type: u32, attributes: u32): f64 {
+  return <f64>KiCreateTimer(type, attributes);
+}
+
+/** Gives a timer that is set a DPC. */
+export function hostSetTimerDpc(timer: u32, dpc: u32): void {
+  KiSetTimerDpc(timer, dpc);
 }
 
 /** A new DPC of a type whose routine is a program, or (0) the host's; 0 if the table is full. */

@@ -16,6 +16,23 @@ export {
   WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
+  EX_TIMER_HIGH_RESOLUTION,
+  EX_TIMER_NO_WAKE,
+  EX_TIMER_NOTIFICATION,
+  EX_TIMER_UNLIMITED_TOLERANCE,
+  ExAllocateTimer,
+  ExCancelTimer,
+  ExDeleteTimer,
+  ExInitializeDeleteTimerParameters,
+  ExInitializeSetTimerParameters,
+  ExSetTimer,
+  ExTimer,
+  type ExTimerCallback,
+  type ExTimerDeleteCallback,
+  type ExtDeleteParameters,
+  type ExtSetParameters,
+} from './ex/timer';
+export {
   type GroupAffinity,
   KeRevertToUserAffinityThread,
   KeRevertToUserAffinityThreadEx,

@@ -33,7 +33,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KBARRIER 64',
     'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
-    'KTIMER_TABLE 4288',
+    'KTIMER_TABLE 4352',
   ]);
 });
 

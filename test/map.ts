@@ -71,9 +71,9 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KDPC.DpcListEntry': layout.LIST_ENTRY.Size,
   'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,
   'KWAIT_BLOCK_ROW.WaitBlock': layout.KWAIT_BLOCK.Size,
-  'KTIMER_TABLE.Occupied64': limits.LIMIT.TimerLevels * 8,
+  'KTIMER_TABLE.Occupied64': (limits.LIMIT.TimerLevels + 1) * 8,
   'KTIMER_TABLE.SlotList':
-    limits.LIMIT.TimerLevels * limits.LIMIT.TimerSlots * layout.LIST_ENTRY.Size,
+    (limits.LIMIT.TimerLevels * limits.LIMIT.TimerSlots + 1) * layout.LIST_ENTRY.Size,
   'KTIMER_TABLE.SortHead': layout.LIST_ENTRY.Size,
   'KTIMER_TABLE.SortBins': layout.KTIMER_TABLE.SortBinCount * 4,
 };

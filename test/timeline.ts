@@ -22,6 +22,7 @@ const VECTORS: Readonly<Record<VECTOR, string>> = {
   [VECTOR.TimerExpiration]: 'timer expiration',
   [VECTOR.Dpc]: 'dpc',
   [VECTOR.ThreadedDpc]: 'threaded dpc',
+  [VECTOR.Timer]: 'timer',
   [VECTOR.QuantumEnd]: 'quantum end',
 };
 

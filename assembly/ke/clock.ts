@@ -7,7 +7,15 @@ import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
 import { KiTakeTime } from './dispatch';
 import { KiThreadIndex } from './object';
-import { KiExpireTimers, KiIsTimerDue, KiTimersLowerBound } from './timer';
+import {
+  KiDoTimersWake,
+  KiExpireTimers,
+  KiHighResolutionTable,
+  KiIsTimerDue,
+  KiTimersLowerBound,
+  KiTimersWakeTime,
+  KiTimerTable,
+} from './timer';
 import { KiTrace } from './trace';
 
 /**
@@ -67,8 +75,16 @@ export function KiComputeDueTime(timeout: u64): u64 {
 /** When an idle processor must look at the clock again: only the timekeeper ever, for its timers. */
 export function KiIdleTickTime(prcb: PKPRCB): u64 {
   if (load<u32>(prcb, KPRCB.Number) != 0) return NEVER;
-  const earliest = KiTimersLowerBound();
+  const earliest = KiTimersWakeTime();
   return earliest == NEVER ? NEVER : KiTickAtOrAfter(earliest);
+}
+
+/** A high-resolution timer was set: the timekeeper's clock must not come later. */
+export function KiHighResolutionTimerInserted(due: u64): void {
+  const timekeeper = KeGetPrcb(0);
+  if (due >= load<u64>(timekeeper, KPRCB.TimerTime64)) return;
+  HalSetInterruptTime(timekeeper, KPRCB.TimerTime64, due);
+  HalNotify(timekeeper, load<u64>(timekeeper, KPRCB.NextInterrupt64));
 }
 
 /** A timer was set: an idle timekeeper must not sleep past it. */
@@ -148,7 +164,7 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
   const timekeeper = load<u32>(prcb, KPRCB.Number) == 0;
   // An idle timekeeper may wake for a slot whose timers have gone or are due later: no interrupt then.
   const busy = thread != 0 || load<u32>(prcb, KPRCB.Activation) != 0;
-  if (!busy && KiDpcQueueDepth(prcb) == 0 && !KiIsTimerDue(now)) {
+  if (!busy && KiDpcQueueDepth(prcb) == 0 && !KiDoTimersWake(now)) {
     HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
     return;
   }
@@ -162,23 +178,29 @@ export function KiClockInterrupt(prcb: PKPRCB, now: u64): void {
     store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.QuantumEnd, KPRCB.Attention);
   }
   if (timekeeper && load<u32>(SYSTEM, KSYSTEM.TimerCount) != 0) {
-    const count = KiExpireTimers(prcb, now);
-    if (count != 0) {
-      const cost = load<u32>(SYSTEM, KSYSTEM.CostDpc) * count;
-      KiTrace(
-        EVENT.Dpc,
-        load<u32>(prcb, KPRCB.Number),
-        0,
-        VECTOR.TimerExpiration,
-        count,
-        0,
-        0,
-        cost,
-      );
-      KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
-    }
+    KiTimerExpiration(prcb, KiTimerTable(), now);
   }
   HalSetInterruptTime(prcb, KPRCB.TickTime64, busy ? KiNextTick() : KiIdleTickTime(prcb));
+}
+
+/** Expires the timers of a table that are due, and takes the time for it. */
+function KiTimerExpiration(prcb: PKPRCB, table: usize, now: u64): void {
+  const count = KiExpireTimers(prcb, table, now);
+  if (count == 0) return;
+  const cost = load<u32>(SYSTEM, KSYSTEM.CostDpc) * count;
+  const number = load<u32>(prcb, KPRCB.Number);
+  KiTrace(EVENT.Dpc, number, 0, VECTOR.TimerExpiration, count, 0, 0, cost);
+  KiTakeTime(prcb, cost, KPRCB.InterruptTime64);
+}
+
+/** The clock interrupt of the timekeeper for high-resolution timers, if one is due. */
+export function KiTimerInterrupt(prcb: PKPRCB, now: u64): void {
+  const table = KiHighResolutionTable();
+  if (KiIsTimerDue(table, now)) {
+    KiTraceInterrupt(prcb, VECTOR.Timer, IRQL.CLOCK_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostClock));
+    KiTimerExpiration(prcb, table, now);
+  }
+  HalSetInterruptTime(prcb, KPRCB.TimerTime64, KiTimersLowerBound(table));
 }
 
 /** Sees that queued DPCs run, and that none, nor DISPATCH_LEVEL as a whole, lasts too long. */

@@ -12,7 +12,7 @@ import { EVENT, VECTOR } from '../shared/event';
 import { KINTERRUPT, KINTERRUPT_OBJECT, KOBJECT, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
 import { KiBeginActivation } from './activation';
-import { KiClockInterrupt, KiTraceInterrupt } from './clock';
+import { KiClockInterrupt, KiTimerInterrupt, KiTraceInterrupt } from './clock';
 import { KiTakeTime } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiObjectFromHandle } from './object';
@@ -166,12 +166,14 @@ export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   if (load<u64>(prcb, KPRCB.NextInterrupt64) > now) return false;
   const ipi = HalIsInterruptDue(prcb, KPRCB.IpiTime64, IRQL.IPI_LEVEL, now);
   const tick = HalIsInterruptDue(prcb, KPRCB.TickTime64, IRQL.CLOCK_LEVEL, now);
+  const timer = HalIsInterruptDue(prcb, KPRCB.TimerTime64, IRQL.CLOCK_LEVEL, now);
   const device = HalIsInterruptDue(prcb, KPRCB.DeviceTime64, IRQL.IPI_LEVEL, now);
   if (ipi) {
     HalSetInterruptTime(prcb, KPRCB.IpiTime64, NEVER);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));
   }
   if (tick) KiClockInterrupt(prcb, now);
+  if (timer) KiTimerInterrupt(prcb, now);
   if (device) KiDeviceInterrupts(prcb, now);
   return true;
 }

@@ -54,7 +54,14 @@ function KiNoteLowered(prcb: PKPRCB, level: u32): void {
 /** Whether what would take the thread off the processor may do so: not at DISPATCH_LEVEL, a bugcheck there, another one in a DPC, threaded or not. */
 export function KiMayBlock(prcb: PKPRCB, object: usize): bool {
   const level = load<u32>(prcb, KPRCB.Irql);
+  if (level < <u32>IRQL.DISPATCH_LEVEL && load<u32>(prcb, KPRCB.ThreadedDpc) == 0) return true;
+  return KiCheckBlock(prcb, object);
+}
+
+/** The same where it may not be so: then it stops the machine. */
+function KiCheckBlock(prcb: PKPRCB, object: usize): bool {
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  const level = load<u32>(prcb, KPRCB.Irql);
   const threaded = KiIsInThreadedDpc(prcb, thread);
   if (level < <u32>IRQL.DISPATCH_LEVEL && !threaded) return true;
   if (load<u32>(prcb, KPRCB.Activation) != 0 || threaded) {

@@ -15,6 +15,8 @@ import {
   KTABLE,
   KTHREAD,
   KTHREAD_EXTENSION,
+  KTIMER,
+  KTIMER_OBJECT,
 } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { IRQL, KDPC_IMPORTANCE, KOBJECTS, TABLE } from '../shared/types';
@@ -98,6 +100,14 @@ export function KiCreateDpc(type: u32, program: usize, context: u64): u64 {
   const dpc = KiObjectFromHandle(handle);
   store<u32>(dpc, <u32>program, KDPC.DeferredRoutine);
   store<u64>(dpc, context, KDPC.DeferredContext64);
+  return handle;
+}
+
+/** A new timer of a type, not set, with attributes in TIMER_FLAG; its handle, or 0 if the table is full. */
+export function KiCreateTimer(type: u32, attributes: u32): u64 {
+  const handle = KiCreateObject(type, 0, 0);
+  if (handle == 0) return 0;
+  store<u32>(KiObjectFromHandle(handle) + KTIMER_OBJECT.Timer, attributes, KTIMER.Flags);
   return handle;
 }
 

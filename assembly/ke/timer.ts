@@ -1,5 +1,10 @@
 import { NEVER, PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
-import { RtlInitializeListHead, RtlInsertTailList, RtlRemoveEntryList } from '../rtl';
+import {
+  RtlInitializeListHead,
+  RtlInsertTailList,
+  RtlIsListEmpty,
+  RtlRemoveEntryList,
+} from '../rtl';
 import {
   DISPATCHER_HEADER,
   KDPC,
@@ -12,9 +17,16 @@ import {
   TIMER_FLAG,
 } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
+import { TIMER_TOLERANCE } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { ADJUST, THREAD_FLAG } from '../shared/types';
-import { KiComputeDueTime, KiInterruptTime, KiIsAbsolute, KiTimerInserted } from './clock';
+import {
+  KiComputeDueTime,
+  KiHighResolutionTimerInserted,
+  KiInterruptTime,
+  KiIsAbsolute,
+  KiTimerInserted,
+} from './clock';
 import { KeInsertQueueDpc } from './dpc';
 import { KiSignalObject, KiUnwaitThread } from './wait';
 
@@ -24,113 +36,210 @@ import { KiSignalObject, KiUnwaitThread } from './wait';
  * comes. Insertion and removal touch one list; within a due time, timers expire in insertion order.
  *
  * One table for the machine, looked at by the timekeeper, processor 0: the order of virtual time
- * makes it safe, and Windows clients serialise timer expiry on that processor too.
+ * makes it safe, and Windows clients serialise timer expiry on that processor too. High-resolution
+ * timers have a table of their own behind it, with finer units, which the clock interrupts for.
  */
 
-function KiTimerTable(): usize {
+export function KiTimerTable(): usize {
   return load<u32>(SYSTEM, KSYSTEM.TimerBase);
 }
 
-function KiSlotList(slot: i32): usize {
-  return KiTimerTable() + KTIMER_TABLE.SlotList + slot * LIST_ENTRY.Size;
+export function KiHighResolutionTable(): usize {
+  return KiTimerTable() + KTIMER_TABLE.Size;
 }
 
-export function KiInitializeTimerTable(): void {
-  for (let slot = 0; slot < LIMIT.TimerLevels * LIMIT.TimerSlots; slot++) {
-    RtlInitializeListHead(KiSlotList(slot));
-  }
+function KiTableOf(timer: usize): usize {
+  const fine = (load<u32>(timer, KTIMER.Flags) & TIMER_FLAG.HighResolution) != 0;
+  return fine ? KiHighResolutionTable() : KiTimerTable();
 }
 
-function KiLinkTimer(timer: usize, due: u64): void {
-  const elapsed = load<u64>(SYSTEM, KSYSTEM.TimerElapsed64);
-  const unit = max<u64>(due >> LIMIT.TimerGranularityBits, elapsed);
-  const difference = unit ^ elapsed;
-  const level = difference == 0 ? 0 : <i32>(63 - clz(difference)) / 6;
-  const slot = level * LIMIT.TimerSlots + (<i32>(unit >> (level * 6)) & 63);
+function KiSlotList(table: usize, slot: i32): usize {
+  return table + KTIMER_TABLE.SlotList + slot * LIST_ENTRY.Size;
+}
+
+/** The slot of timers that are due and do not wake an idle timekeeper. */
+const ASIDE: i32 = LIMIT.TimerLevels * LIMIT.TimerSlots;
+
+function KiInitializeTimerTable(table: usize, granularityBits: u32): void {
+  store<u32>(table, granularityBits, KTIMER_TABLE.GranularityBits);
+  for (let slot = 0; slot <= ASIDE; slot++) RtlInitializeListHead(KiSlotList(table, slot));
+}
+
+export function KiInitializeTimerTables(): void {
+  KiInitializeTimerTable(KiTimerTable(), LIMIT.TimerGranularityBits);
+  KiInitializeTimerTable(KiHighResolutionTable(), LIMIT.HighResolutionBits);
+}
+
+function KiUnitOf(table: usize, time: u64): u64 {
+  return time >> load<u32>(table, KTIMER_TABLE.GranularityBits);
+}
+
+function KiLinkToSlot(table: usize, timer: usize, slot: i32): void {
   store<u32>(timer, slot, KTIMER.Slot);
-  RtlInsertTailList(KiSlotList(slot), timer + KTIMER.TimerListEntry);
-  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3);
+  RtlInsertTailList(KiSlotList(table, slot), timer + KTIMER.TimerListEntry);
+  const occupied = table + KTIMER_TABLE.Occupied64 + ((slot >> 6) << 3);
   store<u64>(occupied, load<u64>(occupied) | ((<u64>1) << (slot & 63)));
 }
 
-/** Puts a timer into the table and, if the timekeeper is idle, sees that it wakes in time. */
-export function KiInsertTimer(timer: usize, due: u64): void {
-  store<u64>(timer, due, KTIMER.DueTime64);
-  KiLinkTimer(timer, due);
-  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) + 1, KSYSTEM.TimerCount);
-  KiTimerInserted(due);
+function KiLinkTimer(table: usize, timer: usize, due: u64): void {
+  const elapsed = load<u64>(table, KTIMER_TABLE.Elapsed64);
+  const unit = max<u64>(KiUnitOf(table, due), elapsed);
+  const difference = unit ^ elapsed;
+  const level = difference == 0 ? 0 : <i32>(63 - clz(difference)) / 6;
+  KiLinkToSlot(table, timer, level * LIMIT.TimerSlots + (<i32>(unit >> (level * 6)) & 63));
 }
 
-export function KiRemoveTimer(timer: usize): void {
+/** Puts a timer into its table and, if the timekeeper is idle, sees that it wakes in time. */
+export function KiInsertTimer(timer: usize, due: u64): void {
+  const table = KiTableOf(timer);
+  store<u64>(timer, due, KTIMER.DueTime64);
+  KiLinkTimer(table, timer, due);
+  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) + 1, KSYSTEM.TimerCount);
+  if (table == KiTimerTable()) KiTimerInserted(due);
+  else KiHighResolutionTimerInserted(due);
+}
+
+function KiUnlinkTimer(table: usize, timer: usize): void {
   const slot = load<u32>(timer, KTIMER.Slot);
-  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) - 1, KSYSTEM.TimerCount);
   if (!RtlRemoveEntryList(timer + KTIMER.TimerListEntry)) return;
-  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + ((slot >> 6) << 3);
+  const occupied = table + KTIMER_TABLE.Occupied64 + ((slot >> 6) << 3);
   store<u64>(occupied, load<u64>(occupied) & ~((<u64>1) << (slot & 63)));
 }
 
+export function KiRemoveTimer(timer: usize): void {
+  store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) - 1, KSYSTEM.TimerCount);
+  KiUnlinkTimer(KiTableOf(timer), timer);
+}
+
 /** Deals the timers of a slot of a higher level out to the levels below. */
-function KiDealSlot(level: i32, index: i32): void {
-  const list = KiSlotList(level * LIMIT.TimerSlots + index);
-  const occupied = KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3);
+function KiDealSlot(table: usize, level: i32, index: i32): void {
+  const list = KiSlotList(table, level * LIMIT.TimerSlots + index);
+  const occupied = table + KTIMER_TABLE.Occupied64 + (level << 3);
   store<u64>(occupied, load<u64>(occupied) & ~((<u64>1) << index));
   // The list is taken whole: a timer may come back to a slot of this level only further on.
   let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
   RtlInitializeListHead(list);
   while (entry != list) {
     const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
-    KiLinkTimer(
-      entry - KTIMER.TimerListEntry,
-      load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64),
-    );
+    KiLinkTimer(table, entry - KTIMER.TimerListEntry, KiDueTime(entry));
     entry = next;
   }
 }
 
 /** The finest level that holds a timer. Every timer of a level is due before any of a coarser one. */
-function KiFirstLevel(): i32 {
+function KiFirstLevel(table: usize): i32 {
   for (let level = 0; level < LIMIT.TimerLevels; level++) {
-    if (load<u64>(KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3)) != 0) return level;
+    if (load<u64>(table + KTIMER_TABLE.Occupied64 + (level << 3)) != 0) return level;
   }
   return LIMIT.TimerLevels;
 }
 
 /** The unit of time at which the first occupied slot of a level begins. */
-function KiFirstUnit(level: i32): u64 {
-  const occupied = load<u64>(KiTimerTable() + KTIMER_TABLE.Occupied64 + (level << 3));
+function KiFirstUnit(table: usize, level: i32): u64 {
+  const occupied = load<u64>(table + KTIMER_TABLE.Occupied64 + (level << 3));
   const shift = level * 6;
-  const digits = load<u64>(SYSTEM, KSYSTEM.TimerElapsed64) >> shift;
+  const digits = load<u64>(table, KTIMER_TABLE.Elapsed64) >> shift;
   return (((digits >> 6) << 6) | <u64>ctz(occupied)) << shift;
 }
 
 /** A time not after the earliest due time, and exact if that is near; NEVER if no timer is set. */
-export function KiTimersLowerBound(): u64 {
-  const level = KiFirstLevel();
+export function KiTimersLowerBound(table: usize): u64 {
+  const level = KiFirstLevel(table);
   if (level == LIMIT.TimerLevels) return NEVER;
-  const unit = KiFirstUnit(level);
-  if (level != 0) return unit << LIMIT.TimerGranularityBits;
-  const list = KiSlotList(<i32>unit & 63);
+  const unit = KiFirstUnit(table, level);
+  if (level != 0) return unit << load<u32>(table, KTIMER_TABLE.GranularityBits);
+  const list = KiSlotList(table, <i32>unit & 63);
   let earliest = NEVER;
   let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
   while (entry != list) {
-    earliest = min<u64>(earliest, load<u64>(entry - KTIMER.TimerListEntry, KTIMER.DueTime64));
+    earliest = min<u64>(earliest, KiDueTime(entry));
     entry = load<u32>(entry, LIST_ENTRY.Flink);
   }
   return earliest;
 }
 
 /** Whether a timer is due by `now`. Deals slots that have begun, so that the answer is exact. */
-export function KiIsTimerDue(now: u64): bool {
+export function KiIsTimerDue(table: usize, now: u64): bool {
+  const nowUnit = KiUnitOf(table, now);
   for (;;) {
-    const level = KiFirstLevel();
+    const level = KiFirstLevel(table);
     if (level == LIMIT.TimerLevels) break;
-    const unit = KiFirstUnit(level);
-    if (unit > now >> LIMIT.TimerGranularityBits) break;
-    if (level == 0) return KiTimersLowerBound() <= now;
-    store<u64>(SYSTEM, unit, KSYSTEM.TimerElapsed64);
-    KiDealSlot(level, <i32>(unit >> (level * 6)) & 63);
+    const unit = KiFirstUnit(table, level);
+    if (unit > nowUnit) break;
+    if (level == 0) return KiTimersLowerBound(table) <= now;
+    store<u64>(table, unit, KTIMER_TABLE.Elapsed64);
+    KiDealSlot(table, level, <i32>(unit >> (level * 6)) & 63);
   }
   return false;
+}
+
+/** When a timer that is due wakes an idle timekeeper: at its due time, or later by its tolerance; NEVER if not at all. */
+function KiWakeTime(timer: usize): u64 {
+  const due = load<u64>(timer, KTIMER.DueTime64);
+  if ((load<u32>(timer, KTIMER.Flags) & TIMER_FLAG.NoWake) == 0) return due;
+  const tolerance = load<u32>(timer - KTIMER_OBJECT.Timer, KTIMER_OBJECT.TolerableDelay);
+  return tolerance == TIMER_TOLERANCE.Unlimited ? NEVER : due + <u64>tolerance * 1_000_000;
+}
+
+/** Takes the timers that are due out of the first slot, unless one of them wakes the timekeeper; whether it has. */
+function KiSetSlotAside(table: usize, now: u64): bool {
+  const list = KiSlotList(table, <i32>KiFirstUnit(table, 0) & 63);
+  let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
+  for (; entry != list; entry = load<u32>(entry, LIST_ENTRY.Flink)) {
+    if (KiDueTime(entry) <= now && KiWakeTime(entry - KTIMER.TimerListEntry) <= now) return false;
+  }
+  entry = load<u32>(list, LIST_ENTRY.Flink);
+  while (entry != list) {
+    const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    const timer = entry - KTIMER.TimerListEntry;
+    if (KiDueTime(entry) <= now) {
+      KiUnlinkTimer(table, timer);
+      KiLinkToSlot(table, timer, ASIDE);
+    }
+    entry = next;
+  }
+  return true;
+}
+
+/** When the first of the timers that were set aside wakes the timekeeper; NEVER if none does. */
+function KiAsideTime(table: usize): u64 {
+  const list = KiSlotList(table, ASIDE);
+  let earliest = NEVER;
+  let entry: usize = load<u32>(list, LIST_ENTRY.Flink);
+  while (entry != list) {
+    earliest = min<u64>(earliest, KiWakeTime(entry - KTIMER.TimerListEntry));
+    entry = load<u32>(entry, LIST_ENTRY.Flink);
+  }
+  return earliest;
+}
+
+/** Whether an idle timekeeper is to wake now. Timers that are due and do not wake it are set aside. */
+export function KiDoTimersWake(now: u64): bool {
+  const table = KiTimerTable();
+  while (KiIsTimerDue(table, now)) {
+    if (!KiSetSlotAside(table, now)) return true;
+  }
+  const aside = KiAsideTime(table);
+  store<u64>(table, aside, KTIMER_TABLE.AsideTime64);
+  return aside <= now;
+}
+
+/** When an idle timekeeper is to look at the timers again; NEVER if no timer is set that wakes it. */
+export function KiTimersWakeTime(): u64 {
+  const table = KiTimerTable();
+  const bound = KiTimersLowerBound(table);
+  if (RtlIsListEmpty(KiSlotList(table, ASIDE))) return bound;
+  return min<u64>(bound, load<u64>(table, KTIMER_TABLE.AsideTime64));
+}
+
+/** Puts the timers that were set aside back among those that are due: the timekeeper is awake. */
+function KiTakeAside(table: usize): void {
+  const list = KiSlotList(table, ASIDE);
+  while (!RtlIsListEmpty(list)) {
+    const entry: usize = load<u32>(list, LIST_ENTRY.Flink);
+    KiUnlinkTimer(table, entry - KTIMER.TimerListEntry);
+    KiLinkTimer(table, entry - KTIMER.TimerListEntry, KiDueTime(entry));
+  }
 }
 
 /** Ends the wait or delay that a thread's own timer limits. */
@@ -169,31 +278,48 @@ function KiFinerPeriod(period: u64): u64 {
 }
 
 /** Gives a timer that is set its DPC, or (0) takes it away. */
-function KiSetTimerDpc(object: PKOBJECT, dpc: PKOBJECT): void {
+export function KiSetTimerDpc(object: PKOBJECT, dpc: PKOBJECT): void {
   const old: PKOBJECT = load<u32>(object, KTIMER_OBJECT.Dpc);
   store<u32>(object, <u32>dpc, KTIMER_OBJECT.Dpc);
   if (old != 0) store<u32>(old, load<u32>(old, KDPC.Timers) - 1, KDPC.Timers);
   if (dpc != 0) store<u32>(dpc, load<u32>(dpc, KDPC.Timers) + 1, KDPC.Timers);
 }
 
-/** Puts a timer object into the table, with TIMER_FLAG.Absolute or 0. */
+/** What a timer is for good. */
+const ATTRIBUTES: u32 = TIMER_FLAG.HighResolution | TIMER_FLAG.NoWake | TIMER_FLAG.Executive;
+
+/** Puts a timer object into its table, with TIMER_FLAG.Absolute or 0. */
 function KiInsertTimerObject(object: PKOBJECT, due: u64, absolute: u32): void {
-  const meeting = KiCoalesce(due, load<u32>(object, KTIMER_OBJECT.TolerableDelay));
+  const timer = object + KTIMER_OBJECT.Timer;
+  const attributes = load<u32>(timer, KTIMER.Flags) & ATTRIBUTES;
+  const tolerance = load<u32>(object, KTIMER_OBJECT.TolerableDelay);
+  const meeting = (attributes & TIMER_FLAG.NoWake) != 0 ? due : KiCoalesce(due, tolerance);
   store<u32>(object, <u32>(meeting - due), KTIMER_OBJECT.CoalescedDelay);
   store<u32>(object, 1, KTIMER_OBJECT.Inserted);
-  store<u32>(object + KTIMER_OBJECT.Timer, TIMER_FLAG.Object | absolute, KTIMER.Flags);
-  KiInsertTimer(object + KTIMER_OBJECT.Timer, meeting);
+  store<u32>(timer, attributes | TIMER_FLAG.Object | absolute, KTIMER.Flags);
+  KiInsertTimer(timer, meeting);
+}
+
+/** When a periodic timer that was due at `due` is due again: the first of its periods that can still come. */
+function KiNextPeriod(object: PKOBJECT, due: u64, now: u64): u64 {
+  const flags = load<u32>(object + KTIMER_OBJECT.Timer, KTIMER.Flags);
+  const unit: u64 = (flags & TIMER_FLAG.Executive) != 0 ? 100 : 1_000_000;
+  const period = <u64>load<u32>(object, KTIMER_OBJECT.Period) * unit;
+  let passed = now - due;
+  if ((flags & TIMER_FLAG.HighResolution) != 0) {
+    passed += load<u32>(SYSTEM, KSYSTEM.MinimumTimerResolution) - 1;
+  }
+  return due + period * (passed / period + 1);
 }
 
 /** Signals a timer whose time has come, and queues its DPC; a periodic one is due again at the first period that is to come. */
 function KiExpireTimerObject(prcb: PKPRCB, object: PKOBJECT, now: u64): void {
   const meeting = load<u64>(object + KTIMER_OBJECT.Timer, KTIMER.DueTime64);
   const due = meeting - load<u32>(object, KTIMER_OBJECT.CoalescedDelay);
-  const period = <u64>load<u32>(object, KTIMER_OBJECT.Period) * 1_000_000;
   const dpc: PKOBJECT = load<u32>(object, KTIMER_OBJECT.Dpc);
   store<u32>(object, 0, KTIMER_OBJECT.Inserted);
-  if (period != 0) KiInsertTimerObject(object, due + period * ((now - due) / period + 1), 0);
-  else KiSetTimerDpc(object, 0);
+  if (load<u32>(object, KTIMER_OBJECT.Period) == 0) KiSetTimerDpc(object, 0);
+  else KiInsertTimerObject(object, KiNextPeriod(object, due, now), 0);
   KiSignalObject(prcb, object, 0);
   if (dpc != 0 && KeInsertQueueDpc(prcb, dpc, 0, 0)) store<u32>(dpc, 1, KDPC.QueuedByTimer);
 }
@@ -301,21 +427,22 @@ function KiCollectSlot(list: usize, now: u64): usize {
   return KiSortByDueTime(chain);
 }
 
-/** Expires every timer that is due by `now`, in order of due time; the count. */
-export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
-  const nowUnit = now >> LIMIT.TimerGranularityBits;
+/** Expires every timer of a table that is due by `now`, in order of due time; the count. */
+export function KiExpireTimers(prcb: PKPRCB, table: usize, now: u64): u32 {
+  const nowUnit = KiUnitOf(table, now);
   let count: u32 = 0;
+  KiTakeAside(table);
   for (;;) {
-    const level = KiFirstLevel();
+    const level = KiFirstLevel(table);
     if (level == LIMIT.TimerLevels) break;
-    const unit = KiFirstUnit(level);
+    const unit = KiFirstUnit(table, level);
     if (unit > nowUnit) break;
-    store<u64>(SYSTEM, unit, KSYSTEM.TimerElapsed64);
+    store<u64>(table, unit, KTIMER_TABLE.Elapsed64);
     if (level != 0) {
-      KiDealSlot(level, <i32>(unit >> (level * 6)) & 63);
+      KiDealSlot(table, level, <i32>(unit >> (level * 6)) & 63);
       continue;
     }
-    let entry = KiCollectSlot(KiSlotList(<i32>unit & 63), now);
+    let entry = KiCollectSlot(KiSlotList(table, <i32>unit & 63), now);
     while (entry != 0) {
       const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
       const timer = entry - KTIMER.TimerListEntry;
@@ -328,15 +455,15 @@ export function KiExpireTimers(prcb: PKPRCB, now: u64): u32 {
     // Timers later in the present unit stay where they are.
     if (unit == nowUnit) break;
   }
-  store<u64>(SYSTEM, nowUnit, KSYSTEM.TimerElapsed64);
+  store<u64>(table, nowUnit, KTIMER_TABLE.Elapsed64);
   return count;
 }
 
 /** Unlinks every timer that goes by the system time: a chain in order of due time. */
 function KiCollectAbsolute(): usize {
   let chain: usize = 0;
-  for (let slot = 0; slot < LIMIT.TimerLevels * LIMIT.TimerSlots; slot++) {
-    const list = KiSlotList(slot);
+  for (let slot = 0; slot <= ASIDE; slot++) {
+    const list = KiSlotList(KiTimerTable(), slot);
     let entry: usize = load<u32>(list, LIST_ENTRY.Blink);
     while (entry != list) {
       const previous: usize = load<u32>(entry, LIST_ENTRY.Blink);

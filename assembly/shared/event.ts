@@ -72,6 +72,8 @@ export const enum VECTOR {
   Dpc = 6,
   /** The same of a threaded one. */
   ThreadedDpc = 7,
+  /** The clock's, for a high-resolution timer. */
+  Timer = 8,
 }
 
 /** Why a priority changed. */

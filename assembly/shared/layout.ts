@@ -123,7 +123,9 @@ export const enum KSYSTEM {
   /** The processor in whose context the host acts. */
   CurrentProcessor = 412,
 
-  TimerElapsed64 = 416,
+  /** The lowest timer resolution, ns: how close a high-resolution timer's own periods may come. [const] */
+  MinimumTimerResolution = 416,
+  Reserved2 = 420,
   TimerCount = 424,
   /** Threads of the list where the balance-set manager stopped that it has looked at. */
   BalanceSkip = 428,
@@ -247,7 +249,7 @@ export const enum KPRCB {
   Irql = 160,
   /** Whose instruction readies what this step readies; 0: an interrupt or the host. [owner] */
   Waker = 164,
-  /** The earliest of IpiTime64, TickTime64 and DeviceTime64. */
+  /** The earliest of IpiTime64, TickTime64, DeviceTime64 and TimerTime64. */
   NextInterrupt64 = 168,
   /** The routine that runs in front of the current thread; 0: none does. [owner] */
   Activation = 176,
@@ -266,6 +268,9 @@ export const enum KPRCB {
   DpcThread = 220,
   /** The threaded DPC whose routine it is in; 0: none. [owner] */
   ThreadedDpc = 224,
+  Reserved0 = 228,
+  /** Of the timekeeper: when a high-resolution timer is due, or one may be; NEVER elsewhere. */
+  TimerTime64 = 232,
 
   DispatcherReadyListHead = 256,
   Size = 512,
@@ -327,6 +332,12 @@ export const enum TIMER_FLAG {
   Object = 1,
   /** Its due time is by the system time: it moves when the clock is set. */
   Absolute = 2,
+  /** It expires at its time, not at the tick after: it is in the table of such timers. */
+  HighResolution = 4,
+  /** It does not wake an idle timekeeper, until it is late by its tolerance. */
+  NoWake = 8,
+  /** An EX_TIMER: its period is in units of 100 ns. */
+  Executive = 16,
 }
 
 export const enum KTHREAD {
@@ -614,10 +625,10 @@ export const enum KTIMER_OBJECT {
   Generation = 20,
   /** It is in the timer table. */
   Inserted = 24,
-  /** Ms between expiries; 0: it expires once. */
+  /** Ms between expiries, of an EX_TIMER 100 ns; 0: it expires once. */
   Period = 28,
   Timer = 32,
-  /** Ms by which it may expire later, together with others. */
+  /** Ms by which it may expire later, together with others; of NoWake 0xffff is for ever. */
   TolerableDelay = 56,
   /** Ns by which its due time is later than it was asked for. */
   CoalescedDelay = 60,
@@ -760,12 +771,19 @@ export const enum KINTERRUPT {
 }
 
 export const enum KTIMER_TABLE {
-  /** One bit a slot, a word pair a level. */
-  Occupied64 = 0,
-  SlotList = LIMIT.TimerLevels * 8,
+  /** The unit of time up to which timers have expired. */
+  Elapsed64 = 0,
+  /** log2 of that unit, ns. [const] */
+  GranularityBits = 8,
+  Reserved0 = 12,
+  /** Not after the first time at which a timer that was set aside wakes the timekeeper. */
+  AsideTime64 = 16,
+  /** One bit a slot, a word pair a level; the last is for the timers that were set aside. */
+  Occupied64 = 24,
+  SlotList = Occupied64 + (LIMIT.TimerLevels + 1) * 8,
   /** Scratch of the sort by due time: a chain's head, and runs of 2^n timers. */
-  SortHead = SlotList + LIMIT.TimerLevels * LIMIT.TimerSlots * LIST_ENTRY.Size,
+  SortHead = SlotList + (LIMIT.TimerLevels * LIMIT.TimerSlots + 1) * LIST_ENTRY.Size,
   SortBins = SortHead + LIST_ENTRY.Size,
-  SortBinCount = 30,
+  SortBinCount = 36,
   Size = SortBins + SortBinCount * 4,
 }

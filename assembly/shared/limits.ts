@@ -27,6 +27,8 @@ export const enum LIMIT {
   TimerSlots = 64,
   /** log2 of the width in ns of a slot of the finest level of the timer table: 4 ms, a few to a tick. */
   TimerGranularityBits = 22,
+  /** The same of the table of high-resolution timers: 66 us. */
+  HighResolutionBits = 16,
   MemoryBytes = 0xffff0000,
   PageBytes = 0x10000,
   CacheLine = 64,

@@ -212,6 +212,13 @@ export const enum TIMEOUT {
   AbsoluteBit = 63,
 }
 
+/** How late a timer may be, ms. */
+export const enum TIMER_TOLERANCE {
+  Maximum = 0xfffe,
+  /** Of one that does not wake the machine: it never does. */
+  Unlimited = 0xffff,
+}
+
 /** How an object is signaled. */
 export const enum SIGNAL {
   /** Mask of the priority increment. */

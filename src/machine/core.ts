@@ -14,6 +14,8 @@ export interface CoreExports {
   KiSettleAccounts(): void;
   hostCreateObject(type: number, state: number, limit: number): number;
   hostCreateMutant(apcDisable: number, owner: number): number;
+  hostCreateTimer(type: number, attributes: number): number;
+  hostSetTimerDpc(timer: number, dpc: number): void;
   hostCreateDpc(type: number, program: number, low: number, high: number): number;
   hostStartDpcThreads(): number;
   hostCreateBarrier(): number;

@@ -92,7 +92,8 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['nodeOrder', options.nodes * options.nodes * 4],
     ['keys', leaves * 8],
     ['winners', leaves * 2 * 4],
-    ['timers', KTIMER_TABLE.Size],
+    // The second is that of high-resolution timers.
+    ['timers', 2 * KTIMER_TABLE.Size],
     ['objects', (capacities.objects + 1) * KOBJECT.Size],
     ['waitBlocks', (capacities.waitBlocks + 1) * KWAIT_BLOCK_ROW.Size],
     ['activations', processors * ACTIVATION.Levels * KTHREAD.Size],
@@ -277,6 +278,10 @@ function writeSystem(
   word(KSYSTEM.IpiLatency, profile.interprocessorLatencyNs);
   word(KSYSTEM.ClockInterval, profile.clockIntervalNs);
   word(KSYSTEM.TimerResolution, profile.timerResolutionNs);
+  word(
+    KSYSTEM.MinimumTimerResolution,
+    Math.min(profile.minimumTimerResolutionNs, profile.timerResolutionNs),
+  );
   memory.setBig(KSYSTEM.Address + KSYSTEM.SystemBootTime64, profile.bootTime100ns);
   const separation = decodePrioritySeparation(
     profile.win32PrioritySeparation,

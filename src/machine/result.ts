@@ -206,7 +206,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.TIMER_OR_DPC_INVALID]: [
     'TIMER_OR_DPC_INVALID',
-    'Parameter 1 says what was wrong: 0 a timer (2 the timer, 3 the rule), 1 a DPC that has been deleted (2 its handle), 2 a DPC without a routine (2 the routine, 3 the DPC), 4 a DPC and 5 that of a timer whose routine left the APC counts of the thread changed (2 the DPC, 3 the counts before, 4 after).',
+    'Parameter 1 says what was wrong: 0 a timer of ExAllocateTimer (2 the timer, 3 the rule it broke: 1 attributes, 2 a high-resolution timer with a system time, 3 period, 4 tolerance, 5 Wait without Cancel), 1 a DPC that has been deleted (2 its handle), 2 a DPC without a routine (2 the routine, 3 the DPC), 4 a DPC and 5 that of a timer whose routine left the APC counts of the thread changed (2 the DPC, 3 the counts before, 4 after).',
   ],
   [BUGCHECK.DPC_WATCHDOG_VIOLATION]: [
     'DPC_WATCHDOG_VIOLATION',

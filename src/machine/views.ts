@@ -146,6 +146,11 @@ export class KTimer extends KernelObject {
     return this.word(KTIMER_OBJECT.Inserted) !== 0;
   }
 
+  /** @internal Its next expiry is the last. */
+  endPeriods(): void {
+    this.machine.memory.setU32(this.address + KTIMER_OBJECT.Period, 0);
+  }
+
   /** @internal What KeInitializeTimerEx does. */
   initialize(type: TIMER_TYPE): void {
     requireInteger('type', type, 0, 1);

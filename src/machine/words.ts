@@ -100,6 +100,7 @@ export const VECTOR_NAMES: Readonly<Record<VECTOR, string>> = {
   [VECTOR.QuantumEnd]: 'QuantumEnd',
   [VECTOR.Dpc]: 'Dpc',
   [VECTOR.ThreadedDpc]: 'ThreadedDpc',
+  [VECTOR.Timer]: 'Timer',
 };
 
 export const PRIORITY_CHANGE_NAMES: Readonly<Record<PRIORITY_CHANGE, string>> = {

@@ -15,6 +15,7 @@ const CALLERS: readonly (readonly [folder: string, caller: string])[] = [
   ['assembly/ke', 'programs'],
   ['src/ke', 'host threads'],
   ['src/ex', 'host threads'],
+  ['src/ex', 'host threads'],
   ['src/ob', 'host threads'],
   ['src/ps', 'host threads'],
   ['src/machine', 'outside'],
