@@ -8,6 +8,7 @@ const FLOORS = {
     ['ke'],
     ['ex'],
     ['ob'],
+    ['io'],
     ['ps'],
     ['subsystem'],
     ['trace', 'verifier', 'explore', 'workload'],

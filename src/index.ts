@@ -43,6 +43,34 @@ export {
   KeSetSystemGroupAffinityThread,
 } from './ke/affinity';
 export {
+  type CompletionPacket,
+  IO_COMPLETION,
+  NtCreateIoCompletion,
+  NtQueryIoCompletion,
+  NtRemoveIoCompletion,
+  NtRemoveIoCompletionEx,
+  NtSetIoCompletion,
+  type RemovedPackets,
+  ZwCreateIoCompletion,
+  ZwQueryIoCompletion,
+  ZwRemoveIoCompletion,
+  ZwRemoveIoCompletionEx,
+  ZwSetIoCompletion,
+} from './io/completion';
+export {
+  type FileDevice,
+  type FileMode,
+  IoRequest,
+  type IoStatusBlock,
+  KFile,
+  NtCancelIoFile,
+  NtCreateFile,
+  NtFsControlFile,
+  ZwCancelIoFile,
+  ZwCreateFile,
+  ZwFsControlFile,
+} from './io/file';
+export {
   type ApcState,
   KeAlertResumeThread,
   KeAlertThread,
@@ -370,6 +398,29 @@ export {
 export type { ClientId } from './ps/cid';
 export type { FileObject } from './ps/file';
 export type { ImageInfo, ImageInfoEx } from './ps/image';
+export {
+  type ContinueContext,
+  KReserve,
+  MEMORY_RESERVE_TYPE,
+  NtAlertMultipleThreadByThreadId,
+  NtAlertThread,
+  NtAlertThreadByThreadId,
+  NtAllocateReserveObject,
+  NtCallbackReturn,
+  NtContinue,
+  NtDelayExecution,
+  NtQueueApcThread,
+  NtQueueApcThreadEx,
+  NtTestAlert,
+  NtWaitForAlertByThreadId,
+  QUEUE_USER_APC_FLAGS,
+  ZwAlertThread,
+  ZwAllocateReserveObject,
+  ZwDelayExecution,
+  ZwQueueApcThread,
+  ZwQueueApcThreadEx,
+  ZwTestAlert,
+} from './ps/apc-services';
 export {
   type LoadImageNotifyRoutine,
   PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE,

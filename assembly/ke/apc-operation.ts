@@ -100,10 +100,12 @@ export function KiApcInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word
     case OP.ExitThread:
       KiBeginExit(prcb, thread, load<u32>(pc, 4));
       return 8;
-    case OP.ReturnToUser:
-      store<u32>(thread, load<u32>(thread, KTHREAD.Flags) & ~THREAD_FLAG.KernelCall, KTHREAD.Flags);
+    case OP.ReturnToUser: {
+      const kernel = THREAD_FLAG.KernelCall | THREAD_FLAG.KernelCompute;
+      store<u32>(thread, load<u32>(thread, KTHREAD.Flags) & ~kernel, KTHREAD.Flags);
       KiRequestApcCheck(prcb);
       return 4;
+    }
     case OP.AttachProcess: {
       const process = KiTypedOperand(thread, pc, a, KOBJECTS.ProcessObject);
       if (process != 0) KiAttachFrom(thread, process);

@@ -79,14 +79,17 @@ function* serve<T>(
   const mode = kernelMode ? MODE.KernelMode : (outer ?? thread.mode);
   const fromUser = outer === undefined && mode === MODE.UserMode;
   thread.serviceMode = mode;
+  if (fromUser) thread.enterKernel();
+  let returns = false;
   let result: T;
   try {
     yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
     result = yield* body(mode);
   } finally {
     thread.serviceMode = outer;
+    if (fromUser) returns = thread.leaveKernel();
   }
-  const { returnToUser } = machine.guests;
-  if (fromUser && returnToUser !== undefined) yield* returnToUser(thread);
+  // What waits for the return to user mode: user-mode APCs, the end of the thread.
+  if (returns) yield [encode(OP.ReturnToUser)];
   return result;
 }

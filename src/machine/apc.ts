@@ -54,8 +54,12 @@ export class KApc extends KernelObject {
     super(machine, handle);
   }
 
-  /** @internal A new one; the tables' capacities are the only limits. */
-  static create(machine: Machine, thread: KThread, options: ApcOptions): KApc {
+  /** @internal A new one; the name of the capacity that is used up if there is no room for it. */
+  static create(
+    machine: Machine,
+    thread: KThread,
+    options: ApcOptions,
+  ): KApc | 'objects' | 'threadExtensions' {
     const { normalRoutine, mode = MODE.KernelMode, environment = 0 } = options;
     requireInteger('mode', mode, 0, 1);
     requireInteger('environment', environment, 0, 1);
@@ -73,7 +77,7 @@ export class KApc extends KernelObject {
       context[0] as number,
       context[1] as number,
     );
-    if (handle <= 0) throw machine.full(handle === 0 ? 'objects' : 'threadExtensions');
+    if (handle <= 0) return handle === 0 ? 'objects' : 'threadExtensions';
     return new KApc(machine, handle, thread, options);
   }
 

@@ -56,6 +56,14 @@ export class Frames {
     return this.machine.memory.u32(this.extension(thread) + KTHREAD_EXTENSION.TrapFrame);
   }
 
+  /** When the user-mode APC routine ends that a thread runs, no other follows at once. */
+  keepUserApcs(thread: KThread): void {
+    const { memory } = this.machine;
+    const address = this.extension(thread) === 0 ? 0 : this.topFrame(thread);
+    if (address === 0 || memory.u32(address + KTRAP_FRAME.Kind) !== FRAME.UserApc) return;
+    memory.setU32(address + KTRAP_FRAME.TestAlert, 0);
+  }
+
   /**
    * The next instruction of a thread's routine in front; undefined if it has just returned, after
    * which the caller asks the core to go on with `exit`.

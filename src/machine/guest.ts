@@ -126,8 +126,6 @@ export class Guests {
   readonly frames: Frames;
   /** Threads whose last instructions are before their end. */
   private readonly exiting = new Set<number>();
-  /** What a thread does on its way back to user mode from a system service. */
-  returnToUser: ((thread: KThread) => Generator<Request, void, number>) | undefined;
   private readonly generators = new Map<number, Generator<Request, unknown, number>>();
   private readonly ports = new Map<
     number,

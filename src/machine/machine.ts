@@ -349,8 +349,15 @@ export class Machine {
    * @irql any   @nt KeInitializeApc
    */
   createApc(thread: KThread, options: ApcOptions): KApc {
+    const apc = this.tryCreateApc(thread, options);
+    if (typeof apc === 'string') throw this.full(apc);
+    return apc;
+  }
+
+  /** @internal The same; the name of the capacity that is used up if there is no room for it. */
+  tryCreateApc(thread: KThread, options: ApcOptions): ReturnType<typeof KApc.create> {
     const apc = KApc.create(this, thread, options);
-    this.hostObjects.set(apc.index, apc);
+    if (typeof apc !== 'string') this.hostObjects.set(apc.index, apc);
     return apc;
   }
 

@@ -224,6 +224,19 @@ export class KThread extends KernelObject {
   /** @internal Where the system service it is in was called from; undefined: it is in none. */
   serviceMode: MODE | undefined;
 
+  /** @internal It calls a service from user mode: what waits for its return there is held off. */
+  enterKernel(): void {
+    const flags = this.word(KTHREAD.Flags);
+    this.machine.memory.setU32(this.address + KTHREAD.Flags, flags | THREAD_FLAG.KernelCall);
+  }
+
+  /** @internal The service is over; whether something waits for that. */
+  leaveKernel(): boolean {
+    const flags = this.word(KTHREAD.Flags);
+    this.machine.memory.setU32(this.address + KTHREAD.Flags, flags & ~THREAD_FLAG.KernelCall);
+    return this.extended(KTHREAD_EXTENSION.Pending) !== 0;
+  }
+
   /** @internal The mode that it runs in when it is in no system service. */
   get mode(): MODE {
     return (this.word(KTHREAD.Flags) & THREAD_FLAG.UserMode) !== 0

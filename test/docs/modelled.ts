@@ -17,6 +17,7 @@ const CALLERS: readonly (readonly [folder: string, caller: string])[] = [
   ['src/ex', 'host threads'],
   ['src/ex', 'host threads'],
   ['src/ob', 'host threads'],
+  ['src/io', 'host threads'],
   ['src/ps', 'host threads'],
   ['src/machine', 'outside'],
 ];
