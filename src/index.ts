@@ -429,6 +429,15 @@ export {
   PsSetLoadImageNotifyRoutineEx,
 } from './ps/image-notify';
 export {
+  type InspectedProcess,
+  type InspectedThread,
+  type InspectedWait,
+  type InspectedWaitObject,
+  inspectProcess,
+  inspectProcesses,
+  inspectThread,
+} from './ps/inspect';
+export {
   type CreateProcessNotifyRoutine,
   type CreateProcessNotifyRoutineEx,
   PSCREATEPROCESSNOTIFYTYPE,

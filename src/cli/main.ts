@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { InputError, MachineError } from '../index';
+import { addPsCommand } from './ps';
 import { addReplayCommand } from './replay';
 import { addRunCommand } from './run';
 
 const cli = new Command('ntps').description("Windows NT's process and thread manager, emulated");
 addReplayCommand(cli);
 addRunCommand(cli);
+addPsCommand(cli);
 
 try {
   await cli.parseAsync();

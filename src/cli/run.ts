@@ -1,17 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import {
-  type Policy,
-  runWorkload,
-  type Workload,
-  WorkloadError,
-  type WorkloadReport,
-} from '../index';
+import { type Policy, runWorkload, type Workload, type WorkloadReport } from '../index';
 import { integerOption, policyOption, processorCount, profileOption } from './options';
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
 import { printWorkload, workloadJson } from './run-report';
+import { textOf } from './text';
 import { TraceFile } from './trace-file';
 
 interface RunFlags {
@@ -25,18 +18,6 @@ interface RunFlags {
   readonly top: number;
   readonly out?: string;
   readonly json?: boolean;
-}
-
-async function textOf(path: string): Promise<string> {
-  if (path === '-') return text(process.stdin);
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') {
-      throw new WorkloadError(path, 1, 1, 'there is no such file', 'check its name');
-    }
-    const why = error instanceof Error ? error.message : String(error);
-    throw new WorkloadError(path, 1, 1, `the file cannot be read (${why})`, 'name a file');
-  });
 }
 
 async function runUnder(

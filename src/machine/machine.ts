@@ -647,6 +647,15 @@ export class Machine {
     }
   }
 
+  /** The same for processes. */
+  *allProcesses(): Generator<KProcess> {
+    const highWater = this.system(KSYSTEM.ProcessTable + KTABLE.HighWater);
+    for (let index = 1; index <= highWater; index++) {
+      const process = this.process(index);
+      if (process !== undefined) yield process;
+    }
+  }
+
   /** The interrupt request level of a processor. Default: the one whose step the host is in. */
   irql(processor = this.currentProcessor): IRQL {
     requireInteger('processor', processor, 0, this.processorCount - 1);

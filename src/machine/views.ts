@@ -12,7 +12,7 @@ import { LIMIT } from '../../assembly/shared/limits';
 import {
   type GUEST,
   KOBJECTS,
-  type KTHREAD_STATE,
+  KTHREAD_STATE,
   type KWAIT_REASON,
   MODE,
   type PRIORITY_CLASS,
@@ -201,12 +201,27 @@ export class KThread extends KernelObject {
     return this.word(KTHREAD.State);
   }
 
+  /** The virtual time at which it came into its state. */
+  get stateSinceNs(): number {
+    return this.machine.memory.u64(this.address + KTHREAD.StateTime64);
+  }
+
   get priority(): number {
     return this.word(KTHREAD.Priority);
   }
 
   get basePriority(): number {
     return this.word(KTHREAD.BasePriority);
+  }
+
+  /** Of its priority, what is owed to its process being in the foreground. */
+  get foregroundBoost(): number {
+    return this.word(KTHREAD.PriorityDecrement) & 15;
+  }
+
+  /** The same of what is owed to the balance-set manager, which lifts threads that starve. */
+  get unusualBoost(): number {
+    return this.word(KTHREAD.PriorityDecrement) >>> 4;
   }
 
   get waitReason(): KWAIT_REASON {
@@ -533,10 +548,36 @@ export class KProcess extends KernelObject {
     return this.word(KPROCESS.Foreground) !== 0;
   }
 
-  /** The system time at which it was made, 100 ns since 1601: setting the clock does not change it. */
+  /** The virtual time at which it was made. */
+  get createTimeNs(): number {
+    return this.machine.memory.u64(this.address + KPROCESS.CreateTime64);
+  }
+
+  /** The same as a system time, 100 ns since 1601: setting the clock does not change it. */
   get createTime100ns(): bigint {
-    const ns = this.machine.memory.u64(this.address + KPROCESS.CreateTime64);
-    return this.machine.clock.systemTimeAt100ns(ns);
+    return this.machine.clock.systemTimeAt100ns(this.createTimeNs);
+  }
+
+  /** User time of its threads, those that have ended too, as Windows shows it, 100 ns. */
+  get userTime100ns(): number {
+    return this.time100ns(KPROCESS.UserTicks, KTHREAD.UserTicks);
+  }
+
+  get kernelTime100ns(): number {
+    return this.time100ns(KPROCESS.KernelTicks, KTHREAD.KernelTicks);
+  }
+
+  private time100ns(ended: number, running: number): number {
+    const { memory, profile } = this.machine;
+    const ticks = this.threads()
+      .filter(({ state }) => state !== KTHREAD_STATE.Terminated)
+      .reduce((sum, { address }) => sum + memory.u32(address + running), this.word(ended));
+    return (ticks * profile.clockIntervalNs) / 100;
+  }
+
+  /** @internal The row of its parent, which may be another process's by now; 0: it has none. */
+  get parentIndex(): number {
+    return this.word(KPROCESS.Parent);
   }
 
   /** Which of all processes since boot it is, from 1, which is System. */

@@ -1,6 +1,12 @@
 import { PRIORITY_CHANGE, VECTOR } from '../../assembly/shared/event';
 import { CONDITION } from '../../assembly/shared/opcode';
-import { FRAME, GUEST, KTHREAD_STATE, KWAIT_REASON } from '../../assembly/shared/types';
+import {
+  FRAME,
+  GUEST,
+  KTHREAD_STATE,
+  KWAIT_REASON,
+  PRIORITY_CLASS,
+} from '../../assembly/shared/types';
 
 /** Names of enum members: const enums have none at run time. The types see that none is missing. */
 export const THREAD_STATE_NAMES: Readonly<Record<KTHREAD_STATE, string>> = {
@@ -65,6 +71,15 @@ export const WAIT_REASON_NAMES: Readonly<Record<KWAIT_REASON, string>> = {
   [KWAIT_REASON.WrRundown]: 'WrRundown',
   [KWAIT_REASON.WrAlertByThreadId]: 'WrAlertByThreadId',
   [KWAIT_REASON.WrDeferredPreempt]: 'WrDeferredPreempt',
+};
+
+export const PRIORITY_CLASS_NAMES: Readonly<Record<PRIORITY_CLASS, string>> = {
+  [PRIORITY_CLASS.Idle]: 'Idle',
+  [PRIORITY_CLASS.Normal]: 'Normal',
+  [PRIORITY_CLASS.High]: 'High',
+  [PRIORITY_CLASS.Realtime]: 'Realtime',
+  [PRIORITY_CLASS.BelowNormal]: 'BelowNormal',
+  [PRIORITY_CLASS.AboveNormal]: 'AboveNormal',
 };
 
 /** Levels that have a name. */

@@ -1,0 +1,110 @@
+/** Processes and threads as the kernel debugger shows them: `!process 0 7`, `!thread`. */
+import type {
+  InspectedProcess,
+  InspectedThread,
+  InspectedWait,
+  InspectedWaitObject,
+} from '../index';
+
+const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+const address = (value: number): string => hex(value, 8);
+const cid = (value: number): string => hex(value, 4);
+
+/** 00:00:01.500 */
+function time(ns: number): string {
+  const ms = Math.floor(ns / 1e6);
+  const part = (value: number, digits: number) => `${value}`.padStart(digits, '0');
+  const seconds = Math.floor(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const [h, m, s] = [Math.floor(minutes / 60), minutes % 60, seconds % 60];
+  return `${part(h, 2)}:${part(m, 2)}:${part(s, 2)}.${part(ms % 1000, 3)}`;
+}
+
+const named = (name: string, width: number, value: string | number): string =>
+  `${name.padEnd(width)}${value}`;
+
+/** What a debugger shows of a thread's state in its first line. */
+function stateOf({ state, processor, wait }: InspectedThread): string {
+  if (wait !== undefined) return `WAIT: (${wait.reason}) ${wait.mode}`;
+  const where = processor === undefined ? '' : ` on processor ${processor}`;
+  return `${state.toUpperCase()}${where}`;
+}
+
+function objectLine({ type, address: at, limit, owningThread }: InspectedWaitObject): string {
+  const detail =
+    limit !== undefined
+      ? ` Limit 0x${limit.toString(16)}`
+      : owningThread !== undefined
+        ? ` - owning thread Cid ${cid(owningThread)}`
+        : '';
+  return `${address(at)}  ${type}${detail}`;
+}
+
+function waitLines({ objects, type, dueNs }: InspectedWait): string[] {
+  const lines = objects.map(objectLine);
+  if (objects.length > 1) lines.unshift(`${type} of ${objects.length} objects:`);
+  if (dueNs !== undefined) lines.push(`until ${time(dueNs)}`);
+  return lines.map((line) => `        ${line}`);
+}
+
+/** A thread as `!thread` shows it. `tickNs` is the clock interval. */
+export function threadLines(
+  thread: InspectedThread,
+  image: string,
+  nowNs: number,
+  tickNs: number,
+): string[] {
+  const { processId, threadId, wait, priority, basePriority, foregroundBoost } = thread;
+  const since = Math.floor(thread.stateSinceNs / tickNs);
+  const ticks = Math.floor(nowNs / tickNs) - since;
+  const started = wait === undefined ? [] : [tickLine(since, ticks, ticks * tickNs)];
+  return [
+    `THREAD ${address(thread.address)}  Cid ${cid(processId)}.${cid(threadId)}  ${stateOf(thread)}`,
+    ...(wait === undefined ? [] : waitLines(wait)),
+    ...[
+      named('Owning Process', 26, `Cid ${cid(processId)}       Image:         ${image}`),
+      ...started,
+      `${named('Context Switch Count', 26, thread.contextSwitches)}       IdealProcessor: ${thread.idealProcessor}`,
+      named('UserTime', 26, time(thread.userTimeNs)),
+      named('KernelTime', 26, time(thread.kernelTimeNs)),
+      named('Start Routine', 26, `${thread.name} (${thread.guest.toLowerCase()})`),
+      `Priority ${priority} BasePriority ${basePriority} PriorityDecrement ${foregroundBoost} UnusualBoost ${thread.unusualBoost}`,
+      ...(thread.exitStatus === undefined ? [] : [`ExitStatus ${hex(thread.exitStatus >>> 0, 8)}`]),
+    ].map((line) => `    ${line}`),
+  ];
+}
+
+function tickLine(since: number, ticks: number, waitedNs: number): string {
+  return named('Wait Start TickCount', 26, `${since}       Ticks: ${ticks} (${time(waitedNs)})`);
+}
+
+/** The head of a process, as `!process 0 0` shows it. */
+export function processHead(process: InspectedProcess): string[] {
+  const { processId, parentProcessId } = process;
+  return [
+    `PROCESS ${address(process.address)}`,
+    `    Cid: ${cid(processId)}    ParentCid: ${cid(parentProcessId)}`,
+    `    Image: ${process.name}`,
+  ];
+}
+
+/** A process and its threads, as `!process 0 7` shows them. */
+export function processLines(process: InspectedProcess, nowNs: number, tickNs: number): string[] {
+  const { threads, exitStatus } = process;
+  return [
+    ...processHead(process),
+    `    ${named('ElapsedTime', 34, time(process.elapsedNs))}`,
+    `    ${named('UserTime', 34, time(process.userTimeNs))}`,
+    `    ${named('KernelTime', 34, time(process.kernelTimeNs))}`,
+    `    ${named('BasePriority', 34, process.basePriority)}`,
+    `    ${named('PriorityClass', 34, process.priorityClass)}`,
+    ...(exitStatus === undefined
+      ? []
+      : [`    ${named('ExitStatus', 34, hex(exitStatus >>> 0, 8))}`]),
+    '',
+    ...threads.flatMap((thread) => [
+      ...threadLines(thread, process.name, nowNs, tickNs).map((line) => `        ${line}`),
+      '',
+    ]),
+  ];
+}
