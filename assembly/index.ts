@@ -45,7 +45,7 @@ import {
   KiThreadExtension,
   KiThreadHandle,
 } from './ke/object';
-import { KeSetBasePriorityThread, KeSetPriorityThread } from './ke/priority';
+import { KeSetBasePriorityThread, KeSetPriorityThread, KiSetPriorityFloor } from './ke/priority';
 import { KiExecuteThread } from './ke/program';
 import { KeInsertQueue, KeRundownQueue, KiCreateQueue, KiTakeQueueEntry } from './ke/queue';
 import { KeReleaseSemaphore } from './ke/semaphore';
@@ -610,6 +610,13 @@ export function hostSetBasePriority(thread: u32, increment: i32): i32 {
   const previous = KeSetBasePriorityThread(prcb, thread, increment);
   KiEndHostCall(prcb);
   return previous;
+}
+
+/** Puts a floor, 1-15, under the priority of a thread; 0 takes it away. */
+export function hostSetPriorityFloor(thread: u32, floor: u32): void {
+  const prcb = KiBeginHostCall();
+  KiSetPriorityFloor(prcb, thread, floor);
+  KiEndHostCall(prcb);
 }
 
 /** `low` and `high` are the mask: a non-empty part of the thread's group. */

@@ -13,6 +13,8 @@ const CHANGES: Readonly<Record<PRIORITY_CHANGE, string>> = {
   [PRIORITY_CHANGE.StarvationEnd]: 'end of starvation boost',
   [PRIORITY_CHANGE.Yield]: 'yield',
   [PRIORITY_CHANGE.Base]: 'base set',
+  [PRIORITY_CHANGE.AutoBoost]: 'lock owner',
+  [PRIORITY_CHANGE.AutoBoostEnd]: 'end of lock boost',
 };
 
 const VECTORS: Readonly<Record<VECTOR, string>> = {

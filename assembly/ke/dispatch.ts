@@ -18,7 +18,12 @@ import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
 import { KiIdleTickTime, KiNextTick } from './clock';
 import { KiRetireDpc } from './dpc';
 import { KiThreadIndex } from './object';
-import { KiAdjustUnwaitedThread, KiComputeNewPriority, KiResetQuantum } from './priority';
+import {
+  KiAdjustUnwaitedThread,
+  KiComputeNewPriority,
+  KiPriorityDecrement,
+  KiResetQuantum,
+} from './priority';
 import { KiFetch } from './program';
 import { KiQueueThreadBlocks } from './queue';
 import {
@@ -228,7 +233,7 @@ function KiSwapContext(
   if (oldThread != 0) {
     oldIndex = KiThreadIndex(oldThread);
     if (load<u32>(prcb, KPRCB.Irql) != 0) KiSaveIrql(prcb, oldThread);
-    decrement = load<u32>(oldThread, KTHREAD.PriorityDecrement);
+    decrement = KiPriorityDecrement(oldThread);
     priorities =
       load<u32>(oldThread, KTHREAD.Priority) | (load<u32>(oldThread, KTHREAD.WaitReason) << 24);
     const left = <i64>(
@@ -320,7 +325,6 @@ function KiQuantumEnd(prcb: PKPRCB, thread: PKTHREAD): void {
   if (load<u64>(thread, KTHREAD.CycleTime64) < load<u64>(thread, KTHREAD.QuantumTarget64)) return;
   KiResetQuantum(thread);
   const priority = KiComputeNewPriority(thread, PRIORITY_CHANGE.QuantumEnd);
-  store<u32>(thread, priority, KTHREAD.Priority);
   let next = KiDisplaceStandby(prcb);
   if (next == 0) next = KiSelectReadyThread(priority, prcb);
   if (next != 0) KiPreemptThread(prcb, thread, KWAIT_REASON.WrQuantumEnd, next);
@@ -348,7 +352,7 @@ function KiDispatchAttention(prcb: PKPRCB, thread: PKTHREAD): void {
       const next = KiDisplaceStandby(prcb);
       if (next == 0) return;
       KiResetQuantum(thread);
-      store<u32>(thread, KiComputeNewPriority(thread, PRIORITY_CHANGE.Yield), KTHREAD.Priority);
+      KiComputeNewPriority(thread, PRIORITY_CHANGE.Yield);
       KiPreemptThread(prcb, thread, KWAIT_REASON.WrYieldExecution, next);
       return;
     }

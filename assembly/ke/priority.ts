@@ -7,10 +7,53 @@ import { KiThreadIndex } from './object';
 import { KiRemoveReadyThread, KiSelectReadyThread } from './ready';
 import { KiTrace } from './trace';
 
-/** Priorities: boosts, decay, and changes asked for. Boosts act on the current priority, never on the base. */
+/**
+ * Priorities: boosts, decay, and changes asked for. Boosts act on the current priority, never on the base.
+ *
+ * A thread that owns locks others wait for has a floor under its priority. What it would have without
+ * the floor, its own priority, goes on underneath: boosts and decay are that one's.
+ */
 
 const LOW_REALTIME_PRIORITY: u32 = 16;
 const BOOST_LIMIT: u32 = 15;
+
+/** PriorityDecrement: both nibbles; then the floor, and the thread's own priority while it has one. */
+const DECREMENT: u32 = 0xff;
+const FLOOR_SHIFT: u32 = 8;
+const OWN_SHIFT: u32 = 16;
+
+/** What a thread's priority is without the floor that its locks give it. */
+function KiOwnPriority(thread: PKTHREAD): u32 {
+  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  return decrement > DECREMENT ? decrement >> OWN_SHIFT : load<u32>(thread, KTHREAD.Priority);
+}
+
+/** Notes a thread's own priority; what it comes to over the floor. */
+function KiOverFloor(thread: PKTHREAD, own: u32): u32 {
+  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  if (decrement <= DECREMENT) return own;
+  const low = decrement & ((1 << OWN_SHIFT) - 1);
+  store<u32>(thread, low | (own << OWN_SHIFT), KTHREAD.PriorityDecrement);
+  return max<u32>(own, low >> FLOOR_SHIFT);
+}
+
+/** Gives a thread that is in no ready queue another priority of its own. Returns its priority. */
+function KiStorePriority(thread: PKTHREAD, own: u32, reason: PRIORITY_CHANGE): u32 {
+  const priority = KiOverFloor(thread, own);
+  KiTracePriority(thread, priority, reason);
+  store<u32>(thread, priority, KTHREAD.Priority);
+  return priority;
+}
+
+/** The boosts of a thread: low nibble foreground, high nibble unusual. */
+export function KiPriorityDecrement(thread: PKTHREAD): u32 {
+  return load<u32>(thread, KTHREAD.PriorityDecrement) & DECREMENT;
+}
+
+function KiSetPriorityDecrement(thread: PKTHREAD, decrement: u32): void {
+  const rest = load<u32>(thread, KTHREAD.PriorityDecrement) & ~DECREMENT;
+  store<u32>(thread, rest | decrement, KTHREAD.PriorityDecrement);
+}
 
 function KiTracePriority(thread: PKTHREAD, priority: u32, reason: PRIORITY_CHANGE): void {
   const old = load<u32>(thread, KTHREAD.Priority);
@@ -45,30 +88,29 @@ export function KiResetQuantum(thread: PKTHREAD): void {
 }
 
 /**
- * The priority after one decay: an unusual boost (starvation) ends at once, then a foreground boost
- * at once, else one level; never below the base.
+ * Lets a thread's priority decay once: an unusual boost (starvation) ends at once, then a foreground
+ * boost at once, else one level; never below the base, nor below the floor of its locks.
  *
  * The two-step end of a foreground wake (13, 11, 10 for a base of 10) is what recordings show.
  *
+ * @returns the new priority.
  * @irql DISPATCH_LEVEL   @nt KiComputeNewPriority
  */
 export function KiComputeNewPriority(thread: PKTHREAD, reason: PRIORITY_CHANGE): u32 {
-  const priority = load<u32>(thread, KTHREAD.Priority);
+  const priority = KiOwnPriority(thread);
   const base = load<u32>(thread, KTHREAD.BasePriority);
   if (priority >= LOW_REALTIME_PRIORITY) return priority;
-  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
+  const decrement = KiPriorityDecrement(thread);
   const unusual = decrement >> 4;
   let drop: u32 = 1;
   if (decrement != 0) {
     drop = unusual != 0 ? unusual : decrement;
     if (unusual != 0) reason = PRIORITY_CHANGE.StarvationEnd;
-    store<u32>(thread, unusual != 0 ? decrement & 15 : 0, KTHREAD.PriorityDecrement);
+    KiSetPriorityDecrement(thread, unusual != 0 ? decrement & 15 : 0);
   }
   const lowered = priority > base + drop ? priority - drop : base;
   // A thread whose base was lowered below its boost keeps what is left; one that was raised rises.
-  const next = priority > base ? lowered : base;
-  KiTracePriority(thread, next, reason);
-  return next;
+  return KiStorePriority(thread, priority > base ? lowered : base, reason);
 }
 
 /**
@@ -105,7 +147,7 @@ export function KiAdjustUnwaitedThread(thread: PKTHREAD): void {
  * @returns whether the thread was boosted.
  */
 function KiBoostUnwaitedThread(thread: PKTHREAD, increment: u32): bool {
-  const priority = load<u32>(thread, KTHREAD.Priority);
+  const priority = KiOwnPriority(thread);
   if (priority >= LOW_REALTIME_PRIORITY) return false;
   let boosted = min<u32>(load<u32>(thread, KTHREAD.BasePriority) + increment, BOOST_LIMIT);
   let reason = PRIORITY_CHANGE.Unwait;
@@ -114,17 +156,16 @@ function KiBoostUnwaitedThread(thread: PKTHREAD, increment: u32): bool {
     load<u32>(process, KPROCESS.Foreground) != 0
       ? load<u32>(SYSTEM, KSYSTEM.PrioritySeparation)
       : 0;
-  if (separation != 0 && load<u32>(thread, KTHREAD.PriorityDecrement) == 0) {
+  if (separation != 0 && KiPriorityDecrement(thread) == 0) {
     const foreground = min<u32>(boosted + separation, BOOST_LIMIT);
     if (foreground > priority) {
-      store<u32>(thread, foreground - boosted, KTHREAD.PriorityDecrement);
+      KiSetPriorityDecrement(thread, foreground - boosted);
       reason = PRIORITY_CHANGE.Foreground;
       boosted = foreground;
     }
   }
   if (boosted <= priority) return false;
-  KiTracePriority(thread, boosted, reason);
-  store<u32>(thread, boosted, KTHREAD.Priority);
+  KiStorePriority(thread, boosted, reason);
   return true;
 }
 
@@ -133,11 +174,10 @@ function KiBoostUnwaitedThread(thread: PKTHREAD, increment: u32): bool {
  * the real-time range. Windows Internals, 5th edition, on KeSetEventBoostPriority and gates.
  */
 function KiBoostToWaker(thread: PKTHREAD, waker: u32): void {
-  const priority = load<u32>(thread, KTHREAD.Priority);
+  const priority = KiOwnPriority(thread);
   const boosted = min<u32>(waker + 1, BOOST_LIMIT);
   if (priority >= LOW_REALTIME_PRIORITY || boosted <= priority) return;
-  KiTracePriority(thread, boosted, PRIORITY_CHANGE.Unwait);
-  store<u32>(thread, boosted, KTHREAD.Priority);
+  KiStorePriority(thread, boosted, PRIORITY_CHANGE.Unwait);
 }
 
 /**
@@ -157,25 +197,45 @@ function KiChargeWait(thread: PKTHREAD): void {
     return;
   }
   KiResetQuantum(thread);
-  const priority = KiComputeNewPriority(thread, PRIORITY_CHANGE.QuantumEnd);
-  store<u32>(thread, priority, KTHREAD.Priority);
+  KiComputeNewPriority(thread, PRIORITY_CHANGE.QuantumEnd);
 }
 
 /** Lifts a ready thread for one quantum. The thread is in no queue now. */
 export function KiBoostStarvedThread(thread: PKTHREAD): void {
-  const priority = load<u32>(thread, KTHREAD.Priority);
   const boosted = load<u32>(SYSTEM, KSYSTEM.StarvationPriority);
-  const decrement = load<u32>(thread, KTHREAD.PriorityDecrement);
-  KiTracePriority(thread, boosted, PRIORITY_CHANGE.Starvation);
-  store<u32>(thread, (decrement & 15) | ((boosted - priority) << 4), KTHREAD.PriorityDecrement);
-  store<u32>(thread, boosted, KTHREAD.Priority);
+  const unusual = boosted - KiOwnPriority(thread);
+  KiSetPriorityDecrement(thread, (KiPriorityDecrement(thread) & 15) | (unusual << 4));
+  KiStorePriority(thread, boosted, PRIORITY_CHANGE.Starvation);
   const units = load<u32>(SYSTEM, KSYSTEM.StarvationQuantum);
   const quantum = KiQuantum(units == 0 ? KiQuantumReset(thread) : units);
   store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
 }
 
-/** Gives a thread another current priority, wherever it is, and lets who should run now run. */
+/** Gives a thread another priority of its own, wherever it is, and lets who should run now run. */
 export function KiSetPriorityThread(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  own: u32,
+  reason: PRIORITY_CHANGE,
+): void {
+  KiMoveToPriority(prcb, thread, KiOverFloor(thread, own), reason);
+}
+
+/**
+ * Puts a floor under a thread's priority, below the real-time range, while others wait for locks that
+ * it owns; 0 takes it away, and the thread is back at its own priority.
+ */
+export function KiSetPriorityFloor(prcb: PKPRCB, thread: PKTHREAD, floor: u32): void {
+  const own = KiOwnPriority(thread);
+  const lock = floor == 0 ? 0 : (floor << FLOOR_SHIFT) | (own << OWN_SHIFT);
+  store<u32>(thread, KiPriorityDecrement(thread) | lock, KTHREAD.PriorityDecrement);
+  const priority = max<u32>(own, floor);
+  const lifts = priority > load<u32>(thread, KTHREAD.Priority);
+  const reason = lifts ? PRIORITY_CHANGE.AutoBoost : PRIORITY_CHANGE.AutoBoostEnd;
+  KiMoveToPriority(prcb, thread, priority, reason);
+}
+
+function KiMoveToPriority(
   prcb: PKPRCB,
   thread: PKTHREAD,
   priority: u32,
@@ -215,7 +275,7 @@ export function KiSetPriorityThread(
  */
 export function KeSetPriorityThread(prcb: PKPRCB, thread: PKTHREAD, priority: u32): u32 {
   const old = load<u32>(thread, KTHREAD.Priority);
-  store<u32>(thread, 0, KTHREAD.PriorityDecrement);
+  KiSetPriorityDecrement(thread, 0);
   KiResetQuantum(thread);
   KiSetPriorityThread(prcb, thread, priority, PRIORITY_CHANGE.Set);
   return old;
@@ -257,7 +317,7 @@ export function KeSetBasePriorityThread(prcb: PKPRCB, thread: PKTHREAD, incremen
   const base = KiClampBasePriority(processBase, increment);
   KiSetSaturation(thread, increment);
   store<u32>(thread, base, KTHREAD.BasePriority);
-  store<u32>(thread, 0, KTHREAD.PriorityDecrement);
+  KiSetPriorityDecrement(thread, 0);
   KiResetQuantum(thread);
   KiSetPriorityThread(prcb, thread, base, PRIORITY_CHANGE.Base);
   return previous;

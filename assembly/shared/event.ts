@@ -86,4 +86,7 @@ export const enum PRIORITY_CHANGE {
   StarvationEnd = 6,
   Yield = 7,
   Base = 8,
+  /** A floor under the priority of one who owns a lock that others wait for, and its end. */
+  AutoBoost = 9,
+  AutoBoostEnd = 10,
 }

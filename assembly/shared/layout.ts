@@ -350,7 +350,7 @@ export const enum KTHREAD {
   State = 24,
   Priority = 28,
   BasePriority = 32,
-  /** Low nibble foreground boost, high nibble unusual boost. */
+  /** Low nibble foreground boost, high nibble unusual boost; the next two bytes are of a lock owner: see priority.ts. */
   PriorityDecrement = 36,
   WaitStatus = 40,
   /** ADJUST | increment << 8. */

@@ -89,6 +89,7 @@ export interface CoreExports {
   hostSetForeground(process: number, foreground: number, quantum: number): void;
   hostSetPriority(thread: number, priority: number): number;
   hostSetBasePriority(thread: number, increment: number): number;
+  hostSetPriorityFloor(thread: number, floor: number): void;
   hostSetAffinity(thread: number, low: number, high: number): void;
   hostScheduleInterrupt(processor: number, time: number, object: number, increment: number): number;
   hostSetSystemTime(low: number, high: number): void;

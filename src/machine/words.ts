@@ -127,4 +127,6 @@ export const PRIORITY_CHANGE_NAMES: Readonly<Record<PRIORITY_CHANGE, string>> = 
   [PRIORITY_CHANGE.StarvationEnd]: 'StarvationEnd',
   [PRIORITY_CHANGE.Yield]: 'Yield',
   [PRIORITY_CHANGE.Base]: 'Base',
+  [PRIORITY_CHANGE.AutoBoost]: 'AutoBoost',
+  [PRIORITY_CHANGE.AutoBoostEnd]: 'AutoBoostEnd',
 };
