@@ -16,6 +16,17 @@ export {
   WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
+  ExAcquireFastMutex,
+  ExAcquireFastMutexUnsafe,
+  ExEnterCriticalRegionAndAcquireFastMutexUnsafe,
+  ExInitializeFastMutex,
+  ExReleaseFastMutex,
+  ExReleaseFastMutexUnsafe,
+  ExReleaseFastMutexUnsafeAndLeaveCriticalRegion,
+  ExTryToAcquireFastMutex,
+  FastMutex,
+} from './ex/fast-mutex';
+export {
   EX_TIMER_HIGH_RESOLUTION,
   EX_TIMER_NO_WAKE,
   EX_TIMER_NOTIFICATION,
@@ -122,6 +133,15 @@ export {
   KeSignalCallDpcDone,
   KeSignalCallDpcSynchronize,
 } from './ke/generic-call';
+export {
+  KeAcquireGuardedMutex,
+  KeAcquireGuardedMutexUnsafe,
+  KeInitializeGuardedMutex,
+  KeReleaseGuardedMutex,
+  KeReleaseGuardedMutexUnsafe,
+  KeTryToAcquireGuardedMutex,
+  KGuardedMutex,
+} from './ke/guarded-mutex';
 export { IoConnectInterrupt, IoDisconnectInterrupt, KINTERRUPT_MODE } from './ke/interrupt';
 export {
   KeAreAllApcsDisabled,

@@ -1,7 +1,8 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP, TIMEOUT } from '../../assembly/shared/opcode';
+import { IRQL } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
-import { MachineError } from '../machine/errors';
+import { MachineError, VerifierError } from '../machine/errors';
 import { currentGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
@@ -38,10 +39,7 @@ export function encodeTimeout(routine: string, timeout100ns: Timeout): number | 
   return time | (1n << BigInt(TIMEOUT.AbsoluteBit));
 }
 
-/** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
-export class VerifierError extends Error {
-  override readonly name = 'VerifierError';
-}
+export { VerifierError };
 
 /** Stops the machine for what a routine does not allow, and throws where the guest is. */
 export function stopGuest(
@@ -68,14 +66,34 @@ export const enum VIOLATION {
   RaiseIrql = 0x30,
   LowerIrql = 0x31,
   ReleaseSpinLockNotAtDispatch = 0x32,
+  AcquireFastMutexAboveApc = 0x33,
+  ReleaseFastMutexNotAtApc = 0x34,
+  AcquireResourceWithApcs = 0x37,
+  ReleaseResourceWithApcs = 0x38,
+  AcquireFastMutexUnsafeWithApcs = 0x39,
+  ReleaseFastMutexUnsafeWithApcs = 0x3a,
   AcquireSpinLockBelowDispatch = 0x40,
   ReleaseSpinLockBelowDispatch = 0x41,
   AcquireSpinLockAboveDispatch = 0x42,
+  ResourceInitializedTwice = 0xd0,
+  ResourceNotInitialized = 0xd1,
+  RemoveLockTag = 0xd5,
+  RemoveLockTagAndWait = 0xd6,
+  RemoveLockInitializedTwice = 0xd7,
   KernelApi = 0xe5,
+  AcquirePushLockWithApcs = 0xea,
+  ReleasePushLockWithApcs = 0xeb,
   WaitAboveDispatch = 0x120,
   WaitForever = 0x121,
   WaitForTime = 0x122,
+  LockNotInitialized = 0x1002,
+  LockNotOwned = 0x1004,
+  LockInitializedTwice = 0x1005,
+  LockNotAcquired = 0x1007,
+  LockLeaked = 0x100a,
+  LockDeleted = 0x100b,
   IrqlExApcLte2 = 0x20006,
+  IrqlExApcLte3 = 0x20007,
   IrqlIoPassive = 0x2000a,
   IrqlObPassive = 0x2001a,
   IrqlKeApcLte1 = 0x2000f,
@@ -84,6 +102,24 @@ export const enum VIOLATION {
   IrqlKeSetEvent = 0x20016,
   IrqlPsPassive = 0x2001c,
   IrqlZwPassive = 0x2001f,
+}
+
+/** Parameter 1 of KERNEL_SECURITY_CHECK_FAILURE. */
+export const enum FAST_FAIL {
+  InvalidArgument = 5,
+  InvalidReferenceCount = 14,
+}
+
+/** The same for a breach that Driver Verifier looks for, where it is on. */
+export function reportViolation(
+  routine: string,
+  message: string,
+  violation: VIOLATION,
+  ...parameters: number[]
+): void {
+  if (!currentGuest(routine).machine.checkIrql) return;
+  const code = BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION;
+  stopGuest(routine, message, code, violation, ...parameters);
 }
 
 /**
@@ -104,4 +140,15 @@ export function requireIrql(
   const most = lowest === highest ? name(highest) : `at most ${name(highest)}`;
   const needs = level < lowest && lowest !== highest ? `at least ${name(lowest)}` : most;
   throw new VerifierError(`${routine} was called at ${name(level)}; it needs ${needs}`);
+}
+
+/** Stops the machine if the guest could get normal kernel APCs; `lock` is the number of what it is for. */
+export function requireApcsDisabled(routine: string, violation: VIOLATION, lock: number): void {
+  const { machine, thread } = currentGuest(routine);
+  const { kernelApcDisable, specialApcDisable } = thread;
+  const level = machine.irql();
+  if (level >= IRQL.APC_LEVEL || kernelApcDisable !== 0 || specialApcDisable !== 0) return;
+  const message =
+    'called with normal kernel APCs enabled; call KeEnterCriticalRegion before it, and KeLeaveCriticalRegion after the release';
+  reportViolation(routine, message, violation, level, 0, lock);
 }

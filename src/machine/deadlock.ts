@@ -44,62 +44,102 @@ export function spinningCircle(machine: Machine): DeadlockLink[] {
   return circle;
 }
 
-/** What a thread waits for that another owns, if that is all it waits for. */
-function ownedWait(
-  machine: Machine,
-  thread: KThread,
-): { object: string; owner: KThread } | undefined {
-  if (thread.state !== KTHREAD_STATE.Waiting) return undefined;
+/** Something that a thread waits for, and one whom it has to wait for there. */
+interface OwnedWait {
+  readonly object: string;
+  readonly owner: KThread;
+}
+
+/** The objects all of which a thread waits for, if nothing else ends its wait. */
+function awaitedObjects(machine: Machine, thread: KThread): number[] {
+  if (thread.state !== KTHREAD_STATE.Waiting) return [];
   const { memory } = machine;
   const { address } = thread;
   const flags = memory.u32(address + KTHREAD.Flags);
-  if ((flags & THREAD_FLAG.TimerInserted) !== 0) return undefined;
-  const objects: number[] = [];
+  if ((flags & THREAD_FLAG.TimerInserted) !== 0) return [];
   if ((flags & THREAD_FLAG.WaitBlockInserted) !== 0) {
-    objects.push(memory.u32(address + KTHREAD.WaitBlock + KWAIT_BLOCK.Object));
-  } else if ((flags & THREAD_FLAG.WaitAll) !== 0) {
-    let block = memory.u32(address + KTHREAD.WaitBlock + KWAIT_BLOCK.NextWaitBlock);
-    for (; block !== 0; block = memory.u32(block + KWAIT_BLOCK.NextWaitBlock)) {
-      objects.push(memory.u32(block + KWAIT_BLOCK.Object));
-    }
+    return [memory.u32(address + KTHREAD.WaitBlock + KWAIT_BLOCK.Object)];
   }
-  for (const object of objects) {
-    const noted = machine.waits.get(object);
-    const [first] = noted?.owners ?? [];
-    if (noted !== undefined && first !== undefined) {
-      const self = noted.owners.find((owner) => owner.index === thread.index);
-      return { object: noted.name, owner: self ?? first };
-    }
-    const type = memory.u32(object + DISPATCHER_HEADER.Type);
-    const owner =
-      type === KOBJECTS.MutantObject
-        ? machine.threadAt(memory.u32(object + KMUTANT.OwnerThread))
-        : type === KOBJECTS.ThreadObject
-          ? machine.threadAt(object)
-          : undefined;
-    if (owner !== undefined && owner.index !== thread.index) {
-      return { object: nameOf(machine, object), owner };
-    }
+  const objects: number[] = [];
+  if ((flags & THREAD_FLAG.WaitAll) === 0) return objects;
+  let block = memory.u32(address + KTHREAD.WaitBlock + KWAIT_BLOCK.NextWaitBlock);
+  for (; block !== 0; block = memory.u32(block + KWAIT_BLOCK.NextWaitBlock)) {
+    objects.push(memory.u32(block + KWAIT_BLOCK.Object));
   }
-  return undefined;
+  return objects;
 }
 
-/** The first circle of waiting threads, each for a mutant that the next owns or for its end; empty if there is none. */
+/** Who must let go of an object, or end, before a wait for it ends. */
+function ownersOf(machine: Machine, object: number): readonly KThread[] {
+  const held = machine.waits.get(object);
+  if (held !== undefined) return held.owners;
+  const type = machine.memory.u32(object + DISPATCHER_HEADER.Type);
+  const owner =
+    type === KOBJECTS.MutantObject
+      ? machine.threadAt(machine.memory.u32(object + KMUTANT.OwnerThread))
+      : type === KOBJECTS.ThreadObject
+        ? machine.threadAt(object)
+        : undefined;
+  return owner === undefined ? [] : [owner];
+}
+
+function* ownedWaits(machine: Machine, thread: KThread): Generator<OwnedWait, undefined> {
+  for (const object of awaitedObjects(machine, thread)) {
+    const name = nameOf(machine, object);
+    for (const owner of ownersOf(machine, object)) yield { object: name, owner };
+  }
+}
+
+/** A thread on the way from one to the next, with what is left to look at. */
+interface Step {
+  readonly thread: KThread;
+  readonly waits: Iterator<OwnedWait, undefined>;
+  wait: OwnedWait | undefined;
+}
+
+/** The circle that leads from a thread back to one on the way, if there is one. `cleared` are in none. */
+function circleFrom(machine: Machine, start: KThread, cleared: Set<number>): DeadlockLink[] {
+  const path: Step[] = [];
+  const onPath = new Set<number>();
+  const enter = (thread: KThread) => {
+    path.push({ thread, waits: ownedWaits(machine, thread), wait: undefined });
+    onPath.add(thread.index);
+  };
+  enter(start);
+  for (let step = path.at(-1); step !== undefined; step = path.at(-1)) {
+    step.wait = step.waits.next().value;
+    if (step.wait === undefined) {
+      path.pop();
+      onPath.delete(step.thread.index);
+      cleared.add(step.thread.index);
+      continue;
+    }
+    const { owner } = step.wait;
+    if (onPath.has(owner.index)) {
+      const first = path.findIndex(({ thread }) => thread.index === owner.index);
+      return path
+        .slice(first)
+        .flatMap(({ thread: { name }, wait }) =>
+          wait === undefined
+            ? []
+            : [{ thread: name, waitsFor: wait.object, ownedBy: wait.owner.name }],
+        );
+    }
+    if (!cleared.has(owner.index)) enter(owner);
+  }
+  return [];
+}
+
+/**
+ * The first circle of waiting threads, each for what the next owns or for its end; empty if there is
+ * none. Who waits for what several own waits for all of them.
+ */
 export function waitingCircle(machine: Machine): DeadlockLink[] {
   const cleared = new Set<number>();
   for (const start of machine.allThreads()) {
-    const path: { thread: KThread; link: DeadlockLink }[] = [];
-    let thread = start;
-    while (!cleared.has(thread.index)) {
-      const again = path.findIndex((step) => step.thread.index === thread.index);
-      if (again !== -1) return path.slice(again).map(({ link }) => link);
-      const wait = ownedWait(machine, thread);
-      if (wait === undefined) break;
-      const link = { thread: thread.name, waitsFor: wait.object, ownedBy: wait.owner.name };
-      path.push({ thread, link });
-      thread = wait.owner;
-    }
-    for (const step of path) cleared.add(step.thread.index);
+    if (cleared.has(start.index)) continue;
+    const circle = circleFrom(machine, start, cleared);
+    if (circle.length !== 0) return circle;
   }
   return [];
 }

@@ -5,3 +5,8 @@ export class MachineError extends Error {
     this.name = 'MachineError';
   }
 }
+
+/** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
+export class VerifierError extends Error {
+  override readonly name = 'VerifierError';
+}

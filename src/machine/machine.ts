@@ -35,6 +35,7 @@ import { isGenerator } from './generator';
 import { type CpuPort, Guests, type HostBody } from './guest';
 import { words64 } from './instruction';
 import type { Lifecycle } from './lifecycle';
+import { LockTable } from './lock';
 import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
   type Capacities,
@@ -105,6 +106,7 @@ export class Machine {
     number,
     { readonly name: string; readonly owners: readonly KThread[] }
   >();
+  /** @internal */ readonly locks = new LockTable(this);
   /** Objects whose routines are the host's, by row. */
   private readonly hostObjects = new Map<number, KernelObject>();
   private idle: KThread | undefined;
@@ -809,9 +811,11 @@ export class Machine {
         return;
       }
       const thread = this.thread(index) as KThread;
-      if (request === HOST_REQUEST.HostThread)
-        this.setInstruction(this.guests.nextHostRequest(thread));
-      else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
+      if (request === HOST_REQUEST.HostThread) {
+        const instruction = this.guests.nextHostRequest(thread);
+        this.locks.beforeInstruction(thread, (instruction[0] as number) & 0xff);
+        this.setInstruction(instruction);
+      } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
         this.answerCall(

@@ -127,8 +127,9 @@ function describeWait(
 }
 
 export function nameOf(machine: Machine, object: number): string {
-  const type = OBJECT_NAMES[machine.memory.u32(object + DISPATCHER_HEADER.Type)] ?? 'object';
-  return `${type} ${machine.objectIndex(object)}`;
+  const type = machine.memory.u32(object + DISPATCHER_HEADER.Type);
+  const held = machine.waits.get(object);
+  return held?.name ?? `${OBJECT_NAMES[type] ?? 'object'} ${machine.objectIndex(object)}`;
 }
 
 /** Addresses of the objects that a thread waits for in a wait for several. */
@@ -184,6 +185,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'INVALID_KERNEL_HANDLE',
     'Kernel-mode code closed a handle (parameter 1) that is protected from close (parameter 2 is 0) or does not exist (parameter 2 is 1). Close each handle once, in the process that it is of.',
   ],
+  [BUGCHECK.SHARED_RESOURCE_CONV_ERROR]: [
+    'SHARED_RESOURCE_CONV_ERROR',
+    'ExConvertExclusiveToSharedLite was called for a resource (parameter 1) by a thread (parameter 2) that does not own it exclusively.',
+  ],
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
     "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",
@@ -207,6 +212,38 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.TIMER_OR_DPC_INVALID]: [
     'TIMER_OR_DPC_INVALID',
     'Parameter 1 says what was wrong: 0 a timer of ExAllocateTimer (2 the timer, 3 the rule it broke: 1 attributes, 2 a high-resolution timer with a system time, 3 period, 4 tolerance, 5 Wait without Cancel), 1 a DPC that has been deleted (2 its handle), 2 a DPC without a routine (2 the routine, 3 the DPC), 4 a DPC and 5 that of a timer whose routine left the APC counts of the thread changed (2 the DPC, 3 the counts before, 4 after).',
+  ],
+  [BUGCHECK.RESOURCE_NOT_OWNED]: [
+    'RESOURCE_NOT_OWNED',
+    'A resource (parameter 1) was released by or for a thread or owner pointer (parameter 2) that does not own it (parameter 3 is how many do). Release each as often as it was acquired, after ExSetResourceOwnerPointer with ExReleaseResourceForThreadLite.',
+  ],
+  [BUGCHECK.RESOURCE_OWNER_POINTER_INVALID]: [
+    'RESOURCE_OWNER_POINTER_INVALID',
+    'A resource (parameter 1; parameter 2 is how many own it) was to be handed by a thread (parameter 3) to an owner pointer (parameter 4) that is none: its two low bits must be set, and with FLAG_OWNER_POINTER_IS_THREAD it must be resourceOwnerPointer of a thread.',
+  ],
+  [BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE]: [
+    'KERNEL_SECURITY_CHECK_FAILURE',
+    'What the kernel keeps would have been corrupted (parameter 1: 3 a list, 5 an argument, 14 a count of references); the cause, if there is one, says what.',
+  ],
+  [BUGCHECK.INVALID_PUSH_LOCK_FLAGS]: [
+    'INVALID_PUSH_LOCK_FLAGS',
+    'A push lock (parameter 2) was acquired or released with flags (parameter 1) that do not exist.',
+  ],
+  [BUGCHECK.KERNEL_LOCK_ENTRY_LEAKED_ON_THREAD_TERMINATION]: [
+    'KERNEL_LOCK_ENTRY_LEAKED_ON_THREAD_TERMINATION',
+    'A thread (parameter 1) ended while it owned a lock (parameter 2 is its number, parameter 3 is 1). Release it first.',
+  ],
+  [BUGCHECK.KERNEL_AUTO_BOOST_INVALID_LOCK_RELEASE]: [
+    'KERNEL_AUTO_BOOST_INVALID_LOCK_RELEASE',
+    'A push lock (parameter 2) was released by a thread (parameter 1) that does not hold it, or not in this way. Release it in the thread that acquired it, as exclusive or shared as that was.',
+  ],
+  [BUGCHECK.ERESOURCE_INVALID_RELEASE]: [
+    'ERESOURCE_INVALID_RELEASE',
+    'A resource (parameter 1) was released by a thread (parameter 2) for what is no thread and no owner pointer (parameter 3).',
+  ],
+  [BUGCHECK.KERNEL_AUTO_BOOST_LOCK_ACQUISITION_WITH_RAISED_IRQL]: [
+    'KERNEL_AUTO_BOOST_LOCK_ACQUISITION_WITH_RAISED_IRQL',
+    'A thread (parameter 1) acquired a push lock (parameter 2) at DISPATCH_LEVEL or above (parameter 3). Acquire it at APC_LEVEL at most.',
   ],
   [BUGCHECK.DPC_WATCHDOG_VIOLATION]: [
     'DPC_WATCHDOG_VIOLATION',

@@ -21,6 +21,7 @@ import {
 } from '../../assembly/shared/types';
 import { MachineError } from './errors';
 import type { ObjectOperand } from './instruction';
+import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';
 
@@ -196,6 +197,12 @@ export class KThread extends KernelObject {
   ) {
     super(machine, handle);
   }
+
+  /** @internal The host's locks that it holds or waits for; undefined: it has had none. */
+  locks: ThreadLocks | undefined;
+
+  /** Win32Thread: what a subsystem has hung on it. */
+  win32Thread: unknown = null;
 
   get state(): KTHREAD_STATE {
     return this.word(KTHREAD.State);
