@@ -353,7 +353,27 @@ export {
   type ObjectResult,
   type UnicodeString,
 } from './ob/attributes';
+export {
+  type CallbackRegistrationResult,
+  OB_FLT_REGISTRATION_VERSION,
+  OB_OPERATION,
+  OB_PREOP_SUCCESS,
+  ObCallbackHandle,
+  type ObCallbackRegistration,
+  ObGetFilterVersion,
+  ObjectCallbacks,
+  type ObOperationRegistration,
+  type ObPostOperationCallback,
+  type ObPostOperationInformation,
+  type ObPreHandleInformation,
+  type ObPreOperationCallback,
+  type ObPreOperationInformation,
+  ObRegisterCallbacks,
+  ObUnRegisterCallbacks,
+  objectCallbacks,
+} from './ob/callbacks';
 export { ObjectDirectory, SymbolicLink } from './ob/directory';
+export { DUPLICATE, NtDuplicateObject, ZwDuplicateObject } from './ob/duplicate';
 export {
   NtClose,
   ObCloseHandle,
@@ -374,6 +394,17 @@ export {
   ObReferenceObjectByPointer,
 } from './ob/reference';
 export { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './ob/security';
+export {
+  DIRECTORY_ACCESS,
+  type DirectoryQuery,
+  NtCreateDirectoryObject,
+  NtOpenDirectoryObject,
+  NtQueryDirectoryObject,
+  type ObjectDirectoryInformation,
+  ZwCreateDirectoryObject,
+  ZwOpenDirectoryObject,
+  ZwQueryDirectoryObject,
+} from './ob/services/directory';
 export {
   EVENT_ACCESS,
   EVENT_INFORMATION_CLASS,
@@ -396,7 +427,68 @@ export {
   ZwSetEvent,
   ZwSetEventBoostPriority,
 } from './ob/services/event';
+export {
+  MUTANT_ACCESS,
+  MUTANT_INFORMATION_CLASS,
+  type MutantBasicInformation,
+  NtCreateMutant,
+  NtOpenMutant,
+  NtQueryMutant,
+  NtReleaseMutant,
+  ZwCreateMutant,
+  ZwOpenMutant,
+  ZwQueryMutant,
+  ZwReleaseMutant,
+} from './ob/services/mutant';
 export type { PreviousState } from './ob/services/on-handle';
+export {
+  NtCreateSemaphore,
+  NtOpenSemaphore,
+  NtQuerySemaphore,
+  NtReleaseSemaphore,
+  SEMAPHORE_ACCESS,
+  SEMAPHORE_INFORMATION_CLASS,
+  type SemaphoreBasicInformation,
+  ZwCreateSemaphore,
+  ZwOpenSemaphore,
+  ZwQuerySemaphore,
+  ZwReleaseSemaphore,
+} from './ob/services/semaphore';
+export {
+  type LinkQuery,
+  type LinkTarget,
+  NtCreateSymbolicLinkObject,
+  NtOpenSymbolicLinkObject,
+  NtQuerySymbolicLinkObject,
+  SYMBOLIC_LINK_ACCESS,
+  ZwCreateSymbolicLinkObject,
+  ZwOpenSymbolicLinkObject,
+  ZwQuerySymbolicLinkObject,
+} from './ob/services/symbolic-link';
+export {
+  type CurrentState,
+  NtCancelTimer,
+  NtCreateTimer,
+  NtOpenTimer,
+  NtQueryTimer,
+  NtSetTimer,
+  TIMER_ACCESS,
+  TIMER_INFORMATION_CLASS,
+  type TimerBasicInformation,
+  ZwCancelTimer,
+  ZwCreateTimer,
+  ZwOpenTimer,
+  ZwQueryTimer,
+  ZwSetTimer,
+} from './ob/services/timer';
+export {
+  NtSignalAndWaitForSingleObject,
+  NtWaitForMultipleObjects,
+  NtWaitForSingleObject,
+  ZwSignalAndWaitForSingleObject,
+  ZwWaitForMultipleObjects,
+  ZwWaitForSingleObject,
+} from './ob/services/wait';
 export { ObjectType, type ObjectTypeInitializer, type ObjectTypeProcedures } from './ob/type';
 export {
   CmKeyObjectType,

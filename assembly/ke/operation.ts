@@ -8,6 +8,7 @@ import { KiComputeDueTime } from './clock';
 import { KiProcessDeferredReadyList, KiRequestDispatch, KiSetAffinityThread } from './dispatch';
 import { KeSetEvent } from './event';
 import { KiMayBlock } from './irql';
+import { KeReleaseMutant } from './mutant';
 import { KiHasThreadRow, KiIsDpc, KiObjectFromHandle, KiThreadHandle } from './object';
 import { KiGroupOf, KiSelectReadyThread } from './ready';
 import { KeReleaseSemaphore } from './semaphore';
@@ -261,6 +262,8 @@ export function KiSignalAndWait(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u3
     type == KOBJECTS.EventNotificationObject
   ) {
     KeSetEvent(prcb, signalled, SIGNAL_INCREMENT);
+  } else if (type == KOBJECTS.MutantObject) {
+    if (!KeReleaseMutant(prcb, thread, signalled, SIGNAL_INCREMENT)) return;
   } else {
     store<u32>(thread, STATUS.OBJECT_TYPE_MISMATCH, KTHREAD.WaitStatus);
     return;

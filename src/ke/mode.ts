@@ -35,7 +35,7 @@ export function ExGetPreviousMode(): MODE {
 
 /** The process whose handles and address space the guest has now. */
 export function currentProcess(routine: string): KProcess {
-  return currentGuest(routine).thread.process;
+  return currentGuest(routine).thread.attachedProcess;
 }
 
 /** Time that code of the kernel takes which is no instruction of the core: as long as a DDI. */

@@ -2,9 +2,11 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import {
   APC_PENDING,
   KMUTANT,
+  KOBJECT,
   KPROCESS,
   KTHREAD,
   KTHREAD_EXTENSION,
+  KTIMER,
   KTIMER_OBJECT,
   PROCESS_FLAG,
 } from '../../assembly/shared/layout';
@@ -100,6 +102,11 @@ export class KEvent extends KernelObject {
 
 /** KSEMAPHORE. */
 export class KSemaphore extends KernelObject {
+  /** The most that its count can be. */
+  get limit(): number {
+    return this.word(KOBJECT.Limit);
+  }
+
   /** From outside any guest. Returns the previous count; an error past the limit. @irql at most DISPATCH_LEVEL @nt KeReleaseSemaphore */
   release(adjustment = 1, increment = 0): number {
     requireInteger('adjustment', adjustment, 1, 0x7fffffff);
@@ -150,6 +157,11 @@ export class KTimer extends KernelObject {
   /** @internal Its next expiry is the last. */
   endPeriods(): void {
     this.machine.memory.setU32(this.address + KTIMER_OBJECT.Period, 0);
+  }
+
+  /** When it expires, or did last: ns since boot. */
+  get dueTimeNs(): number {
+    return this.machine.memory.u64(this.address + KTIMER_OBJECT.Timer + KTIMER.DueTime64);
   }
 
   /** @internal What KeInitializeTimerEx does. */

@@ -63,9 +63,10 @@ export function grantAccess(request: AccessRequest): { status: number; granted: 
     const granted = mapped & (validAccessMask | ACCESS.ACCESS_SYSTEM_SECURITY);
     return { status: STATUS.SUCCESS, granted };
   }
+  const unknown = mapped & ~(allowed | ACCESS.ACCESS_SYSTEM_SECURITY);
+  if (unknown !== 0 || (mapped === 0 && request.needsSome))
+    return { status: STATUS.ACCESS_DENIED, granted: 0 };
   if ((mapped & ACCESS.ACCESS_SYSTEM_SECURITY) !== 0)
     return { status: STATUS.PRIVILEGE_NOT_HELD, granted: 0 };
-  if ((mapped & ~allowed) !== 0 || (mapped === 0 && request.needsSome))
-    return { status: STATUS.ACCESS_DENIED, granted: 0 };
   return { status: STATUS.SUCCESS, granted: mapped };
 }

@@ -36,17 +36,17 @@ export type Handle = number;
 export type UnicodeString =
   | string
   | number
-  | { readonly length: number; readonly buffer: string | number };
+  | { readonly Length: number; readonly Buffer: string | number };
 
 /** OBJECT_ATTRIBUTES: what is absent is 0 or NULL. */
 export interface ObjectAttributes {
   /** Length: 48, the right one, by default. */
-  readonly length?: number;
-  readonly rootDirectory?: Handle;
-  readonly objectName?: UnicodeString | null;
+  readonly Length?: number;
+  readonly RootDirectory?: Handle;
+  readonly ObjectName?: UnicodeString | null;
   /** OBJ flags. */
-  readonly attributes?: number;
-  readonly securityDescriptor?: unknown;
+  readonly Attributes?: number;
+  readonly SecurityDescriptor?: unknown;
 }
 
 /** Attributes that have been found good. */
@@ -68,8 +68,8 @@ const NONE: CapturedAttributes = {
 /** The text of a UNICODE_STRING, or why there is none: its alignment first, then its address, then its length. */
 export function captureString(value: UnicodeString): { status: number; text: string } {
   if (typeof value === 'number') return { status: STATUS.ACCESS_VIOLATION, text: '' };
-  const buffer = typeof value === 'string' ? value : value.buffer;
-  const length = typeof value === 'string' ? value.length * 2 : value.length;
+  const buffer = typeof value === 'string' ? value : value.Buffer;
+  const length = typeof value === 'string' ? value.length * 2 : value.Length;
   if (length === 0) return { status: STATUS.SUCCESS, text: '' };
   if (typeof buffer === 'number' && buffer % 2 !== 0)
     return { status: STATUS.DATATYPE_MISALIGNMENT, text: '' };
@@ -85,19 +85,19 @@ export function captureAttributes(given: ObjectAttributes | null): {
   captured: CapturedAttributes;
 } {
   if (given === null) return { status: STATUS.SUCCESS, captured: NONE };
-  const { rootDirectory = 0, objectName = null, attributes = 0 } = given;
+  const { RootDirectory: rootDirectory = 0, ObjectName = null, Attributes: attributes = 0 } = given;
   if (
-    (given.length ?? SIZE_OBJECT_ATTRIBUTES) !== SIZE_OBJECT_ATTRIBUTES ||
+    (given.Length ?? SIZE_OBJECT_ATTRIBUTES) !== SIZE_OBJECT_ATTRIBUTES ||
     (attributes & ~VALID_ATTRIBUTES) !== 0
   ) {
     return { status: STATUS.INVALID_PARAMETER, captured: NONE };
   }
-  const { status, text } = captureString(objectName ?? '');
+  const { status, text } = captureString(ObjectName ?? '');
   if (status !== STATUS.SUCCESS) return { status, captured: NONE };
   if (text === '' && rootDirectory !== 0)
     return { status: STATUS.OBJECT_NAME_INVALID, captured: NONE };
   const name = text === '' ? undefined : text;
-  const { securityDescriptor } = given;
+  const { SecurityDescriptor: securityDescriptor } = given;
   return { status, captured: { rootDirectory, name, attributes, securityDescriptor } };
 }
 

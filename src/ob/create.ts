@@ -18,7 +18,7 @@ import { headerOf, type ObjectBody, type ObjectHeader } from './object';
 import { type Lookup, ObpLookupObjectName } from './parse';
 import { ObpDereference, ObpReference } from './reference';
 import { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './security';
-import { obState } from './state';
+import { objectManager } from './state';
 import type { ObjectType } from './type';
 
 /** How objects are made, put into the namespace and opened by name. */
@@ -100,7 +100,7 @@ function* makeNew(
   if (body === undefined) return failed(STATUS.INSUFFICIENT_RESOURCES);
   const header =
     (body.objectHeader as ObjectHeader | undefined) ??
-    obState.of(body.machine).allocate(type, body);
+    objectManager(body.machine).allocate(type, body);
   header.permanent = (attributes & OBJ.PERMANENT) !== 0 && place !== null;
   header.kernelObject = mode === MODE.KernelMode;
   header.securityDescriptor = securityDescriptor;

@@ -8,10 +8,11 @@ import type { Machine } from '../machine/machine';
 import type { KProcess } from '../machine/views';
 import { grantAccess } from './access';
 import { failed, type Handle, type HandleResult, OBJ, type ObjectResult } from './attributes';
+import { OB_OPERATION, ObpFilterHandle } from './callbacks';
 import { HANDLE_FLAG, HandleTable } from './handle-table';
 import { headerOf, type ObjectBody, type ObjectHeader } from './object';
 import { ObpDereference, ObpReference } from './reference';
-import { obState } from './state';
+import { objectManager } from './state';
 import type { ObjectType } from './type';
 
 /** Handles: how they are made, looked up and closed. */
@@ -101,8 +102,8 @@ function meaningOf(handle: Handle, mode: MODE, process: KProcess): Meaning {
 
 /** OBJECT_HANDLE_INFORMATION. */
 export interface ObjectHandleInformation {
-  readonly handleAttributes: number;
-  readonly grantedAccess: number;
+  readonly HandleAttributes: number;
+  readonly GrantedAccess: number;
 }
 
 /** What a reference by handle comes to. */
@@ -112,7 +113,7 @@ export interface HandleReference {
   readonly handleInformation: ObjectHandleInformation;
 }
 
-const NO_INFORMATION: ObjectHandleInformation = { handleAttributes: 0, grantedAccess: 0 };
+const NO_INFORMATION: ObjectHandleInformation = { HandleAttributes: 0, GrantedAccess: 0 };
 
 function noReference(status: number): HandleReference {
   return { status, header: undefined, handleInformation: NO_INFORMATION };
@@ -132,7 +133,11 @@ export function ObpReferenceByHandle(
   if (mode === MODE.UserMode && (desiredAccess & ~grantedAccess) !== 0)
     return noReference(STATUS.ACCESS_DENIED);
   ObpReference(header);
-  return { status, header, handleInformation: { handleAttributes: attributes, grantedAccess } };
+  return {
+    status,
+    header,
+    handleInformation: { HandleAttributes: attributes, GrantedAccess: grantedAccess },
+  };
 }
 
 /**
@@ -188,7 +193,7 @@ function countHandle(header: ObjectHeader, word: number, process: KProcess): voi
   ObpReference(header);
   header.handleCount++;
   const { type, body, handleCount } = header;
-  const counts = obState.of(process.machine).statistics(type);
+  const counts = objectManager(process.machine).statistics(type);
   counts.handles++;
   counts.highWaterHandles = Math.max(counts.highWaterHandles, counts.handles);
   type.procedures.open?.(body, process, word & HANDLE_FLAG.Access, handleCount);
@@ -214,13 +219,14 @@ export function ObpInsertHandle(
   return { status: STATUS.SUCCESS, handle: index * 4 + (kernel ? KERNEL_HANDLE_BASE : 0) };
 }
 
-/** Makes a handle in the current process, or the kernel's. */
-export function* ObpCreateHandle(request: HandleRequest): KernelCode<HandleResult> {
-  const { header, mode, desiredAccess, opening } = request;
-  const { type, body } = header;
-  const attributes =
-    mode === MODE.UserMode ? request.attributes & ~OBJ.KERNEL_HANDLE : request.attributes;
-  const { status, granted } = grantAccess({
+/** What a caller gets of an object; `opening` is as in a request for a handle. */
+export function grantHandle(
+  { type, body }: ObjectHeader,
+  desiredAccess: number,
+  mode: MODE,
+  opening: boolean,
+): { readonly status: number; readonly granted: number } {
+  return grantAccess({
     desiredAccess,
     mode,
     mapping: type.genericMapping,
@@ -228,12 +234,26 @@ export function* ObpCreateHandle(request: HandleRequest): KernelCode<HandleResul
     allowed: type.procedures.security?.(body, desiredAccess, mode) ?? type.validAccessMask,
     needsSome: opening,
   });
+}
+
+/** Makes a handle in the current process, or the kernel's. */
+export function* ObpCreateHandle(request: HandleRequest): KernelCode<HandleResult> {
+  const { header, mode, desiredAccess, opening } = request;
+  const { type, body } = header;
+  const attributes =
+    mode === MODE.UserMode ? request.attributes & ~OBJ.KERNEL_HANDLE : request.attributes;
+  const { status, granted } = grantHandle(header, desiredAccess, mode, opening);
   if (status !== STATUS.SUCCESS) return failed(status);
   const process = tableOwner(body.machine, attributes, currentProcess('ObpCreateHandle'));
   const exclusive = exclusiveStatus(header, attributes, process);
   if (exclusive !== STATUS.SUCCESS) return failed(exclusive);
   yield ddiTime(body.machine);
-  const result = ObpInsertHandle(header, granted, attributes, process);
+  const kernelHandle = (attributes & OBJ.KERNEL_HANDLE) !== 0;
+  const operation = OB_OPERATION.HANDLE_CREATE;
+  const made = { operation, object: body, type, grantedAccess: granted, kernelHandle, mode };
+  const result = yield* ObpFilterHandle(made, (access) =>
+    ObpInsertHandle(header, access, attributes, process),
+  );
   if (result.status === STATUS.SUCCESS && (attributes & OBJ.EXCLUSIVE) !== 0)
     header.exclusiveProcess = process;
   return result;
@@ -290,7 +310,7 @@ function* closeObject(
   grantedAccess: number,
 ): KernelCode<void> {
   header.handleCount--;
-  obState.of(process.machine).statistics(header.type).handles--;
+  objectManager(process.machine).statistics(header.type).handles--;
   const { handleCount, type, body } = header;
   yield* type.procedures.close?.(body, process, grantedAccess, handleCount) ?? [];
   if (header.handleCount === 0) {

@@ -1,7 +1,7 @@
 import { KTHREAD_STATE } from '../../assembly/shared/types';
 import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
-import { KProcess, KThread } from '../machine/views';
+import { type KernelObject, KProcess, KThread } from '../machine/views';
 import type { ObjectDirectory } from './directory';
 import type { ObjectType } from './type';
 import { PsProcessType, PsThreadType } from './types';
@@ -21,6 +21,11 @@ export abstract class HostObject implements ObjectBody {
   objectHeader: object | undefined;
 
   constructor(readonly machine: Machine) {}
+
+  /** What a wait for it waits for; undefined: such a wait is over at once. */
+  get waitObject(): KernelObject | undefined {
+    return undefined;
+  }
 }
 
 /** OBJECT_HEADER. */

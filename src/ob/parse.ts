@@ -6,7 +6,7 @@ import { OBJ } from './attributes';
 import { ObjectDirectory, SymbolicLink } from './directory';
 import type { ObjectBody, ObjectHeader } from './object';
 import { headerOf } from './object';
-import { obState } from './state';
+import { objectManager } from './state';
 import type { ObjectType } from './type';
 import { ObpSymbolicLinkObjectType } from './types';
 
@@ -104,7 +104,7 @@ export function* ObpLookupObjectName(
 ): KernelCode<Lookup> {
   const absolute = name.startsWith('\\');
   if (absolute === (from !== null)) return { status: STATUS.OBJECT_PATH_SYNTAX_BAD };
-  const root = headerOf('ObpLookupObjectName', obState.of(machine).root);
+  const root = headerOf('ObpLookupObjectName', objectManager(machine).root);
   let place: Place = from === null ? { at: root, rest: name } : { at: from, rest: `\\${name}` };
   if (name === '\\') place = { at: root, rest: '' };
   for (let reparses = 0; reparses <= MAXIMUM_REPARSES; ) {

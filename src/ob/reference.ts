@@ -6,7 +6,7 @@ import type { KernelCode } from '../ke/mode';
 import { currentGuest, NtCall } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
 import { headerOf, type ObjectBody, type ObjectHeader, shownPointerCount } from './object';
-import { obState } from './state';
+import { objectManager } from './state';
 import type { ObjectType } from './type';
 
 /**
@@ -19,7 +19,7 @@ function badReference(header: ObjectHeader, why: string): never {
   const { type, body } = header;
   const { machine } = body;
   const object = body instanceof KernelObject ? body.handle : 0;
-  machine.bugCheck(BUGCHECK.REFERENCE_BY_POINTER, obState.of(machine).typeIndex(type), object);
+  machine.bugCheck(BUGCHECK.REFERENCE_BY_POINTER, objectManager(machine).typeIndex(type), object);
   throw new VerifierError(`an object of type ${type.name} was ${why}`);
 }
 
@@ -49,7 +49,7 @@ function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
     body.setReferenced(false);
     return;
   }
-  obState.of(body.machine).statistics(type).objects--;
+  objectManager(body.machine).statistics(type).objects--;
   yield* type.procedures.delete?.(body) ?? [];
   if (body instanceof KMutant) body.disown();
   if (body instanceof KernelObject) deleteObject(body);

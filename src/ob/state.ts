@@ -1,5 +1,6 @@
 import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
+import type { KEvent } from '../machine/views';
 import { ObjectDirectory, SymbolicLink } from './directory';
 import { HostObject, type ObjectBody, ObjectHeader } from './object';
 import type { ObjectType } from './type';
@@ -70,7 +71,7 @@ const CONDITIONS: readonly (readonly [name: string, signaled: boolean])[] = [
   ['MaximumCommitCondition', false],
 ];
 
-export class ObState {
+export class ObjectManager {
   readonly types: ObjectType[] = [];
   readonly root: ObjectDirectory;
   private readonly counts = new Map<ObjectType, TypeStatistics>();
@@ -95,6 +96,14 @@ export class ObState {
       const link = new SymbolicLink(machine, target, target.length * 2);
       this.addPermanent(directory, name, ObpSymbolicLinkObjectType, link);
     }
+  }
+
+  private alwaysSignaled: KEvent | undefined;
+
+  /** What stands for objects that are always signaled, when a thread waits for one. */
+  get defaultObject(): KEvent {
+    this.alwaysSignaled ??= this.machine.createEvent('notification', true);
+    return this.alwaysSignaled;
   }
 
   /** How many objects and handles of a type there are. */
@@ -160,4 +169,9 @@ export class ObState {
   }
 }
 
-export const obState = new PerMachine((machine) => new ObState(machine));
+const managers = new PerMachine((machine) => new ObjectManager(machine));
+
+/** What the object manager has for a machine. */
+export function objectManager(machine: Machine): ObjectManager {
+  return managers.of(machine);
+}

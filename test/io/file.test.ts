@@ -87,7 +87,7 @@ describe('NtFsControlFile', () => {
       });
       const completion = () => note('completion APC');
       note(yield* NtFsControlFile(file, event, completion, 0, block, LISTEN));
-      note([block.information, (yield* NtQueryEvent(event, 0, 8)).eventState]);
+      note([block.information, (yield* NtQueryEvent(event, 0, 8)).EventState]);
       note(yield* NtDelayExecution(true, 0));
     });
     expect(seen).toEqual([STATUS.SUCCESS, [5, 1], 'user APC', 'completion APC', STATUS.USER_APC]);
@@ -103,7 +103,7 @@ describe('NtCancelIoFile', () => {
       const completion = () => note('completion APC');
       note(yield* NtFsControlFile(file, event, completion, 0, block, LISTEN));
       note(yield* NtCancelIoFile(file, cancelled));
-      note([{ ...cancelled }, block.status, (yield* NtQueryEvent(event, 0, 8)).eventState]);
+      note([{ ...cancelled }, block.status, (yield* NtQueryEvent(event, 0, 8)).EventState]);
       note(yield* NtDelayExecution(true, 0));
       note(yield* NtCancelIoFile(file, cancelled));
       yield* NtClose(file);

@@ -21,6 +21,7 @@ import {
 } from '../../src/ob/services/event';
 import { ExEventObjectType } from '../../src/ob/types';
 import { runGuest } from '../ke/guest';
+import { objectRows } from './user';
 
 const NOTIFICATION = EVENT_TYPE.NotificationEvent;
 const SYNCHRONIZATION = EVENT_TYPE.SynchronizationEvent;
@@ -28,7 +29,7 @@ const BASIC = EVENT_INFORMATION_CLASS.EventBasicInformation;
 
 test('ke.event-014: NtCreateEvent refuses a type that is none, and NtQueryEvent tells type and state', async () => {
   const { value } = await runGuest(function* () {
-    const named = { objectName: '\\BaseNamedObjects\\event' };
+    const named = { ObjectName: '\\BaseNamedObjects\\event' };
     const bad = yield* NtCreateEvent(ACCESS.GENERIC_ALL, named, 2 as EVENT_TYPE, false);
     const { status, handle } = yield* NtCreateEvent(ACCESS.GENERIC_ALL, named, NOTIFICATION, false);
     return [bad, status, yield* NtQueryEvent(handle, BASIC, 8)];
@@ -36,7 +37,7 @@ test('ke.event-014: NtCreateEvent refuses a type that is none, and NtQueryEvent 
   expect(value).toEqual([
     { status: STATUS.INVALID_PARAMETER, handle: 0 },
     STATUS.SUCCESS,
-    { status: STATUS.SUCCESS, returnLength: 8, eventType: 0, eventState: 0 },
+    { status: STATUS.SUCCESS, returnLength: 8, EventType: 0, EventState: 0 },
   ]);
 });
 
@@ -49,7 +50,7 @@ test('ke.event-018: NtCreateEvent of type 2 is STATUS_INVALID_PARAMETER', async 
 
 test('ke.event-015: a named event outlives its first handle while it has a second', async () => {
   const { value } = await runGuest(function* () {
-    const named = { objectName: '\\BaseNamedObjects\\event' };
+    const named = { ObjectName: '\\BaseNamedObjects\\event' };
     const first = yield* NtCreateEvent(EVENT_ACCESS.ALL_ACCESS, named, SYNCHRONIZATION, false);
     const pulsed = yield* NtPulseEvent(first.handle);
     const query = yield* NtQueryEvent(first.handle, BASIC, 8);
@@ -58,7 +59,7 @@ test('ke.event-015: a named event outlives its first handle while it has a secon
     const after = yield* NtQueryEvent(second.handle, BASIC, 8);
     return [first.status, pulsed, query, second.status, closed, after];
   });
-  const state = { status: STATUS.SUCCESS, returnLength: 8, eventType: 1, eventState: 0 };
+  const state = { status: STATUS.SUCCESS, returnLength: 8, EventType: 1, EventState: 0 };
   expect(value).toEqual([
     STATUS.SUCCESS,
     { status: STATUS.SUCCESS, previousState: 0 },
@@ -74,14 +75,14 @@ test('ke.event-016: NtSetEvent, NtResetEvent and NtPulseEvent give the state bef
     const { handle } = yield* NtCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, SYNCHRONIZATION, false);
     const states: unknown[] = [];
     states.push((yield* NtSetEvent(handle)).previousState);
-    states.push((yield* NtQueryEvent(handle, BASIC, 8)).eventState);
+    states.push((yield* NtQueryEvent(handle, BASIC, 8)).EventState);
     states.push((yield* NtSetEvent(handle)).previousState);
     states.push((yield* NtResetEvent(handle)).previousState);
     states.push((yield* NtResetEvent(handle)).previousState);
     states.push((yield* NtPulseEvent(handle)).previousState);
     states.push((yield* NtSetEvent(handle)).previousState);
     states.push((yield* NtPulseEvent(handle)).previousState);
-    states.push((yield* NtQueryEvent(handle, BASIC, 8)).eventState);
+    states.push((yield* NtQueryEvent(handle, BASIC, 8)).EventState);
     return states;
   });
   expect(value).toEqual([0, 1, 1, 1, 0, 0, 0, 1, 0]);
@@ -91,14 +92,14 @@ test('ke.event-017: NtSetEventBoostPriority signals a synchronization event', as
   const { value } = await runGuest(function* () {
     const { handle } = yield* NtCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, SYNCHRONIZATION, false);
     const status = yield* NtSetEventBoostPriority(handle);
-    return [status, (yield* NtQueryEvent(handle, BASIC, 8)).eventState];
+    return [status, (yield* NtQueryEvent(handle, BASIC, 8)).EventState];
   });
   expect(value).toEqual([STATUS.SUCCESS, 1]);
 });
 
 test('a handle and its object count back to the start', async () => {
   const { machine, value } = await runGuest(function* () {
-    const attributes = { attributes: OBJ.KERNEL_HANDLE };
+    const attributes = { Attributes: OBJ.KERNEL_HANDLE };
     const { handle } = yield* NtCreateEvent(ACCESS.SYNCHRONIZE, attributes, NOTIFICATION, true);
     const { object } = yield* ObReferenceObjectByHandle<KEvent>(
       handle,
@@ -121,5 +122,5 @@ test('a handle and its object count back to the start', async () => {
     return [handle, waited, closed, left];
   });
   expect(value).toEqual([-2147483644, STATUS.SUCCESS, STATUS.SUCCESS, [0, false]]);
-  expect(machine.hasObjectRoom).toBe(true);
+  expect(objectRows(machine)).toBe(0);
 });

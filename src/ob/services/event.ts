@@ -135,8 +135,8 @@ export const ZwSetEventBoostPriority = setEventBoostPriority.zw;
 
 /** EVENT_BASIC_INFORMATION. */
 export interface EventBasicInformation {
-  readonly eventType: EVENT_TYPE;
-  readonly eventState: number;
+  readonly EventType: EVENT_TYPE;
+  readonly EventState: number;
 }
 
 /** EVENT_INFORMATION_CLASS. */
@@ -147,11 +147,11 @@ export const enum EVENT_INFORMATION_CLASS {
 const EVENT_BASIC: InformationClass<KEvent, EventBasicInformation> = {
   lengths: [8],
   query: (event) => ({
-    eventType:
+    EventType:
       event.type === KOBJECTS.EventNotificationObject
         ? EVENT_TYPE.NotificationEvent
         : EVENT_TYPE.SynchronizationEvent,
-    eventState: event.signalState,
+    EventState: event.signalState,
   }),
 };
 

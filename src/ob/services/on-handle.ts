@@ -1,6 +1,7 @@
 import { STATUS } from '../../../assembly/shared/status';
 import type { MODE } from '../../../assembly/shared/types';
 import type { KernelCode } from '../../ke/mode';
+import { NtStatusError } from '../../machine/guest';
 import type { Handle } from '../attributes';
 import { ObpReferenceByHandle } from '../handle';
 import {
@@ -13,6 +14,12 @@ import {
 import type { ObjectBody } from '../object';
 import { ObpDereference } from '../reference';
 import type { ObjectType } from '../type';
+
+/** The status that an exception stands for: services return what the kernel raises. */
+export function raisedStatus(error: unknown): number {
+  if (error instanceof NtStatusError) return error.status;
+  throw error;
+}
 
 /** Runs `use` on the object of a handle, referenced for as long as that lasts; a status if there is none. */
 export function* onHandle<B extends ObjectBody, R>(
@@ -29,6 +36,21 @@ export function* onHandle<B extends ObjectBody, R>(
   } finally {
     yield* ObpDereference(header);
   }
+}
+
+/** The same for what only looks at the object. */
+export function* readHandle<B extends ObjectBody, R>(
+  mode: MODE,
+  handle: Handle,
+  desiredAccess: number,
+  type: ObjectType,
+  read: (object: B) => R,
+): KernelCode<R | number> {
+  const { status, header } = ObpReferenceByHandle(handle, desiredAccess, type, mode);
+  if (header === undefined) return status;
+  const result = read(header.body as B);
+  yield* ObpDereference(header);
+  return result;
 }
 
 /** The same for a query. */
@@ -67,7 +89,11 @@ export function* changeHandle<B extends ObjectBody>(
   change: (object: B) => KernelCode<number>,
 ): KernelCode<PreviousState> {
   const result = yield* onHandle(mode, handle, desiredAccess, type, function* (object: B) {
-    return { status: STATUS.SUCCESS, previousState: yield* change(object) };
+    try {
+      return { status: STATUS.SUCCESS, previousState: yield* change(object) };
+    } catch (error) {
+      return raisedStatus(error);
+    }
   });
   return typeof result === 'number' ? { status: result, previousState: undefined } : result;
 }

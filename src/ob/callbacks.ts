@@ -1,0 +1,398 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { OP } from '../../assembly/shared/opcode';
+import { STATUS } from '../../assembly/shared/status';
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
+import { callDriverRoutine, inCriticalRegion } from '../ke/callout';
+import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
+import { ddiTime, type KernelCode } from '../ke/mode';
+import { currentGuest, NtCall, type Request } from '../machine/guest';
+import { encode } from '../machine/instruction';
+import type { Machine } from '../machine/machine';
+import { PerMachine } from '../machine/per-machine';
+import type { KEvent, KProcess, KThread } from '../machine/views';
+import { type Altitude, compareAltitudes, parseAltitude } from './altitude';
+import type { ObjectBody } from './object';
+import type { ObjectType } from './type';
+import { ExDesktopObjectType, PsProcessType, PsThreadType } from './types';
+
+/** Object callbacks: what drivers are asked before, and told after, a handle is made or duplicated. */
+
+/** OB_FLT_REGISTRATION_VERSION. */
+export const OB_FLT_REGISTRATION_VERSION = 0x100;
+
+/** OB_PREOP_CALLBACK_STATUS: what a pre-operation callback must return. */
+export const OB_PREOP_SUCCESS = 0;
+
+/** OB_OPERATION: OB_OPERATION_HANDLE_CREATE is `OB_OPERATION.HANDLE_CREATE`. */
+export const enum OB_OPERATION {
+  HANDLE_CREATE = 1,
+  HANDLE_DUPLICATE = 2,
+}
+
+/** OB_PRE_CREATE_HANDLE_INFORMATION and OB_PRE_DUPLICATE_HANDLE_INFORMATION. */
+export interface ObPreHandleInformation {
+  /** May be given fewer of its bits; what earlier callbacks took away is gone. */
+  DesiredAccess: number;
+  readonly OriginalDesiredAccess: number;
+  /** Of a duplication. */
+  readonly SourceProcess?: KProcess;
+  readonly TargetProcess?: KProcess;
+}
+
+/** OB_PRE_OPERATION_INFORMATION. */
+export interface ObPreOperationInformation {
+  readonly Operation: OB_OPERATION;
+  readonly KernelHandle: boolean;
+  readonly Object: ObjectBody;
+  readonly ObjectType: ObjectType;
+  /** Null; what it is given goes to the same registration's post-operation callback. */
+  CallContext: unknown;
+  readonly Parameters: ObPreHandleInformation;
+}
+
+/** OB_POST_OPERATION_INFORMATION. */
+export interface ObPostOperationInformation {
+  readonly Operation: OB_OPERATION;
+  readonly KernelHandle: boolean;
+  readonly Object: ObjectBody;
+  readonly ObjectType: ObjectType;
+  readonly CallContext: unknown;
+  readonly ReturnStatus: number;
+  /** Means something only if ReturnStatus is a success. */
+  readonly Parameters: { readonly GrantedAccess: number };
+}
+
+/** OB_PREOP_CALLBACK_STATUS, which is OB_PREOP_SUCCESS; a routine in TypeScript may return nothing. */
+type PreStatus = number | undefined;
+
+export type ObPreOperationCallback = (
+  registrationContext: unknown,
+  operationInformation: ObPreOperationInformation,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a routine without a return statement is one.
+) => PreStatus | void | Generator<Request, PreStatus | void, number>;
+
+export type ObPostOperationCallback = (
+  registrationContext: unknown,
+  operationInformation: ObPostOperationInformation,
+) => void | Generator<Request, void, number>;
+
+/** OB_OPERATION_REGISTRATION. */
+export interface ObOperationRegistration {
+  readonly ObjectType: ObjectType;
+  /** OB_OPERATION flags. */
+  readonly Operations: number;
+  readonly PreOperation: ObPreOperationCallback | null;
+  readonly PostOperation: ObPostOperationCallback | null;
+}
+
+/** OB_CALLBACK_REGISTRATION; OperationRegistrationCount is the length of the array. */
+export interface ObCallbackRegistration {
+  readonly Version: number;
+  readonly Altitude: string;
+  readonly RegistrationContext: unknown;
+  readonly OperationRegistration: readonly ObOperationRegistration[];
+}
+
+interface CallbackEntry extends ObOperationRegistration {
+  readonly altitude: Altitude;
+  readonly registrationContext: unknown;
+  /** Operations under way that it has been told of. */
+  calls: number;
+  readonly threads: KThread[];
+  drained: KEvent | undefined;
+}
+
+/** What ObRegisterCallbacks gives: a name for ObUnRegisterCallbacks. */
+export class ObCallbackHandle {
+  /** @internal */
+  registered = true;
+
+  constructor(
+    /** @internal */ readonly machine: Machine,
+    /** @internal */ readonly entries: readonly CallbackEntry[],
+  ) {}
+}
+
+/** The access that callbacks may take away: Windows's documented bits. */
+const MODIFIABLE: readonly (readonly [ObjectType, number])[] = [
+  [PsProcessType, 0x0beb],
+  [PsThreadType, 0x07b3],
+  [ExDesktopObjectType, 0x01ff],
+];
+
+/** The object callbacks of a machine. */
+export class ObjectCallbacks {
+  /** From the highest altitude to the lowest. */
+  private readonly lists = new Map<ObjectType, CallbackEntry[]>(
+    MODIFIABLE.map(([type]) => [type, []]),
+  );
+  /** By type, the access that a pre-operation callback may take away; what else it clears stays. */
+  readonly modifiable = new Map<ObjectType, number>(MODIFIABLE);
+  /** Whether a routine lies in the image of a signed driver: others may not be registered. */
+  isSigned: (routine: unknown) => boolean = () => true;
+
+  /** Those that are told of an operation on a type; undefined: there are none. */
+  entriesFor(type: ObjectType, operation: OB_OPERATION): readonly CallbackEntry[] | undefined {
+    const list = this.lists.get(type);
+    if (list === undefined || list.length === 0) return undefined;
+    const told = list.filter(({ Operations }) => (Operations & operation) !== 0);
+    return told.length === 0 ? undefined : told;
+  }
+
+  supports(type: ObjectType): boolean {
+    return this.lists.has(type);
+  }
+
+  collides({ ObjectType, altitude }: CallbackEntry): boolean {
+    const list = this.lists.get(ObjectType) ?? [];
+    return list.some((entry) => compareAltitudes(entry.altitude, altitude) === 0);
+  }
+
+  add(entry: CallbackEntry): void {
+    const list = this.lists.get(entry.ObjectType) as CallbackEntry[];
+    list.push(entry);
+    list.sort((a, b) => compareAltitudes(b.altitude, a.altitude));
+  }
+
+  remove(entry: CallbackEntry): void {
+    const list = this.lists.get(entry.ObjectType) as CallbackEntry[];
+    list.splice(list.indexOf(entry), 1);
+  }
+}
+
+const callbacks = new PerMachine(() => new ObjectCallbacks());
+
+/** The object callbacks of a machine, with what about them can be set. */
+export function objectCallbacks(machine: Machine): ObjectCallbacks {
+  return callbacks.of(machine);
+}
+
+/** What is wrong with one of a registration's operations. */
+function operationStatus(known: ObjectCallbacks, operation: ObOperationRegistration): number {
+  const { ObjectType, Operations, PreOperation, PostOperation } = operation;
+  const both = OB_OPERATION.HANDLE_CREATE | OB_OPERATION.HANDLE_DUPLICATE;
+  if (!known.supports(ObjectType) || Operations === 0 || (Operations & ~both) !== 0)
+    return STATUS.INVALID_PARAMETER;
+  if (PreOperation === null && PostOperation === null) return STATUS.INVALID_PARAMETER;
+  const routines = [PreOperation, PostOperation].filter((routine) => routine !== null);
+  return routines.every((routine) => known.isSigned(routine))
+    ? STATUS.SUCCESS
+    : STATUS.ACCESS_DENIED;
+}
+
+/** Entries for all that a registration asks for, or why there are none. */
+function makeEntries(
+  known: ObjectCallbacks,
+  registration: ObCallbackRegistration,
+): number | CallbackEntry[] {
+  const { Version, Altitude, RegistrationContext, OperationRegistration } = registration;
+  const altitude = parseAltitude(Altitude);
+  if (Version !== OB_FLT_REGISTRATION_VERSION || altitude === undefined)
+    return STATUS.INVALID_PARAMETER;
+  if (OperationRegistration.length === 0) return STATUS.INVALID_PARAMETER;
+  const entries: CallbackEntry[] = [];
+  for (const operation of OperationRegistration) {
+    const status = operationStatus(known, operation);
+    if (status !== STATUS.SUCCESS) return status;
+    const state = { calls: 0, threads: [], drained: undefined };
+    const entry = { ...operation, altitude, registrationContext: RegistrationContext, ...state };
+    const twice = entries.some(({ ObjectType }) => ObjectType === operation.ObjectType);
+    if (twice || known.collides(entry)) return STATUS.FLT_INSTANCE_ALTITUDE_COLLISION;
+    entries.push(entry);
+  }
+  return entries;
+}
+
+/** What ObRegisterCallbacks comes to; null on failure. */
+export interface CallbackRegistrationResult {
+  readonly status: number;
+  readonly registrationHandle: ObCallbackHandle | null;
+}
+
+/**
+ * Registers callbacks for handles to processes, threads and desktops: from now on they are called at
+ * PASSIVE_LEVEL in a critical region, in the thread that makes the handle; before, from the highest
+ * altitude to the lowest, and after in the other order. They may be generators.
+ *
+ * @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER for another version, an altitude that is no
+ *   decimal number, no operation, no routine, or a type without callbacks;
+ *   STATUS_FLT_INSTANCE_ALTITUDE_COLLISION if the type has a callback at the altitude;
+ *   STATUS_ACCESS_DENIED for a routine outside of a signed driver.
+ * @irql at most APC_LEVEL   @nt ObRegisterCallbacks
+ */
+export function ObRegisterCallbacks(
+  callbackRegistration: ObCallbackRegistration,
+): NtCall<CallbackRegistrationResult> {
+  const routine = 'ObRegisterCallbacks';
+  return new NtCall(routine, function* (): KernelCode<CallbackRegistrationResult> {
+    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+    const { machine } = currentGuest(routine);
+    yield ddiTime(machine);
+    const known = objectCallbacks(machine);
+    const entries = makeEntries(known, callbackRegistration);
+    if (typeof entries === 'number') return { status: entries, registrationHandle: null };
+    for (const entry of entries) known.add(entry);
+    const registrationHandle = new ObCallbackHandle(machine, entries);
+    return { status: STATUS.SUCCESS, registrationHandle };
+  });
+}
+
+/** Waits for the operations under way that an entry has been told of. */
+function* drain(machine: Machine, entry: CallbackEntry): KernelCode<void> {
+  if (entry.calls === 0) return;
+  const drained = machine.createEvent('notification');
+  entry.drained = drained;
+  const { address } = drained;
+  const name = 'the calls of an object callback under way to return';
+  machine.waits.set(address, { name, owners: entry.threads });
+  yield* KeWaitForSingleObject(drained, KWAIT_REASON.WrRundown, MODE.KernelMode, false, null);
+  machine.waits.delete(address);
+  drained.delete();
+}
+
+/**
+ * Takes a registration back: its callbacks are not called any more, and have returned when this does.
+ * A second time for the same one is bugcheck SYSTEM_THREAD_EXCEPTION_NOT_HANDLED.
+ *
+ * @irql at most APC_LEVEL   @nt ObUnRegisterCallbacks
+ */
+export function ObUnRegisterCallbacks(registrationHandle: ObCallbackHandle): NtCall<void> {
+  const routine = 'ObUnRegisterCallbacks';
+  return new NtCall(routine, function* (): KernelCode<void> {
+    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+    const { machine, entries } = registrationHandle;
+    if (!registrationHandle.registered) {
+      machine.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, STATUS.ACCESS_VIOLATION);
+      throw new VerifierError('ObUnRegisterCallbacks was called twice for one registration');
+    }
+    registrationHandle.registered = false;
+    yield ddiTime(machine);
+    for (const entry of entries) objectCallbacks(machine).remove(entry);
+    for (const entry of entries) yield* drain(machine, entry);
+  });
+}
+
+/** The version that a registration must have. @irql any @nt ObGetFilterVersion */
+export function ObGetFilterVersion(): number {
+  return OB_FLT_REGISTRATION_VERSION;
+}
+
+/** A handle that is about to be made. */
+export interface HandleOperation {
+  readonly operation: OB_OPERATION;
+  readonly object: ObjectBody;
+  readonly type: ObjectType;
+  readonly grantedAccess: number;
+  readonly kernelHandle: boolean;
+  /** Who asks: kernel mode gets the access that it asks for, whatever callbacks say. */
+  readonly mode: MODE;
+  readonly sourceProcess?: KProcess;
+  readonly targetProcess?: KProcess;
+}
+
+/** An entry that has been asked, and what it wants to find again. */
+interface Asked {
+  readonly entry: CallbackEntry;
+  readonly context: unknown;
+}
+
+function common({ operation, object, type, kernelHandle }: HandleOperation) {
+  return {
+    Operation: operation,
+    KernelHandle: kernelHandle,
+    Object: object,
+    ObjectType: type,
+  };
+}
+
+/** Asks one entry, which may take some of `access` away; what it says. */
+function* ask(
+  entry: CallbackEntry,
+  operation: HandleOperation,
+  access: number,
+  thread: KThread,
+): KernelCode<Asked & { readonly access: number }> {
+  const { PreOperation } = entry;
+  if (PreOperation === null) return { entry, context: null, access };
+  const { sourceProcess, targetProcess, grantedAccess } = operation;
+  const Parameters: ObPreHandleInformation = {
+    DesiredAccess: access,
+    OriginalDesiredAccess: grantedAccess,
+    ...(sourceProcess === undefined ? {} : { SourceProcess: sourceProcess }),
+    ...(targetProcess === undefined ? {} : { TargetProcess: targetProcess }),
+  };
+  const information = { ...common(operation), CallContext: null as unknown, Parameters };
+  const status = yield* callDriverRoutine(thread, 'a pre-operation callback', () =>
+    PreOperation(entry.registrationContext, information),
+  );
+  if (status !== undefined && status !== OB_PREOP_SUCCESS) {
+    thread.machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, VIOLATION.KernelApi);
+    throw new VerifierError('a pre-operation callback returned what is not OB_PREOP_SUCCESS');
+  }
+  return { entry, context: information.CallContext, access: Parameters.DesiredAccess };
+}
+
+/** Tells one entry what has become of the handle. */
+function* tell(
+  { entry, context }: Asked,
+  operation: HandleOperation,
+  status: number,
+  grantedAccess: number,
+  thread: KThread,
+): KernelCode<void> {
+  const { PostOperation } = entry;
+  if (PostOperation !== null) {
+    const information: ObPostOperationInformation = {
+      ...common(operation),
+      CallContext: context,
+      ReturnStatus: status,
+      Parameters: { GrantedAccess: grantedAccess },
+    };
+    yield* callDriverRoutine(thread, 'a post-operation callback', () =>
+      PostOperation(entry.registrationContext, information),
+    );
+  }
+  entry.calls--;
+  entry.threads.splice(entry.threads.indexOf(thread), 1);
+  if (entry.calls === 0 && entry.drained !== undefined) yield* KeSetEvent(entry.drained, 0, false);
+}
+
+/**
+ * Makes a handle between the callbacks before and after it: `insert` is given the access that they
+ * leave.
+ */
+export function* ObpFilterHandle<R extends { readonly status: number }>(
+  operation: HandleOperation,
+  insert: (grantedAccess: number) => R,
+): KernelCode<R> {
+  const { grantedAccess, type, mode, kernelHandle } = operation;
+  const { machine } = operation.object;
+  const known = objectCallbacks(machine);
+  const entries = known.entriesFor(type, operation.operation);
+  if (entries === undefined) return insert(grantedAccess);
+  const { thread } = currentGuest('ObpFilterHandle');
+  for (const entry of entries) {
+    entry.calls++;
+    entry.threads.push(thread);
+  }
+  yield [encode(OP.Compute, MODE.KernelMode), entries.length * machine.profile.costs.ddi, 0];
+  const modifiable = known.modifiable.get(type) ?? 0;
+  const asked: Asked[] = [];
+  let access = grantedAccess;
+  yield* inCriticalRegion(thread, function* () {
+    for (const entry of entries) {
+      const answer = yield* ask(entry, operation, access, thread);
+      access &= answer.access | ~modifiable;
+      asked.push(answer);
+    }
+  });
+  if (mode === MODE.KernelMode || kernelHandle) access = grantedAccess;
+  const result = insert(access);
+  yield* inCriticalRegion(thread, function* () {
+    for (const one of asked.reverse()) {
+      yield* tell(one, operation, result.status, access, thread);
+    }
+  });
+  return result;
+}
