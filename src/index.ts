@@ -95,6 +95,7 @@ export {
   KeTestAlertThread,
   KeUnstackDetachProcess,
 } from './ke/apc';
+export { IoCreateDevice, IoDeleteDevice } from './ex/device';
 export { type Timeout, VerifierError } from './ke/call';
 export {
   KeClearEvent,
@@ -110,7 +111,6 @@ export {
   KeStallExecutionProcessor,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
-  PsTerminateSystemThread,
 } from './ke/ddi';
 export {
   type DpcWatchdogInformation,
@@ -207,6 +207,17 @@ export {
   lockQueueHandle,
 } from './ke/spinlock';
 export {
+  declareStack,
+  type ExpandStackCallout,
+  IoGetRemainingStackSize,
+  IoGetStackLimits,
+  IoWithinStackLimits,
+  KeExpandKernelStackAndCallout,
+  KeExpandKernelStackAndCalloutEx,
+  KeSetKernelStackSwapEnable,
+  withStack,
+} from './ke/stack';
+export {
   ExQueryTimerResolution,
   ExSetTimerResolution,
   KeDelayExecutionThread,
@@ -270,6 +281,22 @@ export {
 export { Clock } from './machine/clock';
 export { disassemble } from './machine/disassemble';
 export { type DeferredRoutine, type GuestResult, KDpc } from './machine/dpc';
+export {
+  DeviceObject,
+  type DriverImage,
+  type DriverImageOptions,
+  type DriverInitialize,
+  type DriverLeftover,
+  type DriverLoadHook,
+  DriverObject,
+  type DriverOptions,
+  Drivers,
+  DriverUnloadError,
+  type DriverUnloadRoutine,
+  IMAGE_DLLCHARACTERISTICS,
+  IoObject,
+  type UnloadCheck,
+} from './machine/driver';
 export { MachineError } from './machine/errors';
 export type { CallRoutine } from './machine/frames';
 export {
@@ -281,6 +308,7 @@ export {
 } from './machine/guest';
 export type { ObjectOperand } from './machine/instruction';
 export type { Created, Lifecycle } from './machine/lifecycle';
+export { KernelStackOverflow, type StackFrame } from './machine/kernel-stack';
 export {
   type AnyCallHandler,
   type CallHandler,
@@ -508,6 +536,7 @@ export {
   SeTokenObjectType,
 } from './ob/types';
 export type { ClientId } from './ps/cid';
+export { ZwLoadDriver, ZwUnloadDriver } from './ps/driver';
 export type { FileObject } from './ps/file';
 export type { ImageInfo, ImageInfoEx } from './ps/image';
 export {
@@ -558,6 +587,15 @@ export {
   PsSetCreateProcessNotifyRoutineEx,
   PsSetCreateProcessNotifyRoutineEx2,
 } from './ps/process-notify';
+export {
+  IoCreateSystemThread,
+  IoIsSystemThread,
+  PsCreateSystemThread,
+  PsIsSystemThread,
+  PsTerminateSystemThread,
+  type StartRoutine,
+  type SystemThread,
+} from './ps/system-thread';
 export {
   type CreateThreadNotifyRoutine,
   PSCREATETHREADNOTIFYTYPE,

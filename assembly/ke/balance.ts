@@ -113,6 +113,7 @@ export function KiIsSwappedOut(thread: PKTHREAD): bool {
   if ((flags & THREAD_FLAG.UserWait) == 0) return false;
   store<u32>(thread, flags & ~THREAD_FLAG.UserWait, KTHREAD.Flags);
   const limit = load<u64>(SYSTEM, KSYSTEM.StackOutswap64);
+  if ((flags & THREAD_FLAG.StackResident) != 0) return false;
   if (limit == 0 || load<u32>(thread, KTHREAD.Priority) >= 16) return false;
   return load<u64>(SYSTEM, KSYSTEM.Time64) - load<u64>(thread, KTHREAD.StateTime64) >= limit;
 }

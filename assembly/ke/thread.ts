@@ -247,6 +247,10 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
     KeBugCheckEx(BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT, apc, disabled, level, 0);
     return;
   }
+  if ((load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.StackResident) != 0) {
+    KeBugCheckEx(BUGCHECK.KERNEL_STACK_LOCKED_AT_EXIT, 0, 0, 0, 0);
+    return;
+  }
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
   if (load<u32>(thread, KTHREAD.Extension) != 0) KiLeaveQueue(prcb, thread);
   store<u32>(thread, KTHREAD_STATE.Terminated, KTHREAD.State);

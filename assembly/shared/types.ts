@@ -232,6 +232,8 @@ export const enum THREAD_FLAG {
   WaitNext = 0x8000000,
   WaitApcLevel = 0x10000000,
   WaitDispatchLevel = 0x20000000,
+  /** Its kernel stack stays in memory: KeSetKernelStackSwapEnable. */
+  StackResident = 0x40000000,
 }
 
 /** Why `KiRun` returned. */

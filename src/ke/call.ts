@@ -96,6 +96,7 @@ export const enum VIOLATION {
   IrqlExApcLte3 = 0x20007,
   IrqlIoPassive = 0x2000a,
   IrqlObPassive = 0x2001a,
+  IrqlIoApcLte = 0x20009,
   IrqlKeApcLte1 = 0x2000f,
   IrqlKeApcLte2 = 0x20010,
   IrqlKeDispatchLte = 0x20011,

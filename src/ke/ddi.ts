@@ -139,13 +139,6 @@ export function KeStallExecutionProcessor(microseconds: number): NtCall<number> 
   return call('KeStallExecutionProcessor', [encode(OP.Compute), ...words64(ns)]);
 }
 
-/** Ends the thread. @nt PsTerminateSystemThread */
-export function PsTerminateSystemThread(status: number): NtCall<number> {
-  return call('PsTerminateSystemThread', [encode(OP.ExitThread), status >>> 0], () =>
-    requireIrql('PsTerminateSystemThread', VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL),
-  );
-}
-
 /**
  * Waits for one of several objects (WaitAny) or for all of them at once (WaitAll).
  *

@@ -1,10 +1,11 @@
 import { KACTIVATION, KPRCB, KSYSTEM, KTHREAD } from '../../assembly/shared/layout';
 import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
 import { KDpc } from './dpc';
+import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import type { Machine } from './machine';
 import { KInterrupt } from './spinlock';
-import type { KThread } from './views';
+import type { KernelObject, KThread } from './views';
 
 /** A routine that runs on a processor in front of its current thread: a DPC, or an interrupt service routine. */
 export class Activation {
@@ -46,10 +47,28 @@ export class Activation {
     return true;
   }
 
+  private findObject(): KernelObject | undefined {
+    return this.machine.hostObject(this.machine.memory.u32(this.address + KACTIVATION.Object));
+  }
+
+  /** The driver that the routine is of. */
+  get driver(): DriverObject | undefined {
+    const object = this.findObject();
+    return object instanceof KDpc || object instanceof KInterrupt ? object.driver : undefined;
+  }
+
+  /** What the routine is called. */
+  get routineName(): string {
+    const object = this.findObject();
+    let name = '';
+    if (object instanceof KDpc) name = object.routineName;
+    if (object instanceof KInterrupt) name = object.serviceRoutine.name;
+    return name === '' ? this.name : name;
+  }
+
   /** Calls the routine. */
   start(): unknown {
-    const { memory } = this.machine;
-    const object = this.machine.hostObject(memory.u32(this.address + KACTIVATION.Object));
+    const object = this.findObject();
     if (object instanceof KDpc) return object.call(this.address);
     if (object instanceof KInterrupt && typeof object.serviceRoutine === 'function') {
       return object.serviceRoutine(object, object.serviceContext);

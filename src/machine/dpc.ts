@@ -1,5 +1,6 @@
 import { KACTIVATION, KDPC, KDPC_DATA, KPRCB, KTHREAD } from '../../assembly/shared/layout';
 import type { KDPC_IMPORTANCE } from '../../assembly/shared/types';
+import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import type { Request } from './generator';
 import { words64 } from './instruction';
@@ -27,6 +28,8 @@ export class KDpc extends KernelObject {
     /** A program gets context and arguments in its first three registers; as numbers. */
     readonly deferredRoutine: DeferredRoutine | LoadedProgram | null,
     readonly deferredContext: unknown,
+    /** The driver whose code made it. */
+    readonly driver: DriverObject | undefined,
   ) {
     super(machine, handle);
   }
@@ -64,6 +67,17 @@ export class KDpc extends KernelObject {
   get queuedOn(): number | undefined {
     const queued = this.word(KDPC.DpcData);
     return queued === 0 ? undefined : queued - 1;
+  }
+
+  /** @internal What its routine is called. */
+  get routineName(): string {
+    const name = this.deferredRoutine?.name ?? '';
+    return name === '' ? 'a DPC routine without a name' : name;
+  }
+
+  /** @internal Whether it is queued, or a timer that is set has it. */
+  get pending(): boolean {
+    return this.queuedOn !== undefined || this.word(KDPC.Timers) !== 0;
   }
 
   /** From outside any guest; false if it is queued already. @irql any @nt KeInsertQueueDpc */

@@ -1,13 +1,15 @@
 import { KTHREAD } from '../../assembly/shared/layout';
 import { OP } from '../../assembly/shared/opcode';
-import { THREAD_FLAG } from '../../assembly/shared/types';
+import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
 import { Activation } from './activation';
 import { KApc } from './apc';
-import { threadedDpcOf } from './dpc';
+import { type GuestResult, threadedDpcOf } from './dpc';
+import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
 import { isGenerator, type Request } from './generator';
 import { encode } from './instruction';
+import { KernelStack, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import type { KThread } from './views';
 
@@ -37,6 +39,7 @@ interface Context {
   readonly machine: Machine;
   /** In a DPC the thread that it interrupted. */
   readonly thread: KThread;
+  readonly stack: KernelStack;
 }
 
 /** A context that the host executes: a thread, or a routine in front of one. */
@@ -44,6 +47,12 @@ interface Executed {
   readonly name: string;
   readonly status: number;
   takeRaised(): boolean;
+}
+
+/** A context whose code is a generator of the host. */
+interface Hosted {
+  readonly context: Context;
+  readonly generator: Generator<Request, unknown, number>;
 }
 
 let context: Context | undefined;
@@ -56,6 +65,49 @@ export function currentGuest(routine: string): Context {
     );
   }
   return context;
+}
+
+/** The driver whose code calls a routine; undefined: the kernel's, or code that no driver was loaded with. */
+export function driverOf(routine: string): DriverObject | undefined {
+  return currentGuest(routine).stack.driver;
+}
+
+export function nameOfRoutine(routine: { readonly name: string }): string {
+  return routine.name === '' ? 'a routine without a name' : routine.name;
+}
+
+/** Calls a routine of the host's, which may be a generator function. */
+export function* run<A extends readonly unknown[], T>(
+  routine: (...args: A) => GuestResult<T>,
+  args: A,
+): Generator<Request, T, number> {
+  const result = routine(...args);
+  return isGenerator<T>(result) ? yield* result : result;
+}
+
+/**
+ * Calls a routine that was given to the kernel, as the code of `driver`: what it registers is that
+ * driver's. It takes what a routine takes of the kernel stack.
+ */
+export function* invoke<A extends readonly unknown[], T>(
+  driver: DriverObject | undefined,
+  routine: (...args: A) => GuestResult<T>,
+  ...args: A
+): Generator<Request, T, number> {
+  const name = nameOfRoutine(routine);
+  const { machine, stack } = currentGuest(name);
+  const outer = stack.driver;
+  stack.enter(name, machine.profile.routineStackBytes);
+  stack.driver = driver;
+  try {
+    return yield* run(routine, args);
+  } catch (error) {
+    stack.note(error);
+    throw error;
+  } finally {
+    stack.driver = outer;
+    stack.leave();
+  }
 }
 
 /** A status that the kernel raises as an exception: a guest can catch it. */
@@ -74,22 +126,57 @@ export class NtStatusError extends Error {
  * A call of a routine that may block or reschedule. It happens when `yield*` runs it; one that is
  * never run is found when its thread next stops.
  */
-export class NtCall<T> implements Iterable<Request, T, number> {
-  private begun = false;
+export class NtCall<T> implements Iterable<Request, T, number>, Iterator<Request, T, number> {
+  private steps: Iterator<Request, T, number> | undefined;
+  private stack: KernelStack | undefined;
 
   constructor(
     readonly routine: string,
     private readonly body: () => Iterator<Request, T, number>,
+    /** What it takes of the kernel stack. Default: what a routine does that declares nothing. */
+    private readonly stackBytes?: number,
   ) {
     currentGuest(routine).machine.guests.pendingCalls.push(this);
   }
 
+  /** Begins it: `yield*` takes the steps. */
   [Symbol.iterator](): Iterator<Request, T, number> {
-    if (this.begun)
+    if (this.stack !== undefined)
       throw new MachineError(`${this.routine}: the same call was run twice; call it again`);
-    this.begun = true;
-    removeLast(currentGuest(this.routine).machine.guests.pendingCalls, this);
-    return this.body();
+    const { machine, stack } = currentGuest(this.routine);
+    removeLast(machine.guests.pendingCalls, this);
+    this.stack = stack;
+    stack.enter(this.routine, this.stackBytes ?? machine.profile.routineStackBytes);
+    this.steps = this.body();
+    return this;
+  }
+
+  next(status: number): IteratorResult<Request, T> {
+    try {
+      return this.end((this.steps as Iterator<Request, T, number>).next(status));
+    } catch (error) {
+      return this.fail(error);
+    }
+  }
+
+  throw(raised: unknown): IteratorResult<Request, T> {
+    const { steps } = this;
+    if (steps?.throw === undefined) return this.fail(raised);
+    try {
+      return this.end(steps.throw(raised));
+    } catch (error) {
+      return this.fail(error);
+    }
+  }
+
+  private end(result: IteratorResult<Request, T>): IteratorResult<Request, T> {
+    if (result.done === true) this.stack?.leave();
+    return result;
+  }
+
+  private fail(error: unknown): never {
+    this.stack?.fail(error);
+    throw error;
   }
 }
 
@@ -126,18 +213,23 @@ export class Guests {
   readonly frames: Frames;
   /** Threads whose last instructions are before their end. */
   private readonly exiting = new Set<number>();
-  private readonly generators = new Map<number, Generator<Request, unknown, number>>();
+  /** By thread, and by routine in front of one: the last that ran there. */
+  private readonly contexts = new Map<number, Context>();
+  private readonly hosted = new Map<number, Hosted>();
   private readonly ports = new Map<
     number,
     { readonly port: CpuPort; pending: PortResult | undefined }
   >();
+  private stacks = 0;
 
   constructor(private readonly machine: Machine) {
     this.frames = new Frames(machine);
   }
 
   addHost(thread: KThread, body: HostBody): void {
-    this.within(thread, () => this.generators.set(thread.index, body()));
+    const own = this.newContext(thread, body.name === '' ? describe(thread) : body.name);
+    this.contexts.set(thread.index, own);
+    this.hosted.set(thread.index, { context: own, generator: this.within(own, body) });
   }
 
   addPort(thread: KThread, port: CpuPort): void {
@@ -145,9 +237,35 @@ export class Guests {
   }
 
   remove(index: number): void {
-    this.generators.delete(index);
+    this.contexts.delete(index);
+    this.hosted.delete(index);
     this.ports.delete(index);
     this.frames.remove(index);
+  }
+
+  /** What the host's code is called in on behalf of a thread, of whatever kind. */
+  private contextOf(thread: KThread): Context {
+    const known = this.contexts.get(thread.index);
+    if (known !== undefined) return known;
+    const own = this.newContext(thread, describe(thread));
+    this.contexts.set(thread.index, own);
+    return own;
+  }
+
+  /** A number for the next kernel stack. */
+  nextStack(): number {
+    this.stacks++;
+    return this.stacks;
+  }
+
+  /** The driver of this machine whose code runs. */
+  get currentDriver(): DriverObject | undefined {
+    return context?.machine === this.machine ? context.stack.driver : undefined;
+  }
+
+  /** The routines that were called when `error` was thrown, or else that a context is in; the last one first. */
+  chainOf(index: number, error?: unknown): readonly StackFrame[] {
+    return this.contexts.get(index)?.stack.chainAt(error) ?? [];
   }
 
   /**
@@ -158,22 +276,24 @@ export class Guests {
     const flags = this.machine.memory.u32(thread.address + KTHREAD.Flags);
     if ((flags & THREAD_FLAG.TrapFrame) !== 0) return this.nextFrameRequest(thread);
     if ((flags & THREAD_FLAG.Exiting) !== 0) this.beginExit(thread);
-    const name = `thread '${thread.name}'`;
-    return this.next(thread.index, name, thread, thread, () => {
-      const dpc = threadedDpcOf(thread);
-      if (dpc === undefined) throw new MachineError(`${name} is a host thread without a body`);
-      return dpc.call(thread.address);
-    });
+    const hosted = this.hosted.get(thread.index);
+    if (hosted !== undefined) return this.advance(thread.index, thread, hosted);
+    const dpc = threadedDpcOf(thread);
+    if (dpc === undefined)
+      throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
+    const own = this.newContext(thread, dpc.routineName);
+    own.stack.driver = dpc.driver;
+    return this.begin(thread.index, thread, own, () => dpc.call(thread.address));
   }
 
   private nextFrameRequest(thread: KThread): Request {
-    const name = `thread '${thread.name}'`;
+    const own = this.contextOf(thread);
     const request = this.frames.next(
       thread,
-      (generator) => this.resume(thread, thread, generator),
-      (start) => this.within(thread, start),
+      (generator) => this.resume(thread, own, generator),
+      (start) => this.within(own, start),
     );
-    this.requireNoneForgotten(name);
+    this.requireNoneForgotten(thread);
     return request;
   }
 
@@ -183,7 +303,10 @@ export class Guests {
     if (this.exiting.has(index)) return;
     this.remove(index);
     this.exiting.add(index);
-    this.generators.set(index, this.exit(thread));
+    const own = this.newContext(thread, 'PspExitThread');
+    this.contexts.set(index, own);
+    this.hosted.set(index, { context: own, generator: this.exit(thread) });
+    thread.systemThreadEnd?.();
   }
 
   private *exit(thread: KThread): Generator<Request, void, number> {
@@ -202,61 +325,59 @@ export class Guests {
   /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
   nextActivationRequest(index: number): Request {
     const activation = new Activation(this.machine, index);
-    const { name, thread } = activation;
-    return this.next(index, name, activation, thread, () => activation.start());
+    const hosted = this.hosted.get(index);
+    if (hosted !== undefined) return this.advance(index, activation, hosted);
+    const own = this.newContext(activation.thread, activation.routineName);
+    own.stack.driver = activation.driver;
+    return this.begin(index, activation, own, () => activation.start());
   }
 
-  /** The next instruction of a generator, which `start` makes if need be; or calls what is none. */
-  private next(
-    index: number,
-    name: string,
-    executed: Pick<Executed, 'status' | 'takeRaised'>,
-    thread: KThread,
-    start: () => unknown,
-  ): Request {
-    let generator = this.generators.get(index);
-    if (generator === undefined) {
-      const started = this.within(thread, start);
-      this.requireNoneForgotten(name);
-      if (!isGenerator(started)) return [encode(OP.Exit), 0];
-      generator = started;
-      this.generators.set(index, generator);
-    }
-    return this.advance(index, name, executed, thread, generator);
+  /** Calls a routine, and gives its first instruction if it is a generator function. */
+  private begin(index: number, executed: Executed, own: Context, start: () => unknown): Request {
+    this.contexts.set(index, own);
+    const generator = this.within(own, start);
+    this.requireNoneForgotten(executed);
+    if (!isGenerator(generator)) return [encode(OP.Exit), 0];
+    const hosted = { context: own, generator };
+    this.hosted.set(index, hosted);
+    return this.advance(index, executed, hosted);
   }
 
-  private advance(
-    index: number,
-    name: string,
-    executed: Pick<Executed, 'status' | 'takeRaised'>,
-    thread: KThread,
-    generator: Generator<Request, unknown, number>,
-  ): Request {
-    const result = this.resume(executed, thread, generator);
-    this.requireNoneForgotten(name);
+  private newContext(thread: KThread, routine: string): Context {
+    const stack = new KernelStack(this.machine);
+    stack.enter(routine, this.machine.profile.routineStackBytes);
+    return { machine: this.machine, thread, stack };
+  }
+
+  private advance(index: number, executed: Executed, hosted: Hosted): Request {
+    const result = this.resume(executed, hosted.context, hosted.generator);
+    this.requireNoneForgotten(executed);
     const request = result.done === true ? [encode(OP.Exit), 0] : result.value;
     const opcode = (request[0] as number) & 0xff;
-    if (opcode === OP.Exit || opcode === OP.ExitThread) this.generators.delete(index);
+    if (opcode === OP.Exit || opcode === OP.ExitThread) {
+      this.hosted.delete(index);
+      if (index < ACTIVATION.Mark) hosted.context.thread.systemThreadEnd?.();
+    }
     return request;
   }
 
   private resume(
-    executed: Pick<Executed, 'status' | 'takeRaised'>,
-    thread: KThread,
+    executed: Executed,
+    own: Context,
     generator: Generator<Request, unknown, number>,
   ): IteratorResult<Request, unknown> {
-    return this.within(thread, () => {
+    return this.within(own, () => {
       if (!executed.takeRaised()) return generator.next(executed.status);
       return generator.throw(new NtStatusError(executed.status));
     });
   }
 
-  private requireNoneForgotten(name: string): void {
-    const [forgotten] = this.pendingCalls;
-    if (forgotten === undefined) return;
+  private requireNoneForgotten(executed: Executed): void {
+    const routine = this.pendingCalls[0]?.routine;
+    if (routine === undefined) return;
     this.pendingCalls.length = 0;
     throw new MachineError(
-      `${forgotten.routine} was called without yield* in ${name}: nothing happened; write yield* ${forgotten.routine}(…)`,
+      `${routine} was called without yield* in ${describe(executed)}: nothing happened; write yield* ${routine}(…)`,
     );
   }
 
@@ -266,7 +387,7 @@ export class Guests {
     if (state === undefined)
       throw new MachineError(`thread '${thread.name}' is a port thread without a port`);
     if (state.pending === undefined) {
-      const result = this.within(thread, () => state.port.run(thread, budgetNs));
+      const result = this.within(this.contextOf(thread), () => state.port.run(thread, budgetNs));
       checkPortResult(thread, result, budgetNs);
       if (result.reason !== 'budget') state.pending = result;
       if (result.usedNs > 0)
@@ -280,15 +401,20 @@ export class Guests {
     return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
   }
 
-  private within<T>(thread: KThread, action: () => T): T {
+  private within<T>(inner: Context, action: () => T): T {
     const outer = context;
-    context = { machine: this.machine, thread };
+    context = inner;
     try {
       return action();
     } finally {
       context = outer;
     }
   }
+}
+
+/** A context in words. */
+function describe(executed: Executed): string {
+  return executed instanceof Activation ? executed.name : `thread '${executed.name}'`;
 }
 
 function checkPortResult(thread: KThread, result: PortResult, budgetNs: number): void {

@@ -29,10 +29,11 @@ import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
 import { spinningCircle, waitingCircle } from './deadlock';
 import { type DeferredRoutine, KDpc } from './dpc';
+import { type DriverObject, type DriverOptions, Drivers } from './driver';
 import { MachineError } from './errors';
 import type { CallRoutine } from './frames';
 import { isGenerator } from './generator';
-import { type CpuPort, Guests, type HostBody } from './guest';
+import { type CpuPort, Guests, type HostBody, NtStatusError } from './guest';
 import { words64 } from './instruction';
 import type { Lifecycle } from './lifecycle';
 import { LockTable } from './lock';
@@ -107,6 +108,8 @@ export class Machine {
     { readonly name: string; readonly owners: readonly KThread[] }
   >();
   /** @internal */ readonly locks = new LockTable(this);
+  /** The drivers that were loaded with `loadDriver`, and what happens when they are loaded and unloaded. */
+  readonly drivers = new Drivers(this);
   /** Objects whose routines are the host's, by row. */
   private readonly hostObjects = new Map<number, KernelObject>();
   private idle: KThread | undefined;
@@ -340,7 +343,7 @@ export class Machine {
     const program = host ? 0 : (deferredRoutine?.address ?? NO_ROUTINE);
     const handle = this.core.hostCreateDpc(type, program, low, high);
     if (handle === 0) throw this.full('objects');
-    const dpc = new KDpc(this, handle, deferredRoutine, deferredContext);
+    const dpc = new KDpc(this, handle, deferredRoutine, deferredContext, this.guests.currentDriver);
     if (host) this.hostObjects.set(dpc.index, dpc);
     return dpc;
   }
@@ -394,7 +397,13 @@ export class Machine {
       context[1] as number,
     );
     if (handle === 0) throw this.full('objects');
-    const interrupt = new KInterrupt(this, handle, serviceRoutine, serviceContext);
+    const interrupt = new KInterrupt(
+      this,
+      handle,
+      serviceRoutine,
+      serviceContext,
+      this.guests.currentDriver,
+    );
     this.hostObjects.set(interrupt.index, interrupt);
     return interrupt;
   }
@@ -403,7 +412,7 @@ export class Machine {
   connectIpi(serviceRoutine: ServiceRoutine): KInterrupt {
     const handle = this.core.hostCreateInterrupt(IRQL.IPI_LEVEL, IRQL.IPI_LEVEL, 0, 0, 0, 0);
     if (handle === 0) throw this.full('objects');
-    const interrupt = new KInterrupt(this, handle, serviceRoutine, null);
+    const interrupt = new KInterrupt(this, handle, serviceRoutine, null, undefined);
     this.hostObjects.set(interrupt.index, interrupt);
     return interrupt;
   }
@@ -420,6 +429,11 @@ export class Machine {
     return this.hostObjects.get(this.objectIndex(address));
   }
 
+  /** @internal Those of them that there are, and of what has been deleted. */
+  hostObjectList(): Iterable<KernelObject> {
+    return this.hostObjects.values();
+  }
+
   /** @internal What is current on a processor without a thread. It is in no table: its handle is stale. */
   get idleThread(): KThread {
     this.idle ??= new KThread(this, 0, this.systemProcess, 'idle');
@@ -430,6 +444,13 @@ export class Machine {
     const handle = this.core.hostCreateObject(type, state, limit);
     if (handle === 0) throw this.full('objects');
     return handle;
+  }
+
+  /** @internal Whether the table of threads has room for one more. */
+  get hasThreadRoom(): boolean {
+    const table = KSYSTEM.ThreadTable;
+    if (this.system(table + KTABLE.FreeHead) !== 0) return true;
+    return this.system(table + KTABLE.HighWater) < this.system(table + KTABLE.Capacity);
   }
 
   /** @internal */ full(capacity: keyof Capacities): MachineError {
@@ -542,6 +563,14 @@ export class Machine {
       this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
     else if (options.start !== false) this.core.hostStartThread(thread.address);
     return thread;
+  }
+
+  /**
+   * Loads a driver: a system thread calls its DriverEntry, after the loads and unloads asked for before.
+   * Look at its `state` and `status` when the machine has run.
+   */
+  loadDriver(options: DriverOptions): DriverObject {
+    return this.drivers.requestLoad(options);
   }
 
   /** The function that a program's `hostCall(number)` runs. Its return value is the call's status. */
@@ -771,7 +800,7 @@ export class Machine {
           return {
             reason: 'bugcheck',
             now: this.now,
-            ...describeBugCheck(this),
+            ...describeBugCheck(this, this.failure),
             cause: this.failure,
           };
       }
@@ -827,7 +856,10 @@ export class Machine {
     } catch (error) {
       if (error instanceof MachineError) throw error;
       this.failure = error;
-      this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, STATUS.UNSUCCESSFUL, 0, index);
+      const status = error instanceof NtStatusError ? error.status : STATUS.UNSUCCESSFUL;
+      const system = index < ACTIVATION.Mark && this.thread(index)?.isSystemThread === true;
+      if (system) this.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, status);
+      else this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, status, 0, index);
       return;
     }
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);

@@ -61,6 +61,14 @@ export interface MachineProfile {
   readonly threadDpcEnable: boolean;
   /** What a handle counts as in PointerCount: 32768, as on Windows 8 and later; before it was 1. */
   readonly handleReferences: number;
+  /** Bytes of a kernel stack; 24 KB on x64. DPCs and interrupt routines have one of this size too. */
+  readonly kernelStackBytes: number;
+  /** Of a large one, which stacks are expanded with; 72 KB on x64. */
+  readonly largeKernelStackBytes: number;
+  /** How often a stack can be expanded at a time. Our choice: Windows has a limit that is written nowhere. */
+  readonly kernelStackExpansions: number;
+  /** What a routine takes of the stack that declares nothing. Our estimate. */
+  readonly routineStackBytes: number;
 }
 
 export interface MachineCosts {
@@ -114,6 +122,10 @@ const CLIENT: MachineProfile = {
   minimumDpcRate: 3,
   threadDpcEnable: true,
   handleReferences: 32_768,
+  kernelStackBytes: 0x6000,
+  largeKernelStackBytes: 0x12000,
+  kernelStackExpansions: 8,
+  routineStackBytes: 256,
 };
 
 export const PROFILES: Readonly<Record<'client' | 'server', MachineProfile>> = {
@@ -199,6 +211,10 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
   maximumDpcQueueDepth: [1, 0xffffffff],
   minimumDpcRate: [0, 0xffffffff],
   handleReferences: [1, 32_768],
+  kernelStackBytes: [0x1000, 0x20000],
+  largeKernelStackBytes: [0x1000, 0x20000],
+  kernelStackExpansions: [0, 1000],
+  routineStackBytes: [0, 0x1000],
 };
 
 /** Throws unless `value` is an integer in the range; `name` and the range are in the message. */

@@ -6,7 +6,13 @@ import {
   KTHREAD,
   KWAIT_BLOCK,
 } from '../../assembly/shared/layout';
-import { KOBJECTS, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../../assembly/shared/types';
+import {
+  ACTIVATION,
+  KOBJECTS,
+  KTHREAD_STATE,
+  KWAIT_REASON,
+  THREAD_FLAG,
+} from '../../assembly/shared/types';
 import type { Machine } from './machine';
 import { decodeRecord, type TraceRecord } from './records';
 import { THREAD_STATE_NAMES, WAIT_REASON_NAMES } from './words';
@@ -38,6 +44,8 @@ export interface BugCheckReport {
   /** The thread that ran there; absent for the idle thread. */
   readonly thread?: string;
   readonly explanation: string;
+  /** The routines of the host that were being executed, the one that was called last first; none in a program. */
+  readonly stack: readonly string[];
   /** The last records, oldest first. */
   readonly lastRecords: readonly TraceRecord[];
 }
@@ -161,10 +169,6 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'PANIC_STACK_SWITCH',
     'There was no room for another trap frame, or extension, of a thread (parameter 1). Raise capacities.trapFrames and capacities.threadExtensions, or look for APCs that queue APCs without end.',
   ],
-  [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
-    'IRQL_UNEXPECTED_VALUE',
-    'Kernel code, such as a routine of an APC (its address in parameter 2), returned at another IRQL than it was called at, or (low byte of parameter 1 is 0xfe) with other APC counts (parameter 2 now, 3 before). Parameter 1 is the level << 16 | the one it should be << 8 | 0 for a kernel routine of an APC, 1 for a normal routine. Lower what it raised, and leave what it entered; the cause, if there is one, says who did not.',
-  ],
   [BUGCHECK.INVALID_AFFINITY_SET]: [
     'INVALID_AFFINITY_SET',
     'An affinity without an active processor was set.',
@@ -177,10 +181,6 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'REFERENCE_BY_POINTER',
     'An object (parameter 2, of the type whose index is parameter 1) was dereferenced more often than it was referenced. Pair every ObDereferenceObject with one reference of your own.',
   ],
-  [BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED]: [
-    'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED',
-    'Kernel-mode code raised an exception (parameter 1) that nothing caught; the cause says where. A registration handle that was given back twice ends so.',
-  ],
   [BUGCHECK.INVALID_KERNEL_HANDLE]: [
     'INVALID_KERNEL_HANDLE',
     'Kernel-mode code closed a handle (parameter 1) that is protected from close (parameter 2 is 0) or does not exist (parameter 2 is 1). Close each handle once, in the process that it is of.',
@@ -191,7 +191,15 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
-    "Kernel-mode code threw an exception that nothing caught: a host thread, a host call or a CpuPort. The result's cause is what it threw.",
+    "Kernel-mode code threw an exception (parameter 1 is its status) that nothing caught: a DPC, a host call, a CpuPort, or a host thread with a user mode. The result's cause is what it threw, its stack where.",
+  ],
+  [BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED]: [
+    'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED',
+    "A system thread threw an exception (parameter 1 is its status) that nothing caught. The result's cause is what it threw, its stack where. A registration handle that was given back twice ends so too.",
+  ],
+  [BUGCHECK.UNEXPECTED_KERNEL_MODE_TRAP]: [
+    'UNEXPECTED_KERNEL_MODE_TRAP',
+    "A kernel stack was overrun (parameter 1 is 8, a double fault). The result's cause has the routines that were on it and what each took: recurse less, keep large data off the stack, or call through KeExpandKernelStackAndCallout.",
   ],
   [BUGCHECK.IRQL_NOT_GREATER_OR_EQUAL]: [
     'IRQL_NOT_GREATER_OR_EQUAL',
@@ -204,6 +212,14 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT]: [
     'KERNEL_APC_PENDING_DURING_EXIT',
     'A thread ended above PASSIVE_LEVEL (parameter 3), with APCs disabled (parameter 2: SpecialApcDisable << 16 | KernelApcDisable) or with a kernel-mode APC left (parameter 1). Leave every critical and guarded region and lower the IRQL before the thread ends.',
+  ],
+  [BUGCHECK.KERNEL_STACK_LOCKED_AT_EXIT]: [
+    'KERNEL_STACK_LOCKED_AT_EXIT',
+    'A thread ended whose kernel stack cannot be freed: it had swapping disabled, or was inside KeExpandKernelStackAndCallout. Call KeSetKernelStackSwapEnable(TRUE) and return from the callout before the thread ends.',
+  ],
+  [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
+    'IRQL_UNEXPECTED_VALUE',
+    'Kernel code, such as a routine of an APC (its address in parameter 2), returned at another IRQL than it was called at, or (low byte of parameter 1 is 0xfe) with other APC counts (parameter 2 now, 3 before). Parameter 1 is the level << 16 | the one it should be << 8 | 0 for a kernel routine of an APC, 1 for a normal routine, 2 for a callout of KeExpandKernelStackAndCallout. Lower what it raised, and leave what it entered; the cause, if there is one, says who did not.',
   ],
   [BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC]: [
     'ATTEMPTED_SWITCH_FROM_DPC',
@@ -263,7 +279,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS]: [
     'DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS',
-    'A routine of a driver was called that is no longer loaded (parameter 1 is its address or 0). Take back every callback, timer, DPC and work item in DriverUnload; the cause says which was left.',
+    'A routine of a driver (parameter 1 is its address or 0) that is no longer loaded was called, or was still to be. The cause says which was left: take back every callback, timer, DPC, work item and thread in DriverUnload, and before DriverEntry fails.',
   ],
   [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
     'MANUALLY_INITIATED_CRASH',
@@ -275,7 +291,16 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
 };
 
-export function describeBugCheck(machine: Machine): BugCheckReport {
+/** What executes on a processor, as the core names it: a routine in front of its thread, or the thread. */
+function executingIndex(machine: Machine, prcb: number): number {
+  const activation = machine.memory.u32(prcb + KPRCB.Activation);
+  if (activation === 0) return machine.objectIndex(machine.memory.u32(prcb + KPRCB.CurrentThread));
+  const base = machine.memory.u32(KSYSTEM.Address + KSYSTEM.ActivationBase);
+  return ACTIVATION.Mark + (activation - base) / KTHREAD.Size;
+}
+
+/** The bugcheck that a machine has stopped with; `failure` is what was thrown, if anything was. */
+export function describeBugCheck(machine: Machine, failure: unknown): BugCheckReport {
   const code = machine.memory.u32(KSYSTEM.Address + KSYSTEM.BugCheckCode);
   const processor = machine.memory.u32(KSYSTEM.Address + KSYSTEM.CurrentProcessor);
   const prcb = machine.memory.u32(KSYSTEM.Address + KSYSTEM.PrcbBase) + processor * KPRCB.Size;
@@ -294,6 +319,9 @@ export function describeBugCheck(machine: Machine): BugCheckReport {
     processor,
     ...(current === undefined ? {} : { thread: current.name }),
     explanation,
+    stack: machine.guests
+      .chainOf(executingIndex(machine, prcb), failure)
+      .map(({ routine }) => routine),
     lastRecords: Array.from({ length: last.count }, (_, index) => decodeRecord(last, index)),
   };
 }

@@ -1,6 +1,7 @@
 import { KINTERRUPT_OBJECT, KSPIN_LOCK } from '../../assembly/shared/layout';
 import type { IRQL } from '../../assembly/shared/types';
 import type { GuestResult } from './dpc';
+import type { DriverObject } from './driver';
 import type { Machine } from './machine';
 import type { LoadedProgram } from './program';
 import { deleteObject, KernelObject, type KThread } from './views';
@@ -69,6 +70,8 @@ export class KInterrupt extends KernelObject {
     handle: number,
     readonly serviceRoutine: ServiceRoutine | LoadedProgram,
     readonly serviceContext: unknown,
+    /** The driver whose code connected it. */
+    readonly driver: DriverObject | undefined,
   ) {
     super(machine, handle);
   }

@@ -363,6 +363,14 @@ export class KThread extends KernelObject {
     return this.word(KTHREAD.Migrations);
   }
 
+  /** @internal What the end of a system thread takes back; undefined: PsCreateSystemThread did not make it. */
+  systemThreadEnd: (() => void) | undefined;
+
+  /** Whether it has no user mode. @irql at most DISPATCH_LEVEL @nt PsIsSystemThread */
+  get isSystemThread(): boolean {
+    return (this.word(KTHREAD.Flags) & THREAD_FLAG.UserMode) === 0;
+  }
+
   get guest(): GUEST {
     const flags = this.word(KTHREAD.Flags);
     return (flags & THREAD_FLAG.Host) !== 0 ? 1 : (flags & THREAD_FLAG.Port) !== 0 ? 2 : 0;

@@ -23,7 +23,6 @@ import {
   KeStallExecutionProcessor,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
-  PsTerminateSystemThread,
 } from '../../src/ke/ddi';
 import {
   KeEnterCriticalRegion,
@@ -39,6 +38,7 @@ import { currentGuest } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KThread } from '../../src/machine/views';
+import { PsTerminateSystemThread } from '../../src/ps/system-thread';
 import { runGuest } from './guest';
 
 const wait = (object: Parameters<typeof KeWaitForSingleObject>[0], mode = MODE.KernelMode) =>
@@ -649,7 +649,7 @@ describe('an APC routine', () => {
     expect([thread.state, thread.exitStatus, seen]).toEqual([KTHREAD_STATE.Terminated, 5, []]);
   });
 
-  test('that throws is bugcheck KMODE_EXCEPTION_NOT_HANDLED with what it threw', async () => {
+  test('that throws in a system thread is the bugcheck of that, with what it threw', async () => {
     const machine = await Machine.create();
     const thrown = new Error('mine');
     const thread = machine.systemProcess.createThread(function* () {
@@ -661,7 +661,7 @@ describe('an APC routine', () => {
       yield* KeInsertQueueApc(apc, 0, 0, 0);
     });
     expect(machine.run()).toMatchObject({
-      code: BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED,
+      code: BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED,
       cause: thrown,
     });
   });

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { IRQL, KDPC_IMPORTANCE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import {
-  KeSetEvent,
-  KeStallExecutionProcessor,
-  KeWaitForSingleObject,
-  PsTerminateSystemThread,
-} from '../../src/ke/ddi';
+import { KeSetEvent, KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
 import {
   KeInitializeDpc,
   KeInsertQueueDpc,
@@ -27,6 +22,7 @@ import { KeSetTimer } from '../../src/ke/timer';
 import type { DeferredRoutine, KDpc } from '../../src/machine/dpc';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
+import { PsTerminateSystemThread } from '../../src/ps/system-thread';
 import { recordsOf } from '../records';
 import { runGuest } from './guest';
 

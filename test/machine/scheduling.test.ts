@@ -163,16 +163,24 @@ test('a generator call left without yield* is an error that names the routine', 
   expect(() => machine.run()).toThrow(/KeSetEvent was called without yield\*/);
 });
 
-test('what a host thread throws is bugcheck KMODE_EXCEPTION_NOT_HANDLED', async () => {
+test.each([
+  ['a system thread', false, 0x7e, 'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED', 0n],
+  ['a thread with a user mode', true, 0x1e, 'KMODE_EXCEPTION_NOT_HANDLED', 2n],
+])('what %s throws is a bugcheck, with what it threw and where', async (_of, userMode, code, name, third) => {
   const machine = await Machine.create();
+  const defect = new Error('driver defect');
   // biome-ignore lint/correctness/useYield: a driver may throw before it first waits
-  machine.createProcess().createThread(function* () {
-    throw new Error('driver defect');
-  });
+  function* body() {
+    throw defect;
+  }
+  machine.createProcess().createThread(body, { userMode });
   expect(machine.run()).toMatchObject({
     reason: 'bugcheck',
-    code: 0x1e,
-    name: 'KMODE_EXCEPTION_NOT_HANDLED',
+    code,
+    name,
+    parameters: [0xc0000001n, 0n, third, 0n],
+    cause: defect,
+    stack: ['body'],
   });
 });
 
