@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { hostCalls } from './ddi.js';
 import { idleMachine } from './idle.js';
+import { manyProcesses } from './processes.js';
 import { manyProcessors } from './processors.js';
 import { longReplay } from './replay.js';
 import type { Row, Workload } from './row.js';
@@ -20,6 +21,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   switch: contextSwitches,
   threads: manyThreads,
   processors: manyProcessors,
+  processes: manyProcesses,
   timers: manyTimers,
   waits: manyWaits,
   ddi: hostCalls,

@@ -565,9 +565,6 @@ export {
 export {
   type LoadImageNotifyRoutine,
   PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE,
-  PsRemoveLoadImageNotifyRoutine,
-  PsSetLoadImageNotifyRoutine,
-  PsSetLoadImageNotifyRoutineEx,
 } from './ps/image-notify';
 export {
   type InspectedProcess,
@@ -583,10 +580,20 @@ export {
   type CreateProcessNotifyRoutineEx,
   PSCREATEPROCESSNOTIFYTYPE,
   type PsCreateNotifyInfo,
+} from './ps/process-notify';
+export { ProcessManager, processManager } from './ps/manager';
+export {
+  PsRemoveCreateThreadNotifyRoutine,
+  PsRemoveLoadImageNotifyRoutine,
   PsSetCreateProcessNotifyRoutine,
   PsSetCreateProcessNotifyRoutineEx,
   PsSetCreateProcessNotifyRoutineEx2,
-} from './ps/process-notify';
+  PsSetCreateThreadNotifyRoutine,
+  PsSetCreateThreadNotifyRoutineEx,
+  PsSetLoadImageNotifyRoutine,
+  PsSetLoadImageNotifyRoutineEx,
+} from './ps/register';
+export type { PsSwitches } from './ps/state';
 export {
   IoCreateSystemThread,
   IoIsSystemThread,
@@ -596,13 +603,7 @@ export {
   type StartRoutine,
   type SystemThread,
 } from './ps/system-thread';
-export {
-  type CreateThreadNotifyRoutine,
-  PSCREATETHREADNOTIFYTYPE,
-  PsRemoveCreateThreadNotifyRoutine,
-  PsSetCreateThreadNotifyRoutine,
-  PsSetCreateThreadNotifyRoutineEx,
-} from './ps/thread-notify';
+export { type CreateThreadNotifyRoutine, PSCREATETHREADNOTIFYTYPE } from './ps/thread-notify';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';

@@ -106,6 +106,13 @@ export function KiApcInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word
       KiRequestApcCheck(prcb);
       return 4;
     }
+    case OP.BeginThread: {
+      const first = THREAD_FLAG.Host | THREAD_FLAG.KernelCompute;
+      const flags = load<u32>(thread, KTHREAD.Flags) & ~first;
+      store<u32>(thread, flags | load<u32>(pc, 4), KTHREAD.Flags);
+      KiRequestApcCheck(prcb);
+      return 8;
+    }
     case OP.AttachProcess: {
       const process = KiTypedOperand(thread, pc, a, KOBJECTS.ProcessObject);
       if (process != 0) KiAttachFrom(thread, process);

@@ -466,6 +466,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ResumeThread:
     case OP.ExitThread:
     case OP.ReturnToUser:
+    case OP.BeginThread:
     case OP.TerminateThread:
     case OP.AttachProcess:
     case OP.DetachProcess:
@@ -545,7 +546,7 @@ function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
   // A host or system call was answered by the host together with the instruction itself.
   if (opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
   KiInstruction(prcb, thread, pc, word);
-  KiEndInstruction(prcb, thread, opcode);
+  KiEndInstruction(prcb, thread, opcode, KiTakeHostCost());
   KiEnterCall(prcb, thread);
   return true;
 }
@@ -572,12 +573,19 @@ function KiBudget(prcb: PKPRCB, now: u64): u64 {
   return until > now ? until - now : 1;
 }
 
-function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32): void {
+/** Ns by which what the host does takes longer; they are asked for once. */
+function KiTakeHostCost(): u64 {
+  const cost = load<u32>(SYSTEM, KSYSTEM.HostCost);
+  store<u32>(SYSTEM, 0, KSYSTEM.HostCost);
+  return cost;
+}
+
+function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32, more: u64): void {
   if ((opcode == OP.AcquireSpinLock || opcode == OP.Barrier) && KiIsSpinning(prcb)) {
     store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
     return;
   }
-  const cost = KiCostOf(opcode);
+  const cost = KiCostOf(opcode) + more;
   if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) KiPay(prcb, thread, cost);
   else KiPayAndLeave(prcb, thread, cost);
 }
@@ -610,7 +618,9 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
   store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
-  KiEndInstruction(prcb, thread, <i32>(word & 0xff));
+  const opcode = <i32>(word & 0xff);
+  const creates = opcode == OP.CreateThread || opcode == OP.CreateProcess;
+  KiEndInstruction(prcb, thread, opcode, creates ? KiTakeHostCost() : 0);
   KiEnterCall(prcb, thread);
   return true;
 }

@@ -283,9 +283,9 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   store<u32>(process, load<u32>(process, KPROCESS.ActiveThreads) - 1, KPROCESS.ActiveThreads);
   const left = load<u32>(process, KPROCESS.ThreadCount) - 1;
   store<u32>(process, left, KPROCESS.ThreadCount);
-  if (left != 0) return;
-
   const flags = load<u32>(process, KPROCESS.Flags);
+  if (left != 0 || (flags & PROCESS_FLAG.System) != 0) return;
+
   if ((flags & PROCESS_FLAG.ExitStatusSet) == 0) store<u32>(process, status, KPROCESS.ExitStatus);
   if ((flags & PROCESS_FLAG.ExitTimeSet) == 0)
     store<u64>(process, load<u64>(SYSTEM, KSYSTEM.Time64), KPROCESS.IdleSince64);

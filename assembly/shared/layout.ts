@@ -179,7 +179,9 @@ export const enum KSYSTEM {
   Lifecycle = 720,
   /** The host's answer to a call goes on in the thread: a routine of the host's runs in front of it. */
   CallFrame = 724,
-  Reserved2_64 = 728,
+  /** Ns that the instruction takes besides its cost which the host has just answered. */
+  HostCost = 728,
+  Reserved4 = 732,
   Reserved3_64 = 736,
   Reserved4_64 = 744,
   /** What a host or port thread asks for: one instruction. */

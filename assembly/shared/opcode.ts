@@ -158,6 +158,8 @@ export const enum OP {
   SuspendWait = 0x64,
   /** Waits for a threaded DPC, whose routine is what the thread executes next. */
   DpcWait = 0x65,
+  /** flags: a thread has run what the host had it run first, and is what these THREAD_FLAG bits say. */
+  BeginThread = 0x66,
 }
 
 /** How a thread waits: KWAIT_REASON in the low bits. */

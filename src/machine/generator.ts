@@ -1,6 +1,25 @@
 /** An instruction that a host thread asks the core for: words as in a program. */
 export type Request = readonly number[];
 
+/** What is left of a generator that has been run up to its first instruction. */
+export function* resumed<T>(
+  first: Request,
+  rest: Generator<Request, T, number>,
+): Generator<Request, T, number> {
+  let result: IteratorResult<Request, T> = { done: false, value: first };
+  while (result.done !== true) {
+    let status: number;
+    try {
+      status = yield result.value;
+    } catch (raised) {
+      result = rest.throw(raised);
+      continue;
+    }
+    result = rest.next(status);
+  }
+  return result.value;
+}
+
 /** Whether what a guest returned asks for more to be done. */
 export function isGenerator<T = unknown>(value: unknown): value is Generator<Request, T, number> {
   return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;

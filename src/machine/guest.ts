@@ -7,7 +7,7 @@ import { type GuestResult, threadedDpcOf } from './dpc';
 import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
-import { isGenerator, type Request } from './generator';
+import { isGenerator, type Request, resumed } from './generator';
 import { encode } from './instruction';
 import { KernelStack, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
@@ -207,6 +207,17 @@ function removeLast<T>(items: T[], item: T): void {
   else if (items.includes(item)) items.splice(items.lastIndexOf(item), 1);
 }
 
+/** What a thread runs before its body. */
+interface Prologue {
+  readonly start: () => GuestResult<number>;
+  running: Generator<Request, number, number> | undefined;
+  /** THREAD_FLAG bits that say what it is then. */
+  readonly flags: number;
+  readonly body: HostBody | undefined;
+}
+
+const EXIT: Request = [encode(OP.Exit), 0];
+
 /** What the host threads and ports of one machine are doing. */
 export class Guests {
   readonly pendingCalls: NtCall<unknown>[] = [];
@@ -216,6 +227,8 @@ export class Guests {
   /** By thread, and by routine in front of one: the last that ran there. */
   private readonly contexts = new Map<number, Context>();
   private readonly hosted = new Map<number, Hosted>();
+  /** What threads run before their bodies. */
+  private readonly prologues = new Map<number, Prologue>();
   private readonly ports = new Map<
     number,
     { readonly port: CpuPort; pending: PortResult | undefined }
@@ -232,6 +245,16 @@ export class Guests {
     this.hosted.set(thread.index, { context: own, generator: this.within(own, body) });
   }
 
+  /** What a thread runs before its body, whatever that is; then it is what `flags` say. */
+  addPrologue(
+    thread: KThread,
+    prologue: () => GuestResult<number>,
+    flags: number,
+    body: HostBody | undefined,
+  ): void {
+    this.prologues.set(thread.index, { start: prologue, running: undefined, flags, body });
+  }
+
   addPort(thread: KThread, port: CpuPort): void {
     this.ports.set(thread.index, { port, pending: undefined });
   }
@@ -239,6 +262,8 @@ export class Guests {
   remove(index: number): void {
     this.contexts.delete(index);
     this.hosted.delete(index);
+    this.prologues.delete(index);
+    this.exiting.delete(index);
     this.ports.delete(index);
     this.frames.remove(index);
   }
@@ -275,7 +300,9 @@ export class Guests {
   nextHostRequest(thread: KThread): Request {
     const flags = this.machine.memory.u32(thread.address + KTHREAD.Flags);
     if ((flags & THREAD_FLAG.TrapFrame) !== 0) return this.nextFrameRequest(thread);
-    if ((flags & THREAD_FLAG.Exiting) !== 0) this.beginExit(thread);
+    if ((flags & THREAD_FLAG.Exiting) !== 0 && !this.beginExit(thread)) return EXIT;
+    const prologue = this.prologues.get(thread.index);
+    if (prologue !== undefined) return this.nextPrologueRequest(thread, prologue);
     const hosted = this.hosted.get(thread.index);
     if (hosted !== undefined) return this.advance(thread.index, thread, hosted);
     const dpc = threadedDpcOf(thread);
@@ -283,7 +310,34 @@ export class Guests {
       throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
     const own = this.newContext(thread, dpc.routineName);
     own.stack.driver = dpc.driver;
-    return this.begin(thread.index, thread, own, () => dpc.call(thread.address));
+    return this.beginHosted(thread.index, thread, own, () => dpc.call(thread.address));
+  }
+
+  /** Runs what the host does in a thread's context: to its end, or what is left is a generator. */
+  begin<T>(thread: KThread, start: () => GuestResult<T>): GuestResult<T> {
+    const result = this.within(this.contextOf(thread), () => {
+      const started = start();
+      if (!isGenerator(started)) return started;
+      const first = started.next();
+      return first.done === true ? first.value : resumed(first.value, started);
+    });
+    this.requireNoneForgotten(thread);
+    return result;
+  }
+
+  /** The next instruction before a thread's body, or the one that lets the body begin. */
+  private nextPrologueRequest(thread: KThread, prologue: Prologue): Request {
+    const started = prologue.running ?? this.within(this.contextOf(thread), prologue.start);
+    if (isGenerator(started)) {
+      prologue.running = started;
+      const result = this.resume(thread, this.contextOf(thread), started);
+      this.requireNoneForgotten(thread);
+      if (result.done !== true) return result.value;
+      this.machine.setHostCost(result.value as number);
+    } else this.machine.setHostCost(started);
+    this.prologues.delete(thread.index);
+    if (prologue.body !== undefined) this.addHost(thread, prologue.body);
+    return [encode(OP.BeginThread), prologue.flags];
   }
 
   private nextFrameRequest(thread: KThread): Request {
@@ -297,21 +351,33 @@ export class Guests {
     return request;
   }
 
-  /** What goes before a thread's end takes the place of its body. */
-  private beginExit(thread: KThread): void {
+  /** What goes before a thread's end takes the place of its body; false if there is nothing. */
+  private beginExit(thread: KThread): boolean {
     const { index } = thread;
-    if (this.exiting.has(index)) return;
+    if (this.exiting.has(index)) return true;
     this.remove(index);
+    thread.systemThreadEnd?.();
+    const { lifecycle } = this.machine;
+    const first = this.within(
+      this.contextOf(thread),
+      () => lifecycle?.exitThread(thread, thread.exitStatus) ?? 0,
+    );
+    const apcs = thread.hasUserApcs;
+    if (typeof first === 'number' && !apcs) {
+      this.machine.setHostCost(first);
+      return false;
+    }
     this.exiting.add(index);
     const own = this.newContext(thread, 'PspExitThread');
+    const generator = isGenerator(first) && !apcs ? first : this.exit(thread, first);
     this.contexts.set(index, own);
-    this.hosted.set(index, { context: own, generator: this.exit(thread) });
-    thread.systemThreadEnd?.();
+    this.hosted.set(index, { context: own, generator });
+    return true;
   }
 
-  private *exit(thread: KThread): Generator<Request, void, number> {
-    const { core, lifecycle } = this.machine;
-    if (lifecycle !== undefined) yield* lifecycle.exitThread(thread, thread.exitStatus);
+  private *exit(thread: KThread, first: GuestResult<number>): Generator<Request, number, number> {
+    const { core } = this.machine;
+    const costNs = isGenerator(first) ? yield* first : first;
     for (;;) {
       const apc = this.machine.hostObject(core.hostTakeUserApc(thread.address));
       if (!(apc instanceof KApc)) break;
@@ -319,7 +385,7 @@ export class Guests {
       const rundown = apc.rundownRoutine?.(apc);
       if (isGenerator(rundown)) yield* rundown;
     }
-    this.exiting.delete(thread.index);
+    return costNs;
   }
 
   /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
@@ -329,11 +395,16 @@ export class Guests {
     if (hosted !== undefined) return this.advance(index, activation, hosted);
     const own = this.newContext(activation.thread, activation.routineName);
     own.stack.driver = activation.driver;
-    return this.begin(index, activation, own, () => activation.start());
+    return this.beginHosted(index, activation, own, () => activation.start());
   }
 
   /** Calls a routine, and gives its first instruction if it is a generator function. */
-  private begin(index: number, executed: Executed, own: Context, start: () => unknown): Request {
+  private beginHosted(
+    index: number,
+    executed: Executed,
+    own: Context,
+    start: () => unknown,
+  ): Request {
     this.contexts.set(index, own);
     const generator = this.within(own, start);
     this.requireNoneForgotten(executed);
@@ -352,7 +423,9 @@ export class Guests {
   private advance(index: number, executed: Executed, hosted: Hosted): Request {
     const result = this.resume(executed, hosted.context, hosted.generator);
     this.requireNoneForgotten(executed);
-    const request = result.done === true ? [encode(OP.Exit), 0] : result.value;
+    if (result.done === true && this.exiting.has(index))
+      this.machine.setHostCost(result.value as number);
+    const request = result.done === true ? EXIT : result.value;
     const opcode = (request[0] as number) & 0xff;
     if (opcode === OP.Exit || opcode === OP.ExitThread) {
       this.hosted.delete(index);

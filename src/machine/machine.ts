@@ -17,6 +17,7 @@ import {
   IRQL,
   KOBJECTS,
   KTHREAD_STATE,
+  MODE,
   PRIORITY_CLASS,
   STOP,
   TABLE,
@@ -28,14 +29,14 @@ import { type ApcOptions, KApc } from './apc';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore } from './core';
 import { spinningCircle, waitingCircle } from './deadlock';
-import { type DeferredRoutine, KDpc } from './dpc';
+import { type DeferredRoutine, type GuestResult, KDpc } from './dpc';
 import { type DriverObject, type DriverOptions, Drivers } from './driver';
 import { MachineError } from './errors';
 import type { CallRoutine } from './frames';
-import { isGenerator } from './generator';
+import { isGenerator, type Request } from './generator';
 import { type CpuPort, Guests, type HostBody, NtStatusError } from './guest';
-import { words64 } from './instruction';
-import type { Lifecycle } from './lifecycle';
+import { encode, words64 } from './instruction';
+import type { Created, Lifecycle } from './lifecycle';
 import { LockTable } from './lock';
 import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
@@ -75,6 +76,9 @@ export type AnyCallHandler = (
   number: number,
   argument: number,
 ) => number | undefined | CallRoutine;
+
+/** What a thread runs. */
+export type ThreadBody = LoadedProgram | HostBody | CpuPort;
 
 export interface ProcessOptions {
   readonly name?: string;
@@ -484,21 +488,28 @@ export class Machine {
   }
 
   createProcess(options: ProcessOptions = {}): KProcess {
+    const process = this.newProcess(options);
+    if (process === undefined) throw this.full('processes');
+    return process;
+  }
+
+  /** @internal The same; undefined if the table is full. */
+  newProcess(options: ProcessOptions): KProcess | undefined {
     const priorityClass = requireInteger(
       'priorityClass',
       options.priorityClass ?? PRIORITY_CLASS.Normal,
       1,
       6,
     );
-    const affinity = options.affinity ?? 0n;
+    const [low, high] = words64(options.affinity ?? 0);
     const handle = this.core.hostCreateProcess(
       options.parent?.handle ?? 0,
       priorityClass,
       this.quanta.background,
-      Number(affinity & 0xffffffffn),
-      Number((affinity >> 32n) & 0xffffffffn),
+      low,
+      high,
     );
-    if (handle === 0) throw this.full('processes');
+    if (handle === 0) return undefined;
     const process = new KProcess(
       this,
       handle,
@@ -514,11 +525,20 @@ export class Machine {
    * A thread of a process: a loaded program, a generator function (host thread) or a CpuPort.
    * It is ready at once, unless `start` is false.
    */
-  createThread(
+  createThread(process: KProcess, body: ThreadBody, options: ThreadOptions = {}): KThread {
+    const thread = this.newThread(process, body, options);
+    if (thread === undefined) throw this.full('threads');
+    return thread;
+  }
+
+  /** @internal The same; undefined if the table is full. */
+  newThread(
     process: KProcess,
-    body: LoadedProgram | HostBody | CpuPort,
-    options: ThreadOptions = {},
-  ): KThread {
+    body: ThreadBody,
+    options: ThreadOptions,
+    /** What it runs before its body, and the ns that takes. */
+    prologue?: () => GuestResult<number>,
+  ): KThread | undefined {
     const host = typeof body === 'function';
     const port = !host && 'run' in body;
     let flags = host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0;
@@ -526,23 +546,13 @@ export class Machine {
     if (options.disableBoost === true || !this.profile.boosts) flags |= THREAD_FLAG.DisableBoost;
     if (options.uncharged === true) flags |= THREAD_FLAG.Uncharged;
     const increment = requireInteger('increment', options.increment ?? 0, -15, 15);
-    const affinity = options.affinity ?? 0n;
-    const allowed = this.memory.big(process.address + KPROCESS.Affinity64);
-    if ((affinity & ~allowed) !== 0n) {
-      throw new MachineError(
-        `createThread: affinity 0x${affinity.toString(16)} is no part of the process's 0x${allowed.toString(16)}`,
-      );
-    }
+    const [low, high] = this.threadAffinity(process, options.affinity);
     const program = host || port ? 0 : (body as LoadedProgram).address;
-    const handle = this.core.hostCreateThread(
-      process.address,
-      program,
-      increment,
-      Number(affinity & 0xffffffffn),
-      Number(affinity >> 32n),
-      flags,
-    );
-    if (handle === 0) throw this.full('threads');
+    const { address } = process;
+    const guest = flags & (THREAD_FLAG.Host | THREAD_FLAG.Port | THREAD_FLAG.UserMode);
+    const first = prologue === undefined ? flags : (flags & ~guest) | THREAD_FLAG.Host;
+    const handle = this.core.hostCreateThread(address, program, increment, low, high, first);
+    if (handle === 0) return undefined;
     const index = handle % 2 ** LIMIT.TableIndexBits;
     const thread = new KThread(
       this,
@@ -554,8 +564,10 @@ export class Machine {
     thread.held = true;
     this.guests.remove(index);
     this.threads.set(index, thread);
-    if (host) this.guests.addHost(thread, body);
-    else if (port) this.guests.addPort(thread, body as CpuPort);
+    if (prologue !== undefined)
+      this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);
+    else if (host) this.guests.addHost(thread, body);
+    if (port) this.guests.addPort(thread, body as CpuPort);
     options.registers?.forEach((value, register) => {
       this.setRegister(thread.address, register, value);
     });
@@ -571,6 +583,18 @@ export class Machine {
    */
   loadDriver(options: DriverOptions): DriverObject {
     return this.drivers.requestLoad(options);
+  }
+
+  /** The words of an affinity, which must be a part of the process's; 0 is all of that. */
+  private threadAffinity(process: KProcess, affinity: bigint | undefined): [number, number] {
+    if (affinity === undefined) return [0, 0];
+    const allowed = this.memory.big(process.address + KPROCESS.Affinity64);
+    if ((affinity & ~allowed) !== 0n) {
+      throw new MachineError(
+        `createThread: affinity 0x${affinity.toString(16)} is no part of the process's 0x${allowed.toString(16)}`,
+      );
+    }
+    return words64(affinity);
   }
 
   /** The function that a program's `hostCall(number)` runs. Its return value is the call's status. */
@@ -592,6 +616,14 @@ export class Machine {
   set lifecycle(lifecycle: Lifecycle | undefined) {
     this.lifecycleHooks = lifecycle;
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.Lifecycle, lifecycle === undefined ? 0 : 1);
+  }
+
+  /** @internal Makes the lifecycle of a machine that needs one. */
+  static lifecycleOf: ((machine: Machine) => Lifecycle) | undefined;
+
+  /** @internal There is something to be given back when a process ends. */
+  needLifecycle(): void {
+    this.lifecycle ??= Machine.lifecycleOf?.(this);
   }
 
   /** @internal Called with a thread's index when its streamed program has run out. */
@@ -917,24 +949,48 @@ export class Machine {
   /** A program's createThread or createProcess, by the lifecycle. */
   private answerCreate(thread: KThread): void {
     const pc = this.system(KSYSTEM.StopArgument);
-    const opcode = this.system(KSYSTEM.StopNumber);
-    this.answerBy(thread, this.createFor(thread, opcode, pc));
+    const { lifecycle } = this;
+    const program = this.programs.get(this.memory.u32(pc + 4));
+    if (lifecycle === undefined || program === undefined) {
+      this.setStatus(STATUS.INVALID_PARAMETER);
+      return;
+    }
+    const result = this.guests.begin(thread, () =>
+      this.system(KSYSTEM.StopNumber) === OP.CreateThread
+        ? lifecycle.createThread(thread, program, this.memory.i32(pc + 8))
+        : lifecycle.createProcess(thread, program, this.memory.u32(pc + 8)),
+    );
+    if (isGenerator(result)) this.answerBy(thread, this.createFor(thread, result, pc));
+    else {
+      this.setHostCost(result.costNs ?? 0);
+      this.setStatus(this.giveThread(result, pc, thread.address + KTHREAD.Register64));
+    }
   }
 
-  private *createFor(thread: KThread, opcode: number, pc: number): CallRoutine {
-    const program = this.programs.get(this.memory.u32(pc + 4));
-    if (this.lifecycle === undefined || program === undefined) return STATUS.INVALID_PARAMETER;
-    const { status, thread: created } =
-      opcode === OP.CreateThread
-        ? yield* this.lifecycle.createThread(thread, program, this.memory.i32(pc + 8))
-        : yield* this.lifecycle.createProcess(thread, program, this.memory.u32(pc + 8));
-    if (created !== undefined) {
-      const register = (this.memory.u32(pc) >>> 8) & 0xff;
-      const saved = this.guests.frames.topFrame(thread) + KTRAP_FRAME.Register64 + register * 8;
-      const [low, high] = words64(created.handle);
-      this.memory.setU32(saved, low);
-      this.memory.setU32(saved + 4, high);
-    }
+  /** @internal The instruction that is answered takes longer than its cost, by so many ns. */
+  setHostCost(ns: number): void {
+    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostCost, ns);
+  }
+
+  private *createFor(
+    thread: KThread,
+    creation: Generator<Request, Created, number>,
+    pc: number,
+  ): CallRoutine {
+    const created = yield* creation;
+    const { costNs = 0 } = created;
+    if (costNs !== 0) yield [encode(OP.Compute, MODE.KernelMode), costNs, 0];
+    const frame = this.guests.frames.topFrame(thread);
+    return this.giveThread(created, pc, frame + KTRAP_FRAME.Register64);
+  }
+
+  /** Puts a new thread's handle where an instruction says. */
+  private giveThread({ status, thread }: Created, pc: number, registers: number): number {
+    if (thread === undefined) return status;
+    const register = registers + ((this.memory.u32(pc) >>> 8) & 0xff) * 8;
+    const { handle } = thread;
+    this.memory.setU32(register, handle % 2 ** 32);
+    this.memory.setU32(register + 4, Math.floor(handle / 2 ** 32));
     return status;
   }
 

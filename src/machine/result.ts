@@ -281,6 +281,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS',
     'A routine of a driver (parameter 1 is its address or 0) that is no longer loaded was called, or was still to be. The cause says which was left: take back every callback, timer, DPC, work item and thread in DriverUnload, and before DriverEntry fails.',
   ],
+  [BUGCHECK.CRITICAL_PROCESS_DIED]: [
+    'CRITICAL_PROCESS_DIED',
+    'A process (parameter 1, parameter 2 is 0) ended without which the system cannot go on: it is marked as critical.',
+  ],
   [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
     'MANUALLY_INITIATED_CRASH',
     'Somebody asked for the crash.',

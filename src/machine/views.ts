@@ -4,6 +4,8 @@ import {
   KMUTANT,
   KOBJECT,
   KPROCESS,
+  KSYSTEM,
+  KTABLE,
   KTHREAD,
   KTHREAD_EXTENSION,
   KTIMER,
@@ -27,33 +29,45 @@ import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';
 
+/** By TABLE. */
+const TABLES = [KSYSTEM.ObjectTable, KSYSTEM.ThreadTable, KSYSTEM.ProcessTable] as const;
+
 /** Something in a machine's tables, named by a handle: a stale one is an error, never another object. */
 export abstract class KernelObject implements Pick<ObjectOperand & { handle: number }, 'handle'> {
   /** @internal What the object manager knows of it; undefined: nothing yet. */
   objectHeader: object | undefined;
 
+  /** Row number in its table: what trace records name it by. */
+  readonly index: number;
+  private readonly row: number;
+  private readonly generation: number;
+  private readonly generationAddress: number;
+
   constructor(
     readonly machine: Machine,
     readonly handle: number,
-  ) {}
-
-  /** Row number in its table: what trace records name it by. */
-  get index(): number {
-    return this.handle % 2 ** LIMIT.TableIndexBits;
+  ) {
+    this.index = handle % 2 ** LIMIT.TableIndexBits;
+    this.generation = Math.floor(handle / 2 ** LIMIT.TableIndexBits) & LIMIT.GenerationMask;
+    const table = TABLES[Math.floor(handle / 2 ** LIMIT.TableShift)] ?? KSYSTEM.ObjectTable;
+    const field = (offset: number) => machine.memory.u32(KSYSTEM.Address + table + offset);
+    this.row = field(KTABLE.Base) + this.index * field(KTABLE.RowSize);
+    this.generationAddress = this.row + field(KTABLE.Generation);
   }
 
   /** @internal The byte address. */
   get address(): number {
-    const address = this.machine.core.hostAddress(this.handle) >>> 0;
-    if (address === 0)
+    if (!this.exists) {
       throw new MachineError(
         `this ${this.constructor.name} (handle ${this.handle}) no longer exists`,
       );
-    return address;
+    }
+    return this.row;
   }
 
   get exists(): boolean {
-    return this.machine.core.hostAddress(this.handle) !== 0;
+    const { generation } = this;
+    return generation !== 0 && this.machine.memory.u32(this.generationAddress) === generation;
   }
 
   protected word(field: number): number {
@@ -393,6 +407,14 @@ export class KThread extends KernelObject {
     return attached === 0 ? this.process : this.machine.processAt(attached);
   }
 
+  /** @internal Whether it has user-mode APCs that have not run. */
+  get hasUserApcs(): boolean {
+    const extension = this.word(KTHREAD.Extension);
+    if (extension === 0) return false;
+    const head = extension + KTHREAD_EXTENSION.UserApcListHead;
+    return this.machine.memory.u32(head) !== head;
+  }
+
   /** Whether it is to end, or what goes before its end has begun. */
   get terminating(): boolean {
     const asked = APC_PENDING.Terminate | APC_PENDING.Ending;
@@ -623,6 +645,10 @@ export class KProcess extends KernelObject {
     return threads;
   }
 
+  /** @internal The thread with which its life begins. */
+  initialThread: KThread | undefined;
+  /** @internal How many of its threads have begun to end and have not ended. */
+  exitingThreads = 0;
   /** @internal What the process manager keeps of it; undefined: nothing but what the row says. */
   executive: object | undefined;
 

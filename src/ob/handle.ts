@@ -36,7 +36,10 @@ export function ObIsKernelHandle(handle: Handle): boolean {
 
 /** The handles of a process; made with the first. */
 export function handleTable(process: KProcess): HandleTable {
-  process.handleTable ??= new HandleTable();
+  if (process.handleTable === undefined) {
+    process.handleTable = new HandleTable();
+    process.machine.needLifecycle();
+  }
   return process.handleTable as HandleTable;
 }
 

@@ -85,6 +85,8 @@ export class Image {
   readonly main: ProgramBody | undefined;
   readonly file: FileObject;
   readonly info: ImageInfo;
+  /** What a process of this executable maps, itself first, as the catalogue was when it was last asked. */
+  mapping: readonly Image[] | undefined;
 
   constructor(
     /** As it is opened: `C:\Windows\System32\ntdll.dll`. */
@@ -185,6 +187,8 @@ const DLLS: readonly (readonly [path: string, options: ImageOptions])[] = [
  */
 export class ImageCatalogue {
   private readonly images = new Map<string, Image>();
+  /** By the names that were asked for. */
+  private readonly known = new Map<string, Image>();
   private placed = 0;
 
   constructor() {
@@ -204,6 +208,8 @@ export class ImageCatalogue {
     const imports = options.imports ?? (program ? DEFAULT_IMPORTS : []);
     const image = new Image(path, { ...options, machine, size, base, imports }, driver);
     this.images.set(keyOf(path), image);
+    this.known.clear();
+    for (const other of this.images.values()) other.mapping = undefined;
     return image;
   }
 
@@ -221,7 +227,11 @@ export class ImageCatalogue {
 
   /** An executable or driver by its path. */
   image(path: string): Image {
-    return this.images.get(keyOf(path)) ?? this.describe(path);
+    const known = this.known.get(path);
+    if (known !== undefined) return known;
+    const image = this.images.get(keyOf(path)) ?? this.describe(path);
+    this.known.set(path, image);
+    return image;
   }
 
   /** A DLL by its path, or by its name in the system's folder of an architecture. */
@@ -231,11 +241,15 @@ export class ImageCatalogue {
     return this.images.get(keyOf(path)) ?? this.describe(path, { machine });
   }
 
-  /** What a new process maps besides its executable before its program begins, in order. */
-  *loadedWith(executable: Image): Generator<Image> {
-    yield this.dll('ntdll.dll', 'x64');
-    if (executable.machine === 'x86') yield this.dll('ntdll.dll', 'x86');
-    for (const name of executable.imports) yield this.dll(name, executable.machine);
+  /** What a new process of an executable maps before its program begins, in order. */
+  mapping(executable: Image): readonly Image[] {
+    if (executable.mapping !== undefined) return executable.mapping;
+    const { machine, imports } = executable;
+    const images = [executable, this.dll('ntdll.dll', 'x64')];
+    if (machine === 'x86') images.push(this.dll('ntdll.dll', 'x86'));
+    for (const name of imports) images.push(this.dll(name, machine));
+    executable.mapping = images;
+    return images;
   }
 }
 

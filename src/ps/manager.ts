@@ -1,37 +1,16 @@
-import type { Machine } from '../machine/machine';
+import type { Lifecycle } from '../machine/lifecycle';
+import { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
-import type { KThread } from '../machine/views';
-import { ImageCatalogue } from './image';
-import { type NotifyOwner, NotifyTable } from './notify-table';
+import { PsLifecycle } from './lifecycle';
+import { PsState } from './state';
 
-/** Where real systems or their documentation differ; the defaults are Windows 10 and 11 as documented or measured. */
-export interface PsSwitches {
-  /** A process-notify routine that is registered already is registered again, and called twice. */
-  duplicateProcessNotify: boolean;
-  /** Routines of PsCreateThreadNotifyNonSystem are told of the end of a thread too. */
-  nonSystemThreadExit: boolean;
-  /** Ex2 routines get a ParentProcessId of 0 for a process that was made without inheriting handles. */
-  nullParentWithoutInheritance: boolean;
-}
+/** The process manager of a machine. From its first use on it is in the life of every thread. */
+export class ProcessManager extends PsState {
+  /** @internal */ readonly lifecycle: Lifecycle = new PsLifecycle(this);
 
-/** What the process manager keeps of a machine. */
-export class ProcessManager {
-  readonly switches: PsSwitches = {
-    duplicateProcessNotify: false,
-    nonSystemThreadExit: false,
-    nullParentWithoutInheritance: false,
-  };
-  readonly images = new ImageCatalogue();
-  readonly processNotify: NotifyTable;
-  readonly threadNotify: NotifyTable;
-  readonly imageNotify: NotifyTable;
-  /** The driver whose image holds a routine that a thread registers; undefined: the kernel's own. */
-  ownerOf: (routine: unknown, thread: KThread) => NotifyOwner | undefined = () => undefined;
-
-  constructor(readonly machine: Machine) {
-    this.processNotify = new NotifyTable(machine, 'process-notify routine');
-    this.threadNotify = new NotifyTable(machine, 'thread-notify routine');
-    this.imageNotify = new NotifyTable(machine, 'load-image-notify routine');
+  constructor(machine: Machine) {
+    super(machine);
+    machine.lifecycle = this.lifecycle;
   }
 }
 
@@ -40,3 +19,5 @@ const managers = new PerMachine((machine) => new ProcessManager(machine));
 export function processManager(machine: Machine): ProcessManager {
   return managers.of(machine);
 }
+
+Machine.lifecycleOf = (machine) => processManager(machine).lifecycle;

@@ -4,7 +4,8 @@ import { APC_REGION, OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
-import type { Request } from '../machine/guest';
+import type { GuestResult } from '../machine/dpc';
+import { isGenerator, type Request } from '../machine/generator';
 import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
 import type { KEvent, KThread } from '../machine/views';
@@ -43,14 +44,12 @@ export interface NotifyEntry {
   drained: KEvent | undefined;
 }
 
-function isGenerator(value: unknown): value is Steps<unknown> {
-  return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
-}
-
 export class NotifyTable {
   readonly slots: (NotifyEntry | undefined)[] = new Array<undefined>(PSP_MAX_NOTIFY).fill(
     undefined,
   );
+  /** Calls since boot. */
+  private calls = 0;
   /** Entries, and one above the last slot that has one. */
   count = 0;
   highest = 0;
@@ -94,11 +93,51 @@ export class NotifyTable {
   }
 
   /**
+   * Has `call` called for each entry, in the context of a thread: inside a critical region. What it
+   * gives is the rest of the call of an entry.
+   *
+   * @returns how many routines were called; a generator if one of them was.
+   */
+  each(thread: KThread, call: (entry: NotifyEntry) => Steps | undefined): GuestResult<number> {
+    const before = this.calls;
+    changeCriticalRegion(thread, -1);
+    for (let slot = 0; slot < this.highest; slot++) {
+      const entry = this.slots[slot];
+      const rest = entry === undefined ? undefined : call(entry);
+      if (rest !== undefined) return this.rest(thread, call, slot, rest, this.calls - before);
+    }
+    changeCriticalRegion(thread, 1);
+    return this.calls - before;
+  }
+
+  /** The same from where an entry's routine is a generator. */
+  private *rest(
+    thread: KThread,
+    call: (entry: NotifyEntry) => Steps | undefined,
+    from: number,
+    first: Steps,
+    made: number,
+  ): Steps<number> {
+    let count = made;
+    yield* first;
+    for (let slot = from + 1; slot < this.highest; slot++) {
+      const entry = this.slots[slot];
+      const before = this.calls;
+      const rest = entry === undefined ? undefined : call(entry);
+      count += this.calls - before;
+      if (rest !== undefined) yield* rest;
+    }
+    changeCriticalRegion(thread, 1);
+    return count;
+  }
+
+  /**
    * Calls an entry's routine in the context of a thread. What comes back is the rest of the call: a
    * routine that is no generator leaves none.
    */
   call(entry: NotifyEntry, thread: KThread, a: unknown, b: unknown, c: unknown): Steps | undefined {
     const { machine } = this;
+    this.calls++;
     if (entry.routine === null || entry.owner?.unloaded === true) this.callNothing(entry);
     const irql = machine.irql();
     const apcs = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
@@ -172,7 +211,12 @@ export function changeCriticalRegion(thread: KThread, change: -1 | 1): void {
   thread.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
 }
 
-/** The instruction that calls of `count` routines take. */
+/** What calls of `count` routines take, ns. */
+export function costOfCalls(machine: Machine, count: number): number {
+  return count * machine.profile.costs.ddi;
+}
+
+/** The instruction that takes as long. */
 export function timeOfCalls(machine: Machine, count: number): Request {
-  return [encode(OP.Compute, MODE.KernelMode), count * machine.profile.costs.ddi, 0];
+  return [encode(OP.Compute, MODE.KernelMode), costOfCalls(machine, count), 0];
 }

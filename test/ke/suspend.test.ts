@@ -401,6 +401,7 @@ describe('a lifecycle', () => {
       *exitThread(thread, status) {
         yield* delay(1);
         seen.push([thread.name, status, thread.state, machine.irql()]);
+        return 0;
       },
       *createThread() {
         yield* KeStallExecutionProcessor(1);
@@ -439,7 +440,7 @@ describe('a lifecycle', () => {
     const seen: unknown[] = [];
     const child = machine.loadProgram(program('child', (p) => p.compute(10)));
     machine.lifecycle = {
-      *exitThread() {},
+      exitThread: () => 0,
       *createThread(creator, code, increment) {
         yield* delay(1);
         seen.push([creator.name, code.name, increment]);

@@ -3,16 +3,20 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { NtYieldExecution } from '../../src/ke/time';
+import { isGenerator } from '../../src/machine/generator';
 import { KeAreApcsDisabled, KeEnterCriticalRegion, KeRaiseIrql } from '../../src/ke/irql';
 import { currentGuest } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import type { KThread } from '../../src/machine/views';
 import { processManager } from '../../src/ps/manager';
 import {
-  type CreateThreadNotifyRoutine,
-  notifyThread,
   PsRemoveCreateThreadNotifyRoutine,
   PsSetCreateThreadNotifyRoutine,
+} from '../../src/ps/register';
+import {
+  type CreateThreadNotifyRoutine,
+  notifyThread,
   THREAD_NOTIFY,
 } from '../../src/ps/thread-notify';
 import { runGuest } from '../ke/guest';
@@ -20,15 +24,20 @@ import { runGuest } from '../ke/guest';
 /** Has the routines called as a thread is created, in the context of the guest. */
 function* notify(thread: KThread) {
   const ps = processManager(thread.machine);
-  yield* notifyThread(ps, thread, thread, THREAD_NOTIFY.Legacy, true);
+  const told = notifyThread(ps, thread, thread, THREAD_NOTIFY.Legacy, true);
+  if (isGenerator(told)) yield* told;
+  yield* NtYieldExecution();
 }
 
 describe('thread-notify routines', () => {
   test('are called in the order of their slots, of which the first free one is taken', async () => {
     const calls: string[] = [];
-    const first: CreateThreadNotifyRoutine = () => void calls.push('first');
-    const second: CreateThreadNotifyRoutine = () => void calls.push('second');
-    const third: CreateThreadNotifyRoutine = () => void calls.push('third');
+    const first: CreateThreadNotifyRoutine = (_p, _t, create) =>
+      void (create && calls.push('first'));
+    const second: CreateThreadNotifyRoutine = (_p, _t, create) =>
+      void (create && calls.push('second'));
+    const third: CreateThreadNotifyRoutine = (_p, _t, create) =>
+      void (create && calls.push('third'));
     await runGuest(function* (_machine, thread) {
       yield* PsSetCreateThreadNotifyRoutine(first);
       yield* PsSetCreateThreadNotifyRoutine(second);
@@ -55,7 +64,8 @@ describe('thread-notify routines', () => {
     const { value } = await runGuest(function* (machine, thread) {
       const event = machine.createEvent('synchronization', true);
       const statuses: number[] = [];
-      yield* PsSetCreateThreadNotifyRoutine(function* () {
+      yield* PsSetCreateThreadNotifyRoutine(function* (_process, _thread, create) {
+        if (!create) return;
         statuses.push(
           yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, -1),
         );
@@ -73,7 +83,8 @@ describe('thread-notify routines', () => {
     const machine = await Machine.create({ processors: 2 });
     const log: string[] = [];
     const event = machine.createEvent('notification');
-    const routine: CreateThreadNotifyRoutine = function* () {
+    const routine: CreateThreadNotifyRoutine = function* (_process, _thread, create) {
+      if (!create) return;
       log.push('begins');
       yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
       log.push('ends');

@@ -2,24 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
 import { KeRaiseIrql } from '../../src/ke/irql';
-import {
-  PsRemoveLoadImageNotifyRoutine,
-  PsSetLoadImageNotifyRoutine,
-  PsSetLoadImageNotifyRoutineEx,
-} from '../../src/ps/image-notify';
 import { processManager } from '../../src/ps/manager';
+import { PSCREATEPROCESSNOTIFYTYPE } from '../../src/ps/process-notify';
 import {
-  PSCREATEPROCESSNOTIFYTYPE,
+  PsRemoveCreateThreadNotifyRoutine,
+  PsRemoveLoadImageNotifyRoutine,
   PsSetCreateProcessNotifyRoutine,
   PsSetCreateProcessNotifyRoutineEx,
   PsSetCreateProcessNotifyRoutineEx2,
-} from '../../src/ps/process-notify';
-import {
-  type PSCREATETHREADNOTIFYTYPE,
-  PsRemoveCreateThreadNotifyRoutine,
   PsSetCreateThreadNotifyRoutine,
   PsSetCreateThreadNotifyRoutineEx,
-} from '../../src/ps/thread-notify';
+  PsSetLoadImageNotifyRoutine,
+  PsSetLoadImageNotifyRoutineEx,
+} from '../../src/ps/register';
+import type { PSCREATETHREADNOTIFYTYPE } from '../../src/ps/thread-notify';
 import { runGuest } from '../ke/guest';
 
 const SUBSYSTEMS = PSCREATEPROCESSNOTIFYTYPE.PsCreateProcessNotifySubsystems;

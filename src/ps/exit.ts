@@ -1,0 +1,83 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { KeWaitForSingleObject } from '../ke/ddi';
+import type { GuestResult } from '../machine/dpc';
+import { isGenerator, type Request } from '../machine/generator';
+import type { KProcess, KThread } from '../machine/views';
+import { obCloseAllHandles } from '../ob/handle';
+import { threadKinds } from './create';
+import {
+  isSubsystemProcess,
+  parentIdOf,
+  type ProcessExecutive,
+  setExitStatus,
+  setExitTime,
+} from './executive';
+import { costOfCalls } from './notify-table';
+import { notifyProcessExit } from './process-notify';
+import type { PsState } from './state';
+import { notifyThread, THREAD_NOTIFY } from './thread-notify';
+
+type Steps<T = void> = Generator<Request, T, number>;
+
+/**
+ * What goes before the end of a thread, in its own context; the last one takes its process along.
+ *
+ * @returns ns that it takes.
+ */
+export function exitThread(ps: PsState, thread: KThread, status: number): GuestResult<number> {
+  const { process } = thread;
+  const { threadCount } = process;
+  const last = threadCount === process.exitingThreads + 1 && process !== ps.machine.systemProcess;
+  const told = ps.threadNotify.count + ps.processNotify.count !== 0;
+  const plain = process.executive === undefined && process.handleTable === undefined;
+  if (threadCount === 1 && plain && !told) return 0;
+  process.exitingThreads++;
+  if (last) setExitStatus(process, status);
+  return exitTold(ps, thread, process, last);
+}
+
+function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolean): Steps<number> {
+  let calls = 0;
+  if (ps.threadNotify.count !== 0) {
+    const nonSystem = ps.switches.nonSystemThreadExit ? THREAD_NOTIFY.NonSystem : 0;
+    const kinds = threadKinds(process) | nonSystem;
+    const told = notifyThread(ps, thread, thread, kinds, false);
+    calls += isGenerator(told) ? yield* told : told;
+  }
+  if (last) calls += yield* exitProcess(ps, thread, process);
+  process.exitingThreads--;
+  return costOfCalls(ps.machine, calls);
+}
+
+/** The end of a process, in the context of its last thread. @returns how many routines were called. */
+function* exitProcess(
+  ps: PsState,
+  thread: KThread,
+  process: KProcess,
+): Generator<Request, number, number> {
+  if (process.threadCount > 1) yield* waitForOthers(thread, process);
+  setExitTime(process);
+  const executive = process.executive as ProcessExecutive | undefined;
+  if (executive?.critical === true) {
+    ps.machine.bugCheck(BUGCHECK.CRITICAL_PROCESS_DIED, process.handle);
+    return 0;
+  }
+  let calls = 0;
+  if (ps.processNotify.count !== 0) {
+    const subsystem = isSubsystemProcess(process);
+    const told = notifyProcessExit(ps, thread, process, parentIdOf(process), subsystem);
+    calls = isGenerator(told) ? yield* told : told;
+  }
+  if (executive !== undefined) executive.modules = [];
+  if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
+  return calls;
+}
+
+/** Waits for the threads that have begun to end before the last one did. */
+function* waitForOthers(thread: KThread, process: KProcess): Steps {
+  for (const other of process.threads()) {
+    if (other === thread || other.state === KTHREAD_STATE.Terminated) continue;
+    yield* KeWaitForSingleObject(other, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+  }
+}

@@ -1,0 +1,46 @@
+import type { PRIORITY_CLASS } from '../../assembly/shared/types';
+import type { GuestResult } from '../machine/dpc';
+import type { Request } from '../machine/generator';
+import type { Created, Lifecycle } from '../machine/lifecycle';
+import type { LoadedProgram } from '../machine/program';
+import type { KThread } from '../machine/views';
+import { announceThread, hasListeners, newProcessWithThread, newThread } from './create';
+import { exitThread } from './exit';
+import type { PsState } from './state';
+
+/** What the process manager does around the life of threads, and for what programs ask of it. */
+export class PsLifecycle implements Lifecycle {
+  constructor(private readonly ps: PsState) {}
+
+  exitThread(thread: KThread, status: number): GuestResult<number> {
+    return exitThread(this.ps, thread, status);
+  }
+
+  createThread(creator: KThread, program: LoadedProgram, increment: number): GuestResult<Created> {
+    const created = newThread(this.ps, creator.process, program, { increment });
+    return this.started(creator, created);
+  }
+
+  createProcess(
+    creator: KThread,
+    program: LoadedProgram,
+    priorityClass: PRIORITY_CLASS,
+  ): GuestResult<Created> {
+    const options = { name: program.name, priorityClass, parent: creator.process };
+    return this.started(creator, newProcessWithThread(this.ps, program, options, {}));
+  }
+
+  private started(creator: KThread, created: Created): GuestResult<Created> {
+    const { thread } = created;
+    if (thread === undefined) return created;
+    if (hasListeners(this.ps)) return this.announced(creator, thread);
+    thread.start();
+    return created;
+  }
+
+  private *announced(creator: KThread, thread: KThread): Generator<Request, Created, number> {
+    const created = yield* announceThread(this.ps, creator, thread);
+    created.thread?.start();
+    return created;
+  }
+}

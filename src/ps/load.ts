@@ -1,0 +1,57 @@
+import type { GuestResult } from '../machine/dpc';
+import { isGenerator, type Request } from '../machine/generator';
+import type { KThread } from '../machine/views';
+import { processIdOf } from './cid';
+import { executiveOf, imageOf, type ProcessExecutive } from './executive';
+import type { Image } from './image';
+import { notifyImage } from './image-notify';
+import { timeOfCalls } from './notify-table';
+import type { PsState } from './state';
+
+/** The mapping of images into processes. */
+
+/** Tells of an image that a thread has mapped into its process. */
+function tell(ps: PsState, thread: KThread, image: Image): GuestResult<number> {
+  return notifyImage(ps, thread, image.fullName, processIdOf(thread.process), image.info);
+}
+
+/** Maps an image into a thread's process, in that thread. @returns false if it is mapped already. */
+export function* mapImage(
+  ps: PsState,
+  thread: KThread,
+  image: Image,
+): Generator<Request, boolean, number> {
+  const executive = executiveOf(ps, thread.process);
+  if (executive.modules.includes(image)) return false;
+  executive.modules = [...executive.modules, image];
+  if (ps.imageNotify.count === 0) return true;
+  const told = tell(ps, thread, image);
+  const calls = isGenerator(told) ? yield* told : told;
+  if (calls !== 0) yield timeOfCalls(ps.machine, calls);
+  return true;
+}
+
+/** Maps what a new process begins with, in its first thread. */
+export function* mapInitialImages(
+  ps: PsState,
+  thread: KThread,
+): Generator<Request, number, number> {
+  const { process } = thread;
+  const image = imageOf(ps, process);
+  if (image === undefined) return 0;
+  const images = ps.images.mapping(image);
+  const executive = process.executive as ProcessExecutive | undefined;
+  if (ps.imageNotify.count === 0) {
+    if (executive !== undefined) executive.modules = images;
+    return 0;
+  }
+  let calls = 0;
+  for (let count = 0; count < images.length; count++) {
+    if (thread.terminating) break;
+    if (executive !== undefined) executive.modules = images.slice(0, count + 1);
+    const told = tell(ps, thread, images[count] as Image);
+    calls += isGenerator(told) ? yield* told : told;
+  }
+  if (executive?.modules.length === images.length) executive.modules = images;
+  return calls;
+}
