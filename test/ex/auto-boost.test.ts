@@ -1,12 +1,36 @@
 import { describe, expect, test } from 'vitest';
 import { PRIORITY_CHANGE } from '../../assembly/shared/event';
 import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { EResource, resourceOwnerPointer } from '../../src/ex/eresource';
 import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
+import {
+  EX_PUSH_LOCK_FLAG_DISABLE_AUTOBOOST,
+  ExAcquirePushLockExclusive,
+  ExAcquirePushLockSharedEx,
+  ExPushLock,
+  ExReleasePushLockExclusive,
+  ExReleasePushLockSharedEx,
+} from '../../src/ex/push-lock';
+import {
+  ExAcquireResourceExclusiveLite,
+  ExAcquireResourceSharedLite,
+  ExAcquireSharedStarveExclusive,
+  ExDisableResourceBoostLite,
+  ExEnterCriticalRegionAndAcquireResourceExclusive,
+  ExReleaseResourceAndLeaveCriticalRegion,
+  ExReleaseResourceForThreadLite,
+  ExReleaseResourceLite,
+  ExSetResourceOwnerPointerEx,
+  FLAG_OWNER_POINTER_IS_THREAD,
+} from '../../src/ex/resource';
 import { KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeEnterCriticalRegion, KeLeaveCriticalRegion } from '../../src/ke/irql';
+import { KeDelayExecutionThread, NtYieldExecution } from '../../src/ke/time';
+import type { NtCall } from '../../src/machine/guest';
 import type { Machine } from '../../src/machine/machine';
 import type { ProfileOptions } from '../../src/machine/profile';
 import type { KThread } from '../../src/machine/views';
-import { holder, startHolder } from '../ke/holder';
+import { type Holder, holder, startHolder } from '../ke/holder';
 import { MS, priorityLevels, quietMachine, recordsOf, TICK } from '../records';
 
 const holding = (mutex: FastMutex, increment = 0) => ({
@@ -37,6 +61,38 @@ async function contended(priorities: readonly number[], profile: ProfileOptions 
   });
   machine.run();
   return { machine, mutex, owner, waiters };
+}
+
+/** Holders of a thread's own, by the thread. */
+const holders = new WeakMap<KThread, Holder>();
+
+/** Lets a thread release what it has. */
+function ends(machine: Machine, thread: KThread): void {
+  holders.get(thread)?.finish();
+  machine.run();
+}
+
+/** Three threads of priority 6 that share a resource, the last of which came after one of 13 that wants it alone. */
+async function shared(machine: Machine, resource: EResource) {
+  const make = (name: string, acquire: () => NtCall<unknown>, increment: number) => {
+    const made = holder(machine, name, {
+      enter: KeEnterCriticalRegion,
+      acquire,
+      release: () => ExReleaseResourceLite(resource),
+      leave: KeLeaveCriticalRegion,
+      increment,
+    });
+    holders.set(made.thread, made);
+    made.thread.start();
+    machine.run();
+    return made.thread;
+  };
+  const share = () => ExAcquireResourceSharedLite(resource, true);
+  const first = make('first', share, -2);
+  const second = make('second', share, -2);
+  const writer = make('writer', () => ExAcquireResourceExclusiveLite(resource, true), 5);
+  const late = make('late', () => ExAcquireSharedStarveExclusive(resource, true), -2);
+  return [first, second, late, writer] as const;
 }
 
 describe('AutoBoost', () => {
@@ -231,5 +287,89 @@ describe('AutoBoost', () => {
     owner.finish();
     machine.run();
     expect([realTime, owner.thread.priority]).toEqual([18, 18]);
+  });
+
+  test('lifts all who share a resource, and those who come to share it meanwhile', async () => {
+    const machine = await quietMachine();
+    const resource = new EResource().initialize();
+    const [first, second, late, writer] = await shared(machine, resource);
+    expect([first, second, late].map(({ priority }) => priority)).toEqual([13, 13, 13]);
+    ends(machine, second);
+    expect([first, second, late].map(({ priority }) => priority)).toEqual([13, 6, 13]);
+    ends(machine, first);
+    ends(machine, late);
+    expect([first, late].map(({ priority }) => priority)).toEqual([6, 6]);
+    expect(resource.owners).toEqual([writer]);
+  });
+
+  test('of a resource is turned off by ExDisableResourceBoostLite', async () => {
+    const machine = await quietMachine();
+    const resource = new EResource().initialize();
+    const [first] = await shared(machine, resource);
+    const lifted = first.priority;
+    machine.systemProcess.createThread(function* () {
+      ExDisableResourceBoostLite(resource);
+      yield* NtYieldExecution();
+    });
+    machine.run();
+    expect([lifted, first.priority]).toEqual([13, 6]);
+  });
+
+  test('is for a thread that an owner pointer stands for, not for who set that', async () => {
+    const machine = await quietMachine();
+    const resource = new EResource().initialize();
+    const stand = machine.systemProcess.createThread(function* () {}, {
+      start: false,
+      increment: -2,
+    });
+    const setter = machine.systemProcess.createThread(function* () {
+      yield* ExEnterCriticalRegionAndAcquireResourceExclusive(resource);
+      const pointer = resourceOwnerPointer(stand);
+      yield* ExSetResourceOwnerPointerEx(resource, pointer, FLAG_OWNER_POINTER_IS_THREAD);
+      yield* KeDelayExecutionThread(MODE.KernelMode, false, -1_000_000);
+      yield* ExReleaseResourceForThreadLite(resource, pointer);
+      yield* KeLeaveCriticalRegion();
+    });
+    const { thread: waiter } = holder(machine, 'waiter', {
+      acquire: () => ExEnterCriticalRegionAndAcquireResourceExclusive(resource),
+      release: () => ExReleaseResourceAndLeaveCriticalRegion(resource),
+      increment: 5,
+    });
+    machine.run({ until: MS });
+    waiter.start();
+    machine.run({ until: 50 * MS });
+    const lifted = [stand.priority, setter.priority];
+    machine.run();
+    expect([lifted, stand.priority]).toEqual([[13, 8], 6]);
+  });
+
+  test.each([
+    [0, 13],
+    [EX_PUSH_LOCK_FLAG_DISABLE_AUTOBOOST, 6],
+  ])('of a push lock that is acquired with flags %i gives its owner priority %i', async (flags, priority) => {
+    const machine = await quietMachine();
+    const lock = new ExPushLock();
+    const owner = holder(machine, 'owner', {
+      enter: KeEnterCriticalRegion,
+      acquire: () => ExAcquirePushLockSharedEx(lock, flags),
+      release: () => ExReleasePushLockSharedEx(lock, flags),
+      leave: KeLeaveCriticalRegion,
+      increment: -2,
+    });
+    owner.thread.start();
+    machine.run();
+    const waiter = holder(machine, 'waiter', {
+      enter: KeEnterCriticalRegion,
+      acquire: () => ExAcquirePushLockExclusive(lock),
+      release: () => ExReleasePushLockExclusive(lock),
+      leave: KeLeaveCriticalRegion,
+      increment: 5,
+    });
+    waiter.thread.start();
+    machine.run();
+    const lifted = owner.thread.priority;
+    owner.finish();
+    machine.run();
+    expect([lifted, owner.thread.priority, lock.owners]).toEqual([priority, 6, [waiter.thread]]);
   });
 });
