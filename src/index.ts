@@ -694,6 +694,12 @@ export { PerfettoWriter } from './trace/perfetto';
 export type { TraceWriter } from './trace/roster';
 export type { BurstSink } from './workload/bursts';
 export { InputDamaged, InputError, RecordingError, WorkloadError } from './workload/errors';
+export {
+  compareEvents,
+  type EventComparison,
+  type EventDifference,
+  type EventMapping,
+} from './workload/events/compare';
 export type {
   EventGaps,
   EventProcess,
@@ -703,6 +709,7 @@ export type {
   StartPlace,
 } from './workload/events/model';
 export { EventReader, type ReadEventsOptions, readEvents } from './workload/events/read';
+export { writeEvents } from './workload/events/write';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';

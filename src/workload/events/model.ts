@@ -126,8 +126,9 @@ export interface EventRecording {
   readonly name: string;
   /** The machine it was made on, if it says. */
   readonly host: string | undefined;
-  /** Time of the first event, ms since 1970, as its recorder's clock had it. */
+  /** Time of the first event as its recorder's clock had it: whole ms since 1970, and what is left, ns. */
   readonly startMs: number;
+  readonly startNs: number;
   readonly durationNs: number;
   /** Records read, those that are not used among them. */
   readonly records: number;

@@ -126,7 +126,8 @@ export class EventReader {
     return {
       name: this.#name,
       host: this.#host,
-      startMs: start.ms + start.ns / 1e6,
+      startMs: start.ms,
+      startNs: start.ns,
       durationNs,
       records: this.#recordCount,
       ...resolved,

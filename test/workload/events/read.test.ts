@@ -144,7 +144,7 @@ describe('a log of events', () => {
           EventData: { ProcessId: 100, ProcessGuid: '11111111-0001-6632-0001-000000000300' },
         },
       },
-      0.4567,
+      456_700,
     ],
     [
       'Winlogbeat',
@@ -173,10 +173,11 @@ describe('a log of events', () => {
       },
       0,
     ],
-  ])('as %s writes it is read too', (_, record, fraction) => {
+  ])('as %s writes it is read too', (_, record, startNs) => {
     const recording = read(JSON.stringify(record));
     expect(history(recording)).toEqual(['0 100#0 exits']);
-    expect(recording.startMs).toBe(Date.UTC(2024, 4, 1, 10, 0, 0, 123) + fraction);
+    expect(recording.startMs).toBe(Date.UTC(2024, 4, 1, 10, 0, 0, 123));
+    expect(recording.startNs).toBe(startNs);
     expect(recording.host).toBe('HOST');
     expect(recording.processes[0]?.guids).toEqual(['11111111-0001-6632-0001-000000000300']);
   });
