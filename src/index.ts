@@ -659,6 +659,7 @@ export {
   inspectProcesses,
   inspectThread,
 } from './ps/inspect';
+export { type InspectedHandle, inspectHandles } from './ps/inspect-handles';
 export {
   type CreateProcessNotifyRoutine,
   type CreateProcessNotifyRoutineEx,

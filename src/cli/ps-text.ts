@@ -1,5 +1,6 @@
 /** Processes and threads as the kernel debugger shows them: `!process 0 7`, `!thread`. */
 import type {
+  InspectedHandle,
   InspectedProcess,
   InspectedThread,
   InspectedWait,
@@ -25,19 +26,21 @@ const named = (name: string, width: number, value: string | number): string =>
 
 /** What a debugger shows of a thread's state in its first line. */
 function stateOf({ state, processor, wait }: InspectedThread): string {
-  if (wait !== undefined) return `WAIT: (${wait.reason}) ${wait.mode}`;
+  if (wait !== undefined)
+    return `WAIT: (${wait.reason}) ${wait.mode} ${wait.alertable ? 'Alertable' : 'Non-Alertable'}`;
   const where = processor === undefined ? '' : ` on processor ${processor}`;
   return `${state.toUpperCase()}${where}`;
 }
 
-function objectLine({ type, address: at, limit, owningThread }: InspectedWaitObject): string {
+function objectLine(object: InspectedWaitObject): string {
+  const { type, address: at, limit, owningThread, name } = object;
   const detail =
     limit !== undefined
       ? ` Limit 0x${limit.toString(16)}`
       : owningThread !== undefined
         ? ` - owning thread Cid ${cid(owningThread)}`
         : '';
-  return `${address(at)}  ${type}${detail}`;
+  return `${address(at)}  ${type}${detail}${name === undefined ? '' : `: ${name}`}`;
 }
 
 function waitLines({ objects, type, dueNs }: InspectedWait): string[] {
@@ -55,14 +58,17 @@ export function threadLines(
   tickNs: number,
 ): string[] {
   const { processId, threadId, wait, priority, basePriority, foregroundBoost } = thread;
+  const { attachedProcessId: attached } = thread;
   const since = Math.floor(thread.stateSinceNs / tickNs);
   const ticks = Math.floor(nowNs / tickNs) - since;
   const started = wait === undefined ? [] : [tickLine(since, ticks, ticks * tickNs)];
   return [
     `THREAD ${address(thread.address)}  Cid ${cid(processId)}.${cid(threadId)}  ${stateOf(thread)}`,
+    ...(thread.suspendCount === 0 ? [] : [`    SuspendCount ${thread.suspendCount}`]),
     ...(wait === undefined ? [] : waitLines(wait)),
     ...[
       named('Owning Process', 26, `Cid ${cid(processId)}       Image:         ${image}`),
+      named('Attached Process', 26, attached === undefined ? 'N/A' : `Cid ${cid(attached)}`),
       ...started,
       `${named('Context Switch Count', 26, thread.contextSwitches)}       IdealProcessor: ${thread.idealProcessor}`,
       named('UserTime', 26, time(thread.userTimeNs)),
@@ -84,6 +90,7 @@ export function processHead(process: InspectedProcess): string[] {
   return [
     `PROCESS ${address(process.address)}`,
     `    Cid: ${cid(processId)}    ParentCid: ${cid(parentProcessId)}`,
+    `    HandleCount: ${process.handleCount}.`,
     `    Image: ${process.name}`,
   ];
 }
@@ -107,4 +114,29 @@ export function processLines(process: InspectedProcess, nowNs: number, tickNs: n
       '',
     ]),
   ];
+}
+
+/** The handles of a process as `!handle` shows them. */
+export function handleLines(handles: readonly InspectedHandle[]): string[] {
+  return [
+    `Handle table with ${handles.length} entries in use`,
+    '',
+    ...handles.flatMap((each) => {
+      const object = `Object: ${each.address === undefined ? '-' : address(each.address)}`;
+      const flags = `${each.protectFromClose ? ' (Protected)' : ''}${each.inherit ? ' (Inherit)' : ''}`;
+      return [
+        `${cid(each.handle)}: ${object}  GrantedAccess: ${hex(each.grantedAccess, 8)}${flags}`,
+        `    ${object}  Type: ${each.type}`,
+        `        HandleCount: ${each.handleCount}  PointerCount: ${each.pointerCount}`,
+        ...(each.name === undefined ? [] : [`        Name: ${each.name}`]),
+        ...clientLine(each),
+        '',
+      ];
+    }),
+  ];
+}
+
+function clientLine({ processId, threadId }: InspectedHandle): string[] {
+  if (processId === undefined) return [];
+  return [`        Cid: ${cid(processId)}${threadId === undefined ? '' : `.${cid(threadId)}`}`];
 }

@@ -27,12 +27,15 @@ export interface WaitedObject {
   readonly limit: number | undefined;
   /** Of a mutant; a thread owns its own end. */
   readonly owner: KThread | undefined;
+  /** What it stands for, if it is the kernel's own. */
+  readonly name: string | undefined;
 }
 
 /** A wait or delay of a thread. */
 export interface ThreadWait {
   readonly reason: KWAIT_REASON;
   readonly mode: MODE;
+  readonly alertable: boolean;
   /** For all of its objects, not for one. */
   readonly all: boolean;
   readonly objects: readonly WaitedObject[];
@@ -73,6 +76,7 @@ function waitedObject(machine: Machine, address: number): WaitedObject {
     signalState: memory.i32(address + DISPATCHER_HEADER.SignalState),
     limit: type === KOBJECTS.SemaphoreObject ? memory.i32(address + KOBJECT.Limit) : undefined,
     owner: machine.threadAt(owner),
+    name: machine.waits.get(address)?.name,
   };
 }
 
@@ -87,6 +91,7 @@ export function waitOf(thread: KThread): ThreadWait | undefined {
   return {
     reason: thread.waitReason,
     mode: (flags & THREAD_FLAG.UserWait) !== 0 ? MODE.UserMode : MODE.KernelMode,
+    alertable: (flags & THREAD_FLAG.Alertable) !== 0,
     all: (flags & THREAD_FLAG.WaitAll) !== 0,
     objects: addressesOf(machine, address, flags).map((object) => waitedObject(machine, object)),
     dueNs: timed ? memory.u64(timer + KTIMER.DueTime64) : undefined,

@@ -14,6 +14,7 @@ import {
   WAIT_REASON_NAMES,
 } from '../machine/words';
 import { processIdOf, processIdOfRow, threadIdOf } from './cid';
+import { handleCountOf } from './inspect-handles';
 
 /** An object that a thread waits for. */
 export interface InspectedWaitObject {
@@ -25,11 +26,14 @@ export interface InspectedWaitObject {
   readonly limit?: number;
   /** Of a mutant: the id of the thread that owns it. */
   readonly owningThread?: number;
+  /** What it stands for, if it is the kernel's own. */
+  readonly name?: string;
 }
 
 export interface InspectedWait {
   readonly reason: string;
   readonly mode: 'KernelMode' | 'UserMode';
+  readonly alertable: boolean;
   readonly type: 'WaitAll' | 'WaitAny';
   /** Empty: it waits for a time. */
   readonly objects: readonly InspectedWaitObject[];
@@ -65,6 +69,9 @@ export interface InspectedThread {
   /** As Windows shows them, whole clock intervals. */
   readonly userTimeNs: number;
   readonly kernelTimeNs: number;
+  readonly suspendCount: number;
+  /** The process that it is attached to; absent: its own. */
+  readonly attachedProcessId?: number;
   readonly kernelApcDisable: number;
   readonly specialApcDisable: number;
   /** Absent while it has not ended. */
@@ -85,6 +92,7 @@ export interface InspectedProcess {
   readonly kernelTimeNs: number;
   /** Absent while it has not ended. */
   readonly exitStatus?: number;
+  readonly handleCount: number;
   /** Those that have ended and are referred to included. */
   readonly threads: readonly InspectedThread[];
 }
@@ -102,7 +110,8 @@ const OBJECT_NAMES: Readonly<Partial<Record<KOBJECTS, string>>> = {
   [KOBJECTS.TimerSynchronizationObject]: 'SynchronizationTimer',
 };
 
-function inspectObject({ type, address, signalState, limit, owner }: WaitedObject) {
+function inspectObject(object: WaitedObject): InspectedWaitObject {
+  const { type, address, signalState, limit, owner, name } = object;
   const ownedBy = type === KOBJECTS.MutantObject ? owner : undefined;
   return {
     type: OBJECT_NAMES[type] ?? `object of type ${type}`,
@@ -110,13 +119,16 @@ function inspectObject({ type, address, signalState, limit, owner }: WaitedObjec
     signalState,
     ...(limit === undefined ? {} : { limit }),
     ...(ownedBy === undefined ? {} : { owningThread: threadIdOf(ownedBy) }),
+    ...(name === undefined ? {} : { name }),
   };
 }
 
-function inspectWait({ reason, mode, all, objects, dueNs }: ThreadWait): InspectedWait {
+function inspectWait(wait: ThreadWait): InspectedWait {
+  const { reason, mode, alertable, all, objects, dueNs } = wait;
   return {
     reason: WAIT_REASON_NAMES[reason],
     mode: mode === MODE.UserMode ? 'UserMode' : 'KernelMode',
+    alertable,
     type: all ? 'WaitAll' : 'WaitAny',
     objects: objects.map(inspectObject),
     ...(dueNs === undefined ? {} : { dueNs }),
@@ -133,6 +145,7 @@ const PLACED: readonly KTHREAD_STATE[] = [
 export function inspectThread(thread: KThread): InspectedThread {
   const { state } = thread;
   const wait = waitOf(thread);
+  const attached = thread.attachedProcess;
   return {
     threadId: threadIdOf(thread),
     processId: processIdOf(thread.process),
@@ -154,6 +167,8 @@ export function inspectThread(thread: KThread): InspectedThread {
     runTimeNs: thread.runTimeNs,
     userTimeNs: thread.userTime100ns * 100,
     kernelTimeNs: thread.kernelTime100ns * 100,
+    suspendCount: thread.suspendCount,
+    ...(attached === thread.process ? {} : { attachedProcessId: processIdOf(attached) }),
     kernelApcDisable: thread.kernelApcDisable,
     specialApcDisable: thread.specialApcDisable,
     ...(state === KTHREAD_STATE.Terminated ? { exitStatus: thread.exitStatus } : {}),
@@ -174,6 +189,7 @@ export function inspectProcess(process: KProcess): InspectedProcess {
     userTimeNs: process.userTime100ns * 100,
     kernelTimeNs: process.kernelTime100ns * 100,
     ...(process.signalState === 0 ? {} : { exitStatus: process.exitStatus }),
+    handleCount: handleCountOf(process),
     threads: process.threads().map(inspectThread),
   };
 }

@@ -96,6 +96,7 @@ test('a wait is told with its reason, mode, objects, owner and end', async () =>
   expect(waiting.wait).toEqual({
     reason: 'Executive',
     mode: 'KernelMode',
+    alertable: false,
     type: 'WaitAll',
     objects: [
       { type: 'Mutant', address: mutex.address, signalState: 0, owningThread: 16 },
