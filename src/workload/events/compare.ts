@@ -108,8 +108,8 @@ class Comparison {
 
   #couldBeRecorded(event: ProcessEvent): boolean {
     const { events, counts } = this.recorded;
-    if (event.kind === 'thread-create' && event.creator === event.process) {
-      return events.some((each) => each.kind === 'thread-create' && each.creator === each.process);
+    if (event.kind === 'thread-create' && (event.initial || event.creator === event.process)) {
+      return events.some((each) => each.kind === 'thread-create' && each.initial);
     }
     if (counts[event.kind] === 0) return false;
     if (event.kind !== 'image-load' || event.process < 0) return true;
@@ -148,7 +148,7 @@ class Comparison {
       case 'driver-load':
         return `driver ${fileName(event.image).toLowerCase()}`;
       case 'thread-create':
-        return `thread ${event.creator} ${event.process}`;
+        return `thread ${event.initial} ${event.creator} ${event.process}`;
       case 'thread-exit':
         return `thread-exit ${event.process}`;
       default:
@@ -251,7 +251,7 @@ class Comparison {
       case 'process-exit':
         return `the exit of ${this.#name(event.process)}`;
       case 'thread-create':
-        return event.creator === event.process
+        return event.initial || event.creator === event.process
           ? `the creation of a thread of ${this.#name(event.process)}`
           : `the creation of a thread in ${this.#name(event.process)} by ${this.#name(event.creator)}`;
       case 'thread-exit':

@@ -40,6 +40,8 @@ export class Draft {
   firstEvent: Placed | undefined;
   createEvent: Placed | undefined;
   exitEvent: Placed | undefined;
+  /** The creation of one of its threads has been told. */
+  hasThread = false;
   #commandLine: string | undefined;
   #user: string | undefined;
   #session: number | undefined;

@@ -59,12 +59,13 @@ export type ProcessEvent = EventBase &
         readonly thread: number | undefined;
       }
     | {
-        /** Remote if the creator is another process. */
         readonly kind: 'thread-create';
         readonly process: number;
         readonly thread: number;
         readonly creator: number;
         readonly creatorThread: number | undefined;
+        /** The thread that came with its process. Another whose creator is another process is remote. */
+        readonly initial: boolean;
         readonly start: StartPlace | undefined;
       }
     | {

@@ -15,7 +15,9 @@
  * 6. An event of a process after its exit belongs before that: recorders log what they looked up late.
  *    Two seconds after the exit a bare id is another process's, which was there before.
  * 7. A new process with the id of one that is alive tells that the latter has exited.
- * 8. A creation whose parent has exited has no creator. An event of processes that never were alive
+ * 8. The first thread of a new process came with it, if its recorder tells of such threads; Sysmon
+ *    tells of remote ones only.
+ * 9. A creation whose parent has exited has no creator. An event of processes that never were alive
  *    together is dropped.
  */
 import type { ProcessRef, Told, ToldCreate, ToldExit, ToldWhat } from './decode';
@@ -86,7 +88,9 @@ export class Resolver {
         process.thread(thread);
         creator.thread(creatorThread);
         const of = { process: process.index, creator: creator.index };
-        const event = { timeNs, line, kind, thread, creatorThread, start, ...of };
+        const initial = this.#isInitial(process, told.recorder);
+        process.hasThread = true;
+        const event = { timeNs, line, kind, thread, creatorThread, initial, start, ...of };
         this.#emit([process, creator], event);
         break;
       }
@@ -137,7 +141,12 @@ export class Resolver {
     };
   }
 
-  /** Rules 3, 5, 7 and 8. */
+  /** Rule 8. */
+  #isInitial(process: Draft, recorder: string): boolean {
+    return recorder === 'ntps' && process.createEvent !== undefined && !process.hasThread;
+  }
+
+  /** Rules 3, 5, 7 and 9. */
   #create(told: TimedAs<ToldCreate>): void {
     const { process, timeNs, line, kind, creatorThread } = told;
     const known = this.#named(process) ?? this.#byId.get(process.id)?.at(-1);

@@ -164,14 +164,14 @@ describe('what a recording lacks', () => {
     expect(recording.gaps).toMatchObject({ late: 0, idsReused: 1 });
   });
 
-  test('8: a creation whose parent has exited has a parent and no creator', () => {
+  test('9: a creation whose parent has exited has a parent and no creator', () => {
     const recording = read(create(1, 8, 'a.exe', 4), exit(2, 8), create(3, 12, 'b.exe', 8));
     expect(history(recording)).toEqual(['0 4#0 creates 8#1', '1 8#1 exits', '2 ? creates 12#2']);
     expect(recording.processes[2]?.parent).toBe(1);
     expect(recording.gaps.parentsExited).toBe(1);
   });
 
-  test('8: an access of processes that never were alive together is dropped', () => {
+  test('9: an access of processes that never were alive together is dropped', () => {
     const recording = read(exit(1, 8), create(1.5, 12, 'b.exe', 4), access(1.6, 12, 8));
     expect(history(recording)).toEqual(['0 8#0 exits', '0.5 4#1 creates 12#2']);
     expect(recording.gaps.dropped).toBe(1);
