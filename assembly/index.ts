@@ -222,8 +222,10 @@ export function KiRun(): u32 {
   const until = load<u64>(SYSTEM, KSYSTEM.Until64);
   const limit = load<u64>(SYSTEM, KSYSTEM.StepLimit64);
   const traceStop = KiTraceStop();
-  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0 && !KiResumeStep()) {
-    return load<u32>(SYSTEM, KSYSTEM.StopReason);
+  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0) {
+    const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
+    if (!KiResumeStep()) return load<u32>(SYSTEM, KSYSTEM.StopReason);
+    if ((<u32>steps & 0xffff) == 0 && KiIsLivelocked(steps)) return STOP.Livelock;
   }
   for (;;) {
     const processor = HalFirstProcessor();
