@@ -742,6 +742,21 @@ export class Machine {
     return this.memory.i32(this.system(KSYSTEM.WordBase) + index * 4);
   }
 
+  /** The same as a variable that host threads and programs share: of interlocked operations, and to write. */
+  sharedLong(index: number): { value: number } {
+    this.sharedWord(index);
+    const address = this.system(KSYSTEM.WordBase) + index * 4;
+    const { memory } = this;
+    return {
+      get value() {
+        return memory.i32(address);
+      },
+      set value(value) {
+        memory.setU32(address, value);
+      },
+    };
+  }
+
   /** How a processor has spent its time up to now, ns; the four add up to its time. */
   processorTimes(processor: number): {
     idleNs: number;

@@ -225,6 +225,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'ATTEMPTED_SWITCH_FROM_DPC',
     'A DPC or interrupt routine did what only a thread can: wait, delay, yield or end (parameter 1 is the thread it interrupted). Let it queue a work item or signal a thread that does so.',
   ],
+  [BUGCHECK.BAD_POOL_CALLER]: [
+    'BAD_POOL_CALLER',
+    'Pool was allocated or freed as it must not be. Parameter 1 says how: 7 an allocation was freed twice, 0xa with another tag (3 its own, 4 the one given), 0x46 what is freed is no allocation, 0x9b it was asked for without a tag (2 the pool type, 3 the bytes).',
+  ],
   [BUGCHECK.TIMER_OR_DPC_INVALID]: [
     'TIMER_OR_DPC_INVALID',
     'Parameter 1 says what was wrong: 0 a timer of ExAllocateTimer (2 the timer, 3 the rule it broke: 1 attributes, 2 a high-resolution timer with a system time, 3 period, 4 tolerance, 5 Wait without Cancel), 1 a DPC that has been deleted (2 its handle), 2 a DPC without a routine (2 the routine, 3 the DPC), 4 a DPC and 5 that of a timer whose routine left the APC counts of the thread changed (2 the DPC, 3 the counts before, 4 after).',
@@ -239,7 +243,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE]: [
     'KERNEL_SECURITY_CHECK_FAILURE',
-    'What the kernel keeps would have been corrupted (parameter 1: 3 a list, 5 an argument, 14 a count of references); the cause, if there is one, says what.',
+    'What the kernel keeps would have been corrupted. Parameter 1 says what: 3 a list whose links do not match, as of an entry inserted or removed twice, 5 an argument, as a list that has been deleted, 14 a count of references. The cause, if there is one, says more.',
   ],
   [BUGCHECK.INVALID_PUSH_LOCK_FLAGS]: [
     'INVALID_PUSH_LOCK_FLAGS',

@@ -15,7 +15,6 @@ const CALLERS: readonly (readonly [folder: string, caller: string])[] = [
   ['assembly/ke', 'programs'],
   ['src/ke', 'host threads'],
   ['src/ex', 'host threads'],
-  ['src/ex', 'host threads'],
   ['src/ob', 'host threads'],
   ['src/io', 'host threads'],
   ['src/ps', 'host threads'],
@@ -23,7 +22,8 @@ const CALLERS: readonly (readonly [folder: string, caller: string])[] = [
 ];
 
 /** Names that drivers and programs may call: Ki, Exp and the like, and what is @internal, are the kernel's own. */
-const PUBLIC = /^(Ke|Ex|Ob|Ps|Nt|Zw|Rtl|Io|Se|FsRtl)[A-Z]/;
+const PUBLIC =
+  /^(Ke|Ex|Ob|Ps|Nt|Zw|Rtl|Io|Se|FsRtl|Interlocked)[A-Z]|^(InitializeListHead|IsListEmpty|\w+(Head|Tail|Entry)List)$/;
 
 /** Every block comment that opens with two stars, as the compiler finds them before what they tell of. */
 function docstringsOf(path: string): string[] {
