@@ -21,7 +21,8 @@ import {
   FsRtlAllocateAePushLock,
   FsRtlFreeAePushLock,
 } from '../../src/ex/push-lock';
-import { KeWaitForSingleObject, PsTerminateSystemThread } from '../../src/ke/ddi';
+import { KeWaitForSingleObject } from '../../src/ke/ddi';
+import { PsTerminateSystemThread } from '../../src/ps/system-thread';
 import {
   KeEnterCriticalRegion,
   KeLeaveCriticalRegion,

@@ -15,7 +15,7 @@ test('handles are told with their objects, access, flags and counts', async () =
   const process = machine.createProcess({ name: 'a.exe' });
   const thread = process.createThread(
     function* () {
-      const named = { objectName: '\\BaseNamedObjects\\go', attributes: OBJ.INHERIT };
+      const named = { ObjectName: '\\BaseNamedObjects\\go', Attributes: OBJ.INHERIT };
       yield* NtCreateEvent(EVENT_ACCESS.ALL_ACCESS, named, EVENT_TYPE.NotificationEvent, false);
       const [query, kernel] = [0x1000, MODE.KernelMode];
       yield* ObOpenObjectByPointer(process, 0, null, query, PsProcessType, kernel);
