@@ -663,6 +663,11 @@ export function hostApcRegion(thread: u32, region: u32, change: i32): void {
   KiChangeApcRegion(thread, region, change);
 }
 
+/** A number of the host's as 64 bits; one below 0 has its sign extended. */
+function KiParameter(value: f64): u64 {
+  return value < 0 ? <u64>(<i64>value) : <u64>value;
+}
+
 export function hostBugCheck(code: u32, p1: f64, p2: f64, p3: f64, p4: f64): void {
-  KeBugCheckEx(code, <u64>p1, <u64>p2, <u64>p3, <u64>p4);
+  KeBugCheckEx(code, KiParameter(p1), KiParameter(p2), KiParameter(p3), KiParameter(p4));
 }

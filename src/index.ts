@@ -238,12 +238,14 @@ export {
   type CompletionPacket,
   IO_COMPLETION,
   NtCreateIoCompletion,
+  NtOpenIoCompletion,
   NtQueryIoCompletion,
   NtRemoveIoCompletion,
   NtRemoveIoCompletionEx,
   NtSetIoCompletion,
   type RemovedPackets,
   ZwCreateIoCompletion,
+  ZwOpenIoCompletion,
   ZwQueryIoCompletion,
   ZwRemoveIoCompletion,
   ZwRemoveIoCompletionEx,
@@ -592,9 +594,45 @@ export {
   ObReferenceObjectByHandle,
   ZwClose,
 } from './ob/handle';
+export { everyHandle, handleCount, handlesOf, type OpenHandle } from './ob/handles';
 export type { InformationBuffer, Queried } from './ob/information';
+export {
+  IoCreateNotificationEvent,
+  IoCreateSynchronizationEvent,
+  type NamedEvent,
+} from './ob/io-event';
+export {
+  NtMakePermanentObject,
+  NtMakeTemporaryObject,
+  ObCreateObject,
+  ObCreateObjectType,
+  ObInsertObject,
+  type ObjectTypeResult,
+  ObMakeTemporaryObject,
+  ObOpenObjectByName,
+  ObReferenceObjectByName,
+  ZwMakePermanentObject,
+  ZwMakeTemporaryObject,
+} from './ob/namespace';
 export { HostObject, type ObjectBody } from './ob/object';
 export type { ParseContext, ParseResult } from './ob/parse';
+export {
+  NtCompareObjects,
+  NtQueryObject,
+  NtSetInformationObject,
+  OBJECT_INFORMATION_CLASS,
+  type ObjectBasicInformation,
+  type ObjectHandleFlagInformation,
+  type ObjectNameInformation,
+  type ObjectTypeInformation,
+  type ObjectTypesInformation,
+  ObQueryNameString,
+  ObSetHandleAttributes,
+  type WrittenString,
+  ZwCompareObjects,
+  ZwQueryObject,
+  ZwSetInformationObject,
+} from './ob/query';
 export {
   ObDereferenceObject,
   ObDereferenceObjectDeferDelete,
@@ -603,6 +641,13 @@ export {
   ObReferenceObjectByPointer,
 } from './ob/reference';
 export { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './ob/security';
+export {
+  DEBUG_ACCESS,
+  DEBUG_KILL_ON_CLOSE,
+  DebugObject,
+  NtCreateDebugObject,
+  ZwCreateDebugObject,
+} from './ob/services/debug-object';
 export {
   DIRECTORY_ACCESS,
   type DirectoryQuery,
@@ -637,6 +682,17 @@ export {
   ZwSetEventBoostPriority,
 } from './ob/services/event';
 export {
+  KEYEDEVENT_ACCESS,
+  NtCreateKeyedEvent,
+  NtOpenKeyedEvent,
+  NtReleaseKeyedEvent,
+  NtWaitForKeyedEvent,
+  ZwCreateKeyedEvent,
+  ZwOpenKeyedEvent,
+  ZwReleaseKeyedEvent,
+  ZwWaitForKeyedEvent,
+} from './ob/services/keyed-event';
+export {
   MUTANT_ACCESS,
   MUTANT_INFORMATION_CLASS,
   type MutantBasicInformation,
@@ -650,6 +706,15 @@ export {
   ZwReleaseMutant,
 } from './ob/services/mutant';
 export type { PreviousState } from './ob/services/on-handle';
+export {
+  NtCreateSection,
+  NtOpenSection,
+  SEC,
+  SECTION_ACCESS,
+  SectionObject,
+  ZwCreateSection,
+  ZwOpenSection,
+} from './ob/services/section';
 export {
   NtCreateSemaphore,
   NtOpenSemaphore,
@@ -698,6 +763,7 @@ export {
   ZwWaitForMultipleObjects,
   ZwWaitForSingleObject,
 } from './ob/services/wait';
+export { ObjectManager, objectManager, type TypeStatistics } from './ob/state';
 export { ObjectType, type ObjectTypeInitializer, type ObjectTypeProcedures } from './ob/type';
 export {
   CmKeyObjectType,
@@ -705,6 +771,7 @@ export {
   ExDesktopObjectType,
   ExEventObjectType,
   ExMutantObjectType,
+  ExpKeyedEventObjectType,
   ExSemaphoreObjectType,
   ExTimerObjectType,
   IoDeviceObjectType,

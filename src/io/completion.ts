@@ -6,7 +6,7 @@ import { KeInsertQueue, KeRemoveQueueEx } from '../ke/queue';
 import { currentGuest, NtStatusError } from '../machine/guest';
 import type { KQueue } from '../machine/queue';
 import { failed, type Handle, type HandleResult, type ObjectAttributes } from '../ob/attributes';
-import { ObpCreateObject } from '../ob/create';
+import { ObpCreateObject, ObpOpenObjectByName } from '../ob/create';
 import type { InformationBuffer, InformationClass } from '../ob/information';
 import { onHandle, queryHandle } from '../ob/services/on-handle';
 import { IoCompletionObjectType } from '../ob/types';
@@ -57,6 +57,17 @@ const createIoCompletion = systemService(
 export const NtCreateIoCompletion = createIoCompletion.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwCreateIoCompletion */
 export const ZwCreateIoCompletion = createIoCompletion.zw;
+
+const openIoCompletion = systemService(
+  'OpenIoCompletion',
+  (mode, desiredAccess: number, objectAttributes: ObjectAttributes | null) =>
+    ObpOpenObjectByName(mode, IoCompletionObjectType, desiredAccess, objectAttributes),
+);
+
+/** Opens the completion object of a name. @irql PASSIVE_LEVEL @nt NtOpenIoCompletion */
+export const NtOpenIoCompletion = openIoCompletion.nt;
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwOpenIoCompletion */
+export const ZwOpenIoCompletion = openIoCompletion.zw;
 
 const setIoCompletion = systemService(
   'SetIoCompletion',

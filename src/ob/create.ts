@@ -13,7 +13,7 @@ import {
   type ObjectAttributes,
 } from './attributes';
 import type { ObjectDirectory } from './directory';
-import { ObpCreateHandle, ObpReferenceByHandle } from './handle';
+import { ObpCreateHandle, ObpReferenceByHandle, ObpRemoveName } from './handle';
 import { headerOf, type ObjectBody, type ObjectHeader } from './object';
 import { type Lookup, ObpLookupObjectName } from './parse';
 import { ObpDereference, ObpReference } from './reference';
@@ -24,7 +24,7 @@ import type { ObjectType } from './type';
 /** How objects are made, put into the namespace and opened by name. */
 
 /** Looks a captured name up, from the directory of its handle if it has one. */
-function* lookup(
+export function* lookupCaptured(
   machine: Machine,
   captured: CapturedAttributes,
   name: string,
@@ -116,6 +116,7 @@ function* makeNew(
     attributes,
     opening: false,
   });
+  if (result.status !== STATUS.SUCCESS && !header.permanent) yield* ObpRemoveName(header);
   yield* ObpDereference(header);
   return result;
 }
@@ -130,7 +131,7 @@ export function* ObpCreateObject(request: CreateRequest): KernelCode<HandleResul
   if (name === undefined) return yield* makeNew(request, captured, null);
   const { machine } = currentGuest('ObpCreateObject');
   const { mode, type } = request;
-  const found = yield* lookup(machine, captured, name, type, mode, true);
+  const found = yield* lookupCaptured(machine, captured, name, type, mode, true);
   if (found.header !== undefined) return yield* openExisting(request, captured, found.header);
   const { directory, leaf } = found;
   if (directory === undefined || leaf === undefined) return failed(found.status);
@@ -149,7 +150,7 @@ export function* ObpOpenObjectByName(
   const { name } = captured;
   if (name === undefined) return failed(STATUS.OBJECT_PATH_SYNTAX_BAD);
   const { machine } = currentGuest('ObpOpenObjectByName');
-  const found = yield* lookup(machine, captured, name, type, mode, false);
+  const found = yield* lookupCaptured(machine, captured, name, type, mode, false);
   const { header } = found;
   if (header === undefined) return failed(found.status);
   if (type !== null && header.type !== type) return failed(STATUS.OBJECT_TYPE_MISMATCH);

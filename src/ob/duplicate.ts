@@ -102,7 +102,9 @@ const duplicateObject = systemService(
     desiredAccess: number,
     handleAttributes: number,
     options: number,
+    targetHandle?: number | null,
   ): KernelCode<HandleResult> {
+    if (typeof targetHandle === 'number') return failed(STATUS.ACCESS_VIOLATION);
     const type = PsProcessType;
     const source = ObpReferenceByHandle(sourceProcessHandle, PROCESS_DUP_HANDLE, type, mode);
     if (source.header === undefined) return failed(source.status);
@@ -128,14 +130,16 @@ const duplicateObject = systemService(
       }
     }
     yield* ObpDereference(source.header);
-    return result;
+    return targetHandle === null ? { ...result, handle: 0 } : result;
   },
 );
 
 /**
  * Makes a handle in one process to what a handle of another stands for; both process handles need
  * PROCESS_DUP_HANDLE. `options` are of DUPLICATE: with CLOSE_SOURCE the source is closed first,
- * unless it is protected, and without a target process nothing else is done.
+ * unless it is protected, and without a target process nothing else is done. `targetHandle` is for
+ * those who want to see a bad pointer: null is NULL, which is legal, a number an address where nothing
+ * is mapped.
  *
  * @returns STATUS_SUCCESS; STATUS_INVALID_HANDLE; STATUS_ACCESS_DENIED; STATUS_INVALID_PARAMETER for
  *   attributes that a duplicate cannot have; STATUS_PROCESS_IS_TERMINATING.

@@ -79,6 +79,14 @@ export function handleAttributes(word: number): number {
   );
 }
 
+/** The bits of an entry's word for OBJ flags. */
+function handleFlags(attributes: number): number {
+  return (
+    ((attributes & OBJ.INHERIT) !== 0 ? HANDLE_FLAG.Inherit : 0) |
+    ((attributes & OBJ.PROTECT_CLOSE) !== 0 ? HANDLE_FLAG.Protect : 0)
+  );
+}
+
 function meaningOf(handle: Handle, mode: MODE, process: KProcess): Meaning {
   if (handle === CURRENT_PROCESS || handle === CURRENT_THREAD) {
     const body = handle === CURRENT_PROCESS ? process : currentGuest('handle').thread;
@@ -101,6 +109,16 @@ function meaningOf(handle: Handle, mode: MODE, process: KProcess): Meaning {
     grantedAccess: word & HANDLE_FLAG.Access,
     attributes: handleAttributes(word),
   };
+}
+
+/** Gives a real handle these OBJ flags in place of those that it has. */
+export function ObpSetHandleFlags(handle: Handle, attributes: number, mode: MODE): number {
+  const entry = entryOf(handle, mode, currentProcess('ObpSetHandleFlags'));
+  if (entry === undefined || headerAt(entry) === undefined) return STATUS.INVALID_HANDLE;
+  const table = handleTable(entry.process);
+  const access = table.word(entry.index) & HANDLE_FLAG.Access;
+  table.setWord(entry.index, access | handleFlags(attributes));
+  return STATUS.SUCCESS;
 }
 
 /** OBJECT_HANDLE_INFORMATION. */
@@ -211,10 +229,7 @@ export function ObpInsertHandle(
 ): HandleResult {
   const table = handleTable(process);
   if (table.closed) return failed(STATUS.PROCESS_IS_TERMINATING);
-  const word =
-    granted |
-    ((attributes & OBJ.INHERIT) !== 0 ? HANDLE_FLAG.Inherit : 0) |
-    ((attributes & OBJ.PROTECT_CLOSE) !== 0 ? HANDLE_FLAG.Protect : 0);
+  const word = granted | handleFlags(attributes);
   const index = table.insert(header, word);
   if (index === 0) return failed(STATUS.INSUFFICIENT_RESOURCES);
   countHandle(header, word, process);

@@ -1,7 +1,7 @@
 import { KTHREAD_STATE } from '../../assembly/shared/types';
 import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
-import { type KernelObject, KProcess, KThread } from '../machine/views';
+import { KernelObject, KProcess, KThread } from '../machine/views';
 import type { ObjectDirectory } from './directory';
 import type { ObjectType } from './type';
 import { PsProcessType, PsThreadType } from './types';
@@ -51,6 +51,7 @@ export class ObjectHeader {
 
 /** The references that a process or thread has by being: it lives, and its embedder keeps it. */
 function ownReferences(body: ObjectBody): number {
+  if (body instanceof KernelObject && !body.exists) return 0;
   if (body instanceof KThread)
     return (body.state === KTHREAD_STATE.Terminated ? 0 : 1) + (body.held ? 1 : 0);
   if (body instanceof KProcess) return (body.exited ? 0 : 1) + (body.held ? 1 : 0);

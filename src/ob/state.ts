@@ -2,10 +2,12 @@ import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import type { KEvent } from '../machine/views';
 import { ObjectDirectory, SymbolicLink } from './directory';
+import { KeyedEvent } from './keyed-event';
 import { HostObject, type ObjectBody, ObjectHeader } from './object';
 import type { ObjectType } from './type';
 import {
   ExEventObjectType,
+  ExpKeyedEventObjectType,
   ObpDirectoryObjectType,
   ObpSymbolicLinkObjectType,
   ObpTypeObjectType,
@@ -78,6 +80,7 @@ export class ObjectManager {
   private readonly typeDirectory: ObjectDirectory;
 
   constructor(private readonly machine: Machine) {
+    this.criticalSectionEvent = new KeyedEvent(machine);
     for (const type of SYSTEM_TYPES) this.addType(type);
     this.root = new ObjectDirectory(machine);
     this.allocate(ObpDirectoryObjectType, this.root).permanent = true;
@@ -87,6 +90,8 @@ export class ObjectManager {
         const event = machine.createEvent('notification', signaled);
         this.addPermanent(directory, name, ExEventObjectType, event);
       }
+      const keyed = this.criticalSectionEvent;
+      this.addPermanent(directory, 'CritSecOutOfMemoryEvent', ExpKeyedEventObjectType, keyed);
     });
     this.typeDirectory = this.addDirectory('ObjectTypes');
     for (const type of this.types) this.addTypeObject(type);
@@ -98,6 +103,8 @@ export class ObjectManager {
     }
   }
 
+  /** Where threads meet that name no keyed event of their own. */
+  readonly criticalSectionEvent: KeyedEvent;
   private alwaysSignaled: KEvent | undefined;
 
   /** What stands for objects that are always signaled, when a thread waits for one. */

@@ -6,6 +6,9 @@ import type { KEvent } from '../../src/machine/views';
 import { ACCESS } from '../../src/ob/access';
 import { OBJ } from '../../src/ob/attributes';
 import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { IoCreateSynchronizationEvent } from '../../src/ob/io-event';
+import { ObCreateObject, ObInsertObject } from '../../src/ob/namespace';
+import { HostObject } from '../../src/ob/object';
 import { ObDereferenceObject } from '../../src/ob/reference';
 import {
   EVENT_ACCESS,
@@ -13,6 +16,7 @@ import {
   NtCreateEvent,
   NtResetEvent,
   ZwCreateEvent,
+  ZwSetEvent,
 } from '../../src/ob/services/event';
 import {
   NtSignalAndWaitForSingleObject,
@@ -20,7 +24,7 @@ import {
   NtWaitForSingleObject,
   ZwWaitForSingleObject,
 } from '../../src/ob/services/wait';
-import { ExEventObjectType } from '../../src/ob/types';
+import { ExEventObjectType, IoFileObjectType } from '../../src/ob/types';
 import { runKernel, runUser } from './user';
 
 const ALL = EVENT_ACCESS.ALL_ACCESS;
@@ -144,4 +148,35 @@ test('NtWaitForMultipleObjects checks how many, how and which before it waits', 
     STATUS.WAIT_0,
     STATUS.ACCESS_DENIED,
   ]);
+});
+
+class File extends HostObject {}
+
+test('ke.wait-013: NtSignalAndWaitForSingleObject cannot signal a file', async () => {
+  const value = await runKernel(function* (_process, machine) {
+    const file = new File(machine);
+    yield* ObCreateObject(MODE.KernelMode, IoFileObjectType, null, file);
+    const { handle } = yield* ObInsertObject(file, ACCESS.GENERIC_ALL);
+    const event = yield* NtCreateEvent(ALL, null, NOTIFICATION, true);
+    return yield* NtSignalAndWaitForSingleObject(handle, event.handle, false, 0);
+  });
+  expect(value).toBe(STATUS.OBJECT_TYPE_MISMATCH);
+});
+
+test('ke.event-013: a synchronization event of IoCreateSynchronizationEvent begins signaled', async () => {
+  const value = await runKernel(function* () {
+    const { event, eventHandle } = yield* IoCreateSynchronizationEvent(null);
+    if (event === null) return undefined;
+    const seen = [yield* poll(event)];
+    yield* KeResetEvent(event);
+    seen.push(yield* poll(event), yield* ZwWaitForSingleObject(eventHandle, false, 0));
+    yield* ZwSetEvent(eventHandle);
+    seen.push(yield* poll(event), yield* ZwWaitForSingleObject(eventHandle, false, 0));
+    yield* KeSetEvent(event, 0, false);
+    seen.push(yield* ZwWaitForSingleObject(eventHandle, false, 0), yield* poll(event));
+    yield* ZwClose(eventHandle);
+    return [seen, event.exists];
+  });
+  const [SUCCESS, TIMEOUT] = [STATUS.SUCCESS, STATUS.TIMEOUT];
+  expect(value).toEqual([[SUCCESS, TIMEOUT, TIMEOUT, SUCCESS, TIMEOUT, SUCCESS, TIMEOUT], false]);
 });
