@@ -19,6 +19,7 @@ import {
   KiWaitForAlertById,
 } from './suspend';
 import { KiBeginExit } from './thread';
+import { KiRefuseInThreadedDpc } from './threaded-dpc';
 
 /** The instructions on APCs, suspension and the ends of threads. */
 
@@ -98,7 +99,7 @@ export function KiApcInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word
       store<u32>(thread, KeTestAlertThread(thread, b) ? 1 : 0, KTHREAD.WaitStatus);
       return 4;
     case OP.ExitThread:
-      KiBeginExit(prcb, thread, load<u32>(pc, 4));
+      if (!KiRefuseInThreadedDpc(prcb, thread)) KiBeginExit(prcb, thread, load<u32>(pc, 4));
       return 8;
     case OP.ReturnToUser: {
       const kernel = THREAD_FLAG.KernelCall | THREAD_FLAG.KernelCompute;
@@ -115,7 +116,7 @@ export function KiApcInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word
     }
     case OP.AttachProcess: {
       const process = KiTypedOperand(thread, pc, a, KOBJECTS.ProcessObject);
-      if (process != 0) KiAttachFrom(thread, process);
+      if (process != 0 && !KiRefuseInThreadedDpc(prcb, thread)) KiAttachFrom(thread, process);
       return 12;
     }
     case OP.DetachProcess:

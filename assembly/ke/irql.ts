@@ -3,7 +3,7 @@ import { BUGCHECK } from '../shared/bugcheck';
 import { KPRCB, KTHREAD } from '../shared/layout';
 import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KeBugCheckEx } from './bugcheck';
-import { KiIsInThreadedDpc } from './threaded-dpc';
+import { KiRefuseInThreadedDpc } from './threaded-dpc';
 import { KiRequestApcCheck } from './frame';
 
 /**
@@ -62,9 +62,9 @@ export function KiMayBlock(prcb: PKPRCB, object: usize): bool {
 function KiCheckBlock(prcb: PKPRCB, object: usize): bool {
   const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
   const level = load<u32>(prcb, KPRCB.Irql);
-  const threaded = KiIsInThreadedDpc(prcb, thread);
-  if (level < <u32>IRQL.DISPATCH_LEVEL && !threaded) return true;
-  if (load<u32>(prcb, KPRCB.Activation) != 0 || threaded) {
+  if (KiRefuseInThreadedDpc(prcb, thread)) return false;
+  if (level < <u32>IRQL.DISPATCH_LEVEL) return true;
+  if (load<u32>(prcb, KPRCB.Activation) != 0) {
     KeBugCheckEx(BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC, thread, 0, 0, 0);
   } else {
     KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, object, level, 0, 0);

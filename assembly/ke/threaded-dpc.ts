@@ -1,9 +1,11 @@
 import { KeGetPrcb, PKOBJECT, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
+import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT, VECTOR } from '../shared/event';
 import { KDPC, KDPC_DATA, KPRCB, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../shared/layout';
 import { OP } from '../shared/opcode';
 import { STATUS } from '../shared/status';
 import { ADJUST, KOBJECTS, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
+import { KeBugCheckEx } from './bugcheck';
 import { KiBlockThread, KiSetAffinityThread } from './dispatch';
 import { KiCheckDpcRoutine, KiDpcKind, KiPassDpcArguments, KiUnlinkDpc } from './dpc';
 import { KiObjectIndex } from './object';
@@ -34,6 +36,13 @@ export function KiIsThreadedDpc(prcb: PKPRCB, dpc: PKOBJECT): bool {
 export function KiIsInThreadedDpc(prcb: PKPRCB, thread: PKTHREAD): bool {
   if (load<u32>(prcb, KPRCB.ThreadedDpc) == 0) return false;
   return load<u32>(prcb, KPRCB.DpcThread) == <u32>thread;
+}
+
+/** Stops the machine if the thread is in the routine of a threaded DPC, for what that must not do; whether it has. */
+export function KiRefuseInThreadedDpc(prcb: PKPRCB, thread: PKTHREAD): bool {
+  if (!KiIsInThreadedDpc(prcb, thread)) return false;
+  KeBugCheckEx(BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC, thread, 0, 0, 0);
+  return true;
 }
 
 function KiProgramAddress(): usize {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { IRQL, KDPC_IMPORTANCE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeStackAttachProcess } from '../../src/ke/apc';
+import {
+  KeStallExecutionProcessor,
+  KeWaitForSingleObject,
+  PsTerminateSystemThread,
+} from '../../src/ke/ddi';
 import {
   KeFlushQueuedDpcs,
   KeInitializeDpc,
@@ -181,6 +186,20 @@ describe('threaded DPCs', () => {
       thread: 'DPC thread 0',
     });
     expect(statuses).toEqual([0x102]);
+  });
+
+  test('so are the end of its thread, and attaching to a process', async () => {
+    for (const leave of [
+      () => PsTerminateSystemThread(0),
+      (machine: Machine) => KeStackAttachProcess(machine.createProcess()),
+    ]) {
+      const machine = await Machine.create(UNIPROCESSOR);
+      const dpc = machine.createThreadedDpc(function* () {
+        yield* leave(machine);
+      });
+      dpc.insert();
+      expect(machine.run()).toMatchObject({ name: 'ATTEMPTED_SWITCH_FROM_DPC' });
+    }
   });
 
   test('ThreadDpcEnable of 0 makes them ordinary DPCs', async () => {
