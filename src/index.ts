@@ -16,6 +16,19 @@ export {
   WAIT_TYPE,
 } from '../assembly/shared/types';
 export {
+  type CallbackFunction,
+  CallbackObject,
+  CallbackRegistration,
+  ExNotifyCallback,
+  ExRegisterCallback,
+  ExUnregisterCallback,
+} from './ex/callback';
+export {
+  ExRaiseAccessViolation,
+  ExRaiseDatatypeMisalignment,
+  ExRaiseStatus,
+} from './ex/exception';
+export {
   EResource,
   type ResourceThread,
   resourceOwnerPointer,
@@ -310,6 +323,11 @@ export {
   KeShouldYieldProcessor,
 } from './ke/dpc';
 export {
+  KeRestoreFloatingPointState,
+  KeSaveFloatingPointState,
+  KFloatingSave,
+} from './ke/floating-point';
+export {
   type BroadcastFunction,
   KeGenericCallDpc,
   KeIpiGenericCall,
@@ -367,6 +385,8 @@ export {
   ExReleaseSpinLockShared,
   ExReleaseSpinLockSharedFromDpcLevel,
   ExTryConvertSharedSpinLockExclusive,
+  IoAcquireCancelSpinLock,
+  IoReleaseCancelSpinLock,
   KeAcquireInStackQueuedSpinLock,
   KeAcquireInStackQueuedSpinLockAtDpcLevel,
   KeAcquireInStackQueuedSpinLockForDpc,
@@ -641,6 +661,7 @@ export {
   ObReferenceObjectByPointer,
 } from './ob/reference';
 export { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './ob/security';
+export { type CreatedCallback, ExCreateCallback } from './ob/services/callback';
 export {
   DEBUG_ACCESS,
   DEBUG_KILL_ON_CLOSE,

@@ -2,6 +2,7 @@ import { OP, SPIN } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
+import { PerMachine } from '../machine/per-machine';
 import { requireInteger } from '../machine/profile';
 import type { KInterrupt, KSpinLock } from '../machine/spinlock';
 import { call, requireIrql, VIOLATION } from './call';
@@ -325,4 +326,23 @@ export function KeSynchronizeExecution<T>(
     yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];
     return result;
   });
+}
+
+/** The system's cancel spin lock. There are no IRPs whose cancel routines it would be held in. */
+const CANCEL_LOCKS = new PerMachine((machine) => machine.createSpinLock('cancel spin lock'));
+
+function cancelLock(routine: string): KSpinLock {
+  return CANCEL_LOCKS.of(currentGuest(routine).machine);
+}
+
+/** Acquires the system's cancel spin lock. @returns the level before, for IoReleaseCancelSpinLock; the new one is DISPATCH_LEVEL. @irql at most DISPATCH_LEVEL @nt IoAcquireCancelSpinLock */
+export function IoAcquireCancelSpinLock(): NtCall<number> {
+  const routine = 'IoAcquireCancelSpinLock';
+  return acquire(routine, cancelLock(routine), 0, atMostDispatch(routine));
+}
+
+/** Goes back to `irql`, what IoAcquireCancelSpinLock returned. @irql DISPATCH_LEVEL @nt IoReleaseCancelSpinLock */
+export function IoReleaseCancelSpinLock(irql: number): NtCall<number> {
+  const routine = 'IoReleaseCancelSpinLock';
+  return release(routine, cancelLock(routine), 0, irql, atDispatch(routine));
 }

@@ -84,7 +84,7 @@ describe('spin locks, from every level', () => {
     expect(value).toEqual([0, 1, 2].map((level) => [level, 12, level]));
   });
 
-  test('ke.spinlock-006 and 009: a try fails while the lock is held, as on several processors', async () => {
+  test('ke.spinlock-006: a try fails while the lock is held, as on several processors', async () => {
     const results = await atEachLevel(function* (lock, level) {
       const first = yield* KeTryToAcquireSpinLockAtDpcLevel(lock);
       const second = yield* KeTryToAcquireSpinLockAtDpcLevel(lock);
@@ -93,6 +93,18 @@ describe('spin locks, from every level', () => {
       return [first, second, held, KeTestSpinLock(lock)];
     });
     expect(results).toEqual(Array(4).fill([true, false, true, true]));
+  });
+
+  test('ke.spinlock-009: a try takes a free lock, and fails on one that is held, at an unchanged level', async () => {
+    const results = await atEachLevel(function* (lock, level) {
+      const tries: unknown[] = [];
+      for (let count = 0; count < 2; count++) {
+        tries.push(yield* KeTryToAcquireSpinLockAtDpcLevel(lock), KeGetCurrentIrql() - level);
+      }
+      yield* KeReleaseSpinLockFromDpcLevel(lock);
+      return [...tries, KeTestSpinLock(lock)];
+    });
+    expect(results).toEqual(Array(4).fill([true, 0, false, 0, true]));
   });
 
   test('ke.spinlock-007: the forms for DISPATCH_LEVEL leave the level; the full release sets it', async () => {
