@@ -467,10 +467,14 @@ export {
   KeQueryMaximumGroupCount,
   KeQueryMaximumProcessorCountEx,
   KeRegisterProcessorChangeCallback,
+  NtGetCurrentProcessorNumber,
+  NtGetCurrentProcessorNumberEx,
   type ProcessorCallbackFunction,
   ProcessorCallbackRegistration,
   type ProcessorChangeNotifyContext,
   type ProcessorNumber,
+  ZwGetCurrentProcessorNumber,
+  ZwGetCurrentProcessorNumberEx,
 } from './ke/topology';
 export { KBarrier } from './machine/barrier';
 export {
@@ -660,7 +664,18 @@ export {
   ObReferenceObject,
   ObReferenceObjectByPointer,
 } from './ob/reference';
-export { SE_PRIVILEGE, SeSinglePrivilegeCheck } from './ob/security';
+export {
+  ACCOUNTS,
+  type PrivilegeAndAttributes,
+  SE_GROUP,
+  SE_PRIVILEGE,
+  SE_PRIVILEGE_ATTRIBUTE,
+  SID,
+  type SidAndAttributes,
+  type TokenDescription,
+} from './ob/privilege';
+export { SeSinglePrivilegeCheck } from './ob/security';
+export { SECURITY_IMPERSONATION_LEVEL, Token, TOKEN_TYPE } from './ob/token';
 export { type CreatedCallback, ExCreateCallback } from './ob/services/callback';
 export {
   DEBUG_ACCESS,
@@ -831,6 +846,79 @@ export {
   ZwQueueApcThreadEx,
   ZwTestAlert,
 } from './ps/apc-services';
+export type { BadPointer } from './ps/information';
+export {
+  PROCESS_ACCESS,
+  PROCESSINFOCLASS,
+  THREAD_ACCESS,
+  THREADINFOCLASS,
+} from './ps/information-class';
+export {
+  type KernelUserTimes,
+  NtQueryInformationThread,
+  type PowerThrottlingState,
+  type ProcessorNumberInformation,
+  type QueryInformationThread,
+  type SystemThreadInformation,
+  type ThreadBasicInformation,
+  type ThreadInformation,
+  ZwQueryInformationThread,
+} from './ps/thread-query';
+export {
+  NtSetInformationThread,
+  type SetInformationThread,
+  type ThreadSetting,
+  ZwSetInformationThread,
+} from './ps/thread-set';
+export {
+  type Account,
+  assignAccount,
+  type ImpersonationToken,
+  PsDereferenceImpersonationToken,
+  PsDereferencePrimaryToken,
+  PsImpersonateClient,
+  PsIsThreadImpersonating,
+  PsReferenceEffectiveToken,
+  PsReferenceImpersonationToken,
+  PsReferencePrimaryToken,
+  PsRevertThreadToSelf,
+  PsRevertToSelf,
+  TOKEN_ACCESS,
+} from './ps/token';
+export {
+  type AdjustedPrivileges,
+  FILTER_TOKEN,
+  type FilteredToken,
+  NtAdjustPrivilegesToken,
+  SeFilterToken,
+  SeTokenIsAdmin,
+  SeTokenIsRestricted,
+  SeTokenType,
+  ZwAdjustPrivilegesToken,
+} from './ps/token-adjust';
+export {
+  NtQueryInformationToken,
+  type QueryInformationToken,
+  TOKEN_INFORMATION_CLASS,
+  type TokenInformation,
+  type TokenStatistics,
+  ZwQueryInformationToken,
+} from './ps/token-query';
+export {
+  NtDuplicateToken,
+  NtImpersonateAnonymousToken,
+  NtOpenProcessToken,
+  NtOpenProcessTokenEx,
+  NtOpenThreadToken,
+  NtOpenThreadTokenEx,
+  type TokenAttributes,
+  ZwDuplicateToken,
+  ZwImpersonateAnonymousToken,
+  ZwOpenProcessToken,
+  ZwOpenProcessTokenEx,
+  ZwOpenThreadToken,
+  ZwOpenThreadTokenEx,
+} from './ps/token-services';
 export {
   type LoadImageNotifyRoutine,
   PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE,

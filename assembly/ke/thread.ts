@@ -152,7 +152,8 @@ export function KeInitializeThread(
   store<u32>(thread, KTHREAD_STATE.Initialized, KTHREAD.State);
   store<u32>(thread, base, KTHREAD.Priority);
   store<u32>(thread, base, KTHREAD.BasePriority);
-  store<u32>(thread, flags, KTHREAD.Flags);
+  const unboosted = (load<u32>(process, KPROCESS.Flags) & PROCESS_FLAG.DisableBoost) != 0;
+  store<u32>(thread, unboosted ? flags | THREAD_FLAG.DisableBoost : flags, KTHREAD.Flags);
   KiSetSaturation(thread, increment);
   store<u32>(thread, <u32>process, KTHREAD.Process);
   store<u64>(thread, allowed, KTHREAD.Affinity64);
@@ -254,6 +255,7 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
   if (load<u32>(thread, KTHREAD.Extension) != 0) KiLeaveQueue(prcb, thread);
   store<u32>(thread, KTHREAD_STATE.Terminated, KTHREAD.State);
+  store<u64>(thread, load<u64>(SYSTEM, KSYSTEM.Time64), KTHREAD.StateTime64);
   store<u32>(thread, status, KTHREAD.ExitStatus);
   store<u64>(prcb, u64.MAX_VALUE, KPRCB.ResumeTime64);
   KiTrace(

@@ -557,6 +557,8 @@ export const enum PROCESS_FLAG {
   /** ExitStatus is decided before its last thread has ended, as IdleSince64 is. */
   ExitStatusSet = 8,
   ExitTimeSet = 16,
+  /** Its new threads get no boosts. */
+  DisableBoost = 32,
 }
 
 /** A row of the object table; what follows the first fields depends on the type. */

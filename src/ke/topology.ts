@@ -4,6 +4,7 @@ import type { GuestResult } from '../machine/dpc';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import { requireIrql, VIOLATION } from './call';
+import { ddiTime, type KernelCode, systemService } from './mode';
 
 /** Processors, groups and nodes, for host threads. Every processor is active from boot; none is added. */
 
@@ -93,6 +94,37 @@ export function KeGetCurrentProcessorNumberEx(): {
   const { machine, index } = currentProcessor('KeGetCurrentProcessorNumberEx');
   return { index, procNumber: numberOf(machine, index) ?? { Group: 0, Number: 0 } };
 }
+
+const currentProcessorNumber = systemService(
+  'GetCurrentProcessorNumber',
+  function* (): KernelCode<number> {
+    yield ddiTime(guestMachine('NtGetCurrentProcessorNumber'));
+    return currentProcessor('NtGetCurrentProcessorNumber').index;
+  },
+);
+
+/** @returns the index of the caller's processor in the system, when it was asked. @irql PASSIVE_LEVEL @nt NtGetCurrentProcessorNumber */
+export const NtGetCurrentProcessorNumber = currentProcessorNumber.nt;
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwGetCurrentProcessorNumber */
+export const ZwGetCurrentProcessorNumber = currentProcessorNumber.zw;
+
+const currentProcessorNumberEx = systemService(
+  'GetCurrentProcessorNumberEx',
+  function* (
+    _mode,
+    processorNumber?: { readonly address: number },
+  ): KernelCode<{ readonly status: number; readonly value: ProcessorNumber | undefined }> {
+    if (processorNumber !== undefined) return { status: STATUS.ACCESS_VIOLATION, value: undefined };
+    yield ddiTime(guestMachine('NtGetCurrentProcessorNumberEx'));
+    const { machine, index } = currentProcessor('NtGetCurrentProcessorNumberEx');
+    return { status: STATUS.SUCCESS, value: numberOf(machine, index) };
+  },
+);
+
+/** The same as group and number there. A pointer to where nothing is mapped is STATUS_ACCESS_VIOLATION. @irql PASSIVE_LEVEL @nt NtGetCurrentProcessorNumberEx */
+export const NtGetCurrentProcessorNumberEx = currentProcessorNumberEx.nt;
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwGetCurrentProcessorNumberEx */
+export const ZwGetCurrentProcessorNumberEx = currentProcessorNumberEx.zw;
 
 /** @returns INVALID_PROCESSOR_INDEX for a processor that there is not. @irql any @nt KeGetProcessorIndexFromNumber */
 export function KeGetProcessorIndexFromNumber(procNumber: ProcessorNumber): number {

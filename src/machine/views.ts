@@ -272,6 +272,9 @@ export class KThread extends KernelObject {
   /** @internal Where the system service it is in was called from; undefined: it is in none. */
   serviceMode: MODE | undefined;
 
+  /** @internal The token that it works with in place of its process's; undefined: it impersonates nobody. */
+  impersonation: object | undefined;
+
   /** @internal It calls a service from user mode: what waits for its return there is held off. */
   enterKernel(): void {
     const flags = this.word(KTHREAD.Flags);
@@ -669,6 +672,8 @@ export class KProcess extends KernelObject {
 
   /** @internal Its handles; undefined: it has had none. */
   handleTable: object | undefined;
+  /** @internal Its primary token; undefined: the usual one, which nobody has asked for. */
+  token: object | undefined;
   /** @internal Whether the embedder keeps its row. */
   held = false;
   private referenced = false;

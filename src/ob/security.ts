@@ -1,23 +1,33 @@
 import { MODE } from '../../assembly/shared/types';
+import { currentGuest } from '../machine/guest';
+import type { KThread } from '../machine/views';
+import { type SE_PRIVILEGE, SE_PRIVILEGE_ATTRIBUTE } from './privilege';
+import {
+  defaultPrivileges,
+  type Impersonation,
+  SECURITY_IMPERSONATION_LEVEL,
+  type Token,
+} from './token';
 
-/** Privileges, as far as they are asked for. */
+export { SE_PRIVILEGE } from './privilege';
 
-/** LUIDs of privileges. */
-export const enum SE_PRIVILEGE {
-  CREATE_TOKEN = 2,
-  ASSIGN_PRIMARY_TOKEN = 3,
-  LOCK_MEMORY = 4,
-  INCREASE_QUOTA = 5,
-  TCB = 7,
-  SECURITY = 8,
-  LOAD_DRIVER = 10,
-  SYSTEMTIME = 12,
-  INCREASE_BASE_PRIORITY = 14,
-  CREATE_PERMANENT = 16,
-  DEBUG = 20,
+/** What a caller is allowed by the privileges of the token that it works with. */
+
+/** Whether the token that a thread works with has a privilege that is enabled. */
+export function holdsPrivilege(thread: KThread, privilege: SE_PRIVILEGE): boolean {
+  const impersonation = thread.impersonation as Impersonation | undefined;
+  if (impersonation !== undefined) {
+    const { level, token } = impersonation;
+    return level >= SECURITY_IMPERSONATION_LEVEL.SecurityImpersonation && token.holds(privilege);
+  }
+  const token = thread.process.token as Token | undefined;
+  if (token !== undefined) return token.holds(privilege);
+  const attributes = defaultPrivileges(thread.process).get(privilege) ?? 0;
+  return (attributes & SE_PRIVILEGE_ATTRIBUTE.ENABLED) !== 0;
 }
 
-/** Whether the caller holds a privilege. @irql PASSIVE_LEVEL @nt SeSinglePrivilegeCheck (partial: kernel mode holds every one, user mode none) */
-export function SeSinglePrivilegeCheck(_privilege: SE_PRIVILEGE, previousMode: MODE): boolean {
-  return previousMode === MODE.KernelMode;
+/** Whether the caller holds a privilege: kernel mode every one. @irql PASSIVE_LEVEL @nt SeSinglePrivilegeCheck */
+export function SeSinglePrivilegeCheck(privilege: SE_PRIVILEGE, previousMode: MODE): boolean {
+  if (previousMode === MODE.KernelMode) return true;
+  return holdsPrivilege(currentGuest('SeSinglePrivilegeCheck').thread, privilege);
 }

@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { IRQL, KDPC_IMPORTANCE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeStackAttachProcess } from '../../src/ke/apc';
-import {
-  KeStallExecutionProcessor,
-  KeWaitForSingleObject,
-  PsTerminateSystemThread,
-} from '../../src/ke/ddi';
+import { KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
 import {
   KeFlushQueuedDpcs,
   KeInitializeDpc,
@@ -26,6 +22,7 @@ import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import { recordsOf } from '../records';
 import { runGuest } from './guest';
+import { PsTerminateSystemThread } from '../../src/ps/system-thread';
 
 const UNIPROCESSOR = { processors: 1 };
 

@@ -17,9 +17,9 @@ import { ExCreateCallback } from '../../src/ob/services/callback';
 import { EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
 import { runGuest } from '../ke/guest';
 
-const named = (objectName: string, attributes: number = OBJ.PERMANENT) => ({
-  objectName,
-  attributes,
+const named = (ObjectName: string, attributes: number = OBJ.PERMANENT) => ({
+  ObjectName,
+  Attributes: attributes,
 });
 
 function* create(multiple = true) {

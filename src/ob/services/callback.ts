@@ -26,7 +26,7 @@ function* createCallback(
 ): KernelCode<CreatedCallback> {
   const { machine } = currentGuest('ExCreateCallback');
   const mode = MODE.KernelMode;
-  if ((attributes?.objectName ?? null) === null)
+  if ((attributes?.ObjectName ?? null) === null)
     return { status: STATUS.UNSUCCESSFUL, callbackObject: null };
   let { status, handle } = yield* ObpOpenObjectByName(mode, TYPE, 0, attributes);
   if (status !== STATUS.SUCCESS && create) {
