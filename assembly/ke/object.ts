@@ -45,19 +45,21 @@ const WAIT_BLOCK_TABLE: usize = KSYSTEM.Address + KSYSTEM.WaitBlockTable;
 
 /** The waitable object of a handle of any table; 0 if it is stale. */
 export function KiObjectFromHandle(handle: u64): PKOBJECT {
-  const tag = handle >> LIMIT.TableShift;
-  if (tag == TABLE.Object) return KiRowFromHandle(OBJECT_TABLE, handle);
-  if (tag == TABLE.Thread) return KiRowFromHandle(THREAD_TABLE, handle);
-  if (tag == TABLE.Process) return KiRowFromHandle(PROCESS_TABLE, handle);
-  return 0;
+  if (handle >> LIMIT.TableShift == TABLE.Object) {
+    return KiRowFromHandle(OBJECT_TABLE, handle, KOBJECT.Size, KOBJECT.Generation);
+  }
+  const thread = KiThreadFromHandle(handle);
+  return thread != 0 ? thread : KiProcessFromHandle(handle);
 }
 
 export function KiThreadFromHandle(handle: u64): PKTHREAD {
-  return handle >> LIMIT.TableShift == TABLE.Thread ? KiRowFromHandle(THREAD_TABLE, handle) : 0;
+  if (handle >> LIMIT.TableShift != TABLE.Thread) return 0;
+  return KiRowFromHandle(THREAD_TABLE, handle, KTHREAD.Size, KTHREAD.Generation);
 }
 
 export function KiProcessFromHandle(handle: u64): PKPROCESS {
-  return handle >> LIMIT.TableShift == TABLE.Process ? KiRowFromHandle(PROCESS_TABLE, handle) : 0;
+  if (handle >> LIMIT.TableShift != TABLE.Process) return 0;
+  return KiRowFromHandle(PROCESS_TABLE, handle, KPROCESS.Size, KPROCESS.Generation);
 }
 
 export function KiHasThreadRow(): bool {

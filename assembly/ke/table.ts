@@ -64,12 +64,19 @@ export function KiMakeHandle(table: usize, tag: u64, row: usize): u64 {
   return (tag << LIMIT.TableShift) | (generation << LIMIT.TableIndexBits) | KiRowIndex(table, row);
 }
 
-/** The row of a handle, or 0 if it is stale or was never one. The tag has been looked at. */
-export function KiRowFromHandle(table: usize, handle: u64): usize {
+/**
+ * The row of a handle, or 0 if it is stale or was never one. The tag has been looked at. The table's
+ * row size and where a row has its generation are given, so that no one looks them up.
+ */
+export function KiRowFromHandle(
+  table: usize,
+  handle: u64,
+  rowSize: u32,
+  generationField: u32,
+): usize {
   const index = <u32>handle & 0xffffff;
   if (index == 0 || index > load<u32>(table, KTABLE.HighWater)) return 0;
-  const row = <usize>load<u32>(table, KTABLE.Base) + index * load<u32>(table, KTABLE.RowSize);
+  const row = <usize>load<u32>(table, KTABLE.Base) + index * rowSize;
   const generation = <u32>(handle >> LIMIT.TableIndexBits) & LIMIT.GenerationMask;
-  if (load<u32>(row + load<u32>(table, KTABLE.Generation)) != generation) return 0;
-  return row;
+  return load<u32>(row + generationField) == generation ? row : 0;
 }
