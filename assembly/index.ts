@@ -458,10 +458,10 @@ export function hostCreateQueue(maximum: u32): f64 {
 }
 
 /** How many entries there were; -1 if the table of entries is full. */
-export function hostInsertQueue(queue: u32, low: u32, high: u32, atHead: bool): i32 {
+export function hostInsertQueue(queue: u32, low: u32, high: u32, atHead: bool, priority: u32): i32 {
   const prcb = KiBeginHostCall();
   const value = <u64>low | ((<u64>high) << 32);
-  const previous = KeInsertQueue(prcb, queue, value, atHead);
+  const previous = KeInsertQueue(prcb, queue, value, atHead, priority);
   KiEndHostCall(prcb);
   return previous;
 }

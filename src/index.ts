@@ -292,6 +292,27 @@ export {
   KeUnstackDetachProcess,
 } from './ke/apc';
 export { IoCreateDevice, IoDeleteDevice } from './ex/device';
+export {
+  IoAllocateWorkItem,
+  IoFreeWorkItem,
+  IoInitializeWorkItem,
+  IoQueueWorkItem,
+  IoQueueWorkItemEx,
+  IoSizeofWorkItem,
+  IoTryQueueWorkItem,
+  IoUninitializeWorkItem,
+  IoWorkItem,
+  type IoWorkItemRoutine,
+  type IoWorkItemRoutineEx,
+} from './ex/io-work-item';
+export {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkItemError,
+  WorkQueueItem,
+  type WorkerThreadRoutine,
+} from './ex/worker';
 export { type Timeout, VerifierError } from './ke/call';
 export {
   KeClearEvent,

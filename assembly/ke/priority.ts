@@ -314,11 +314,15 @@ export function KeSetBasePriorityThread(prcb: PKPRCB, thread: PKTHREAD, incremen
   const high = (flags & THREAD_FLAG.SaturatedHigh) != 0;
   const saturation = high ? 1 : (flags & THREAD_FLAG.SaturatedLow) != 0 ? -1 : 0;
   const previous = saturation != 0 ? saturation * 16 : <i32>oldBase - <i32>processBase;
-  const base = KiClampBasePriority(processBase, increment);
   KiSetSaturation(thread, increment);
+  KiSetBasePriority(prcb, thread, KiClampBasePriority(processBase, increment));
+  return previous;
+}
+
+/** Gives a thread a base priority, of whatever range, and lets its priority follow. */
+export function KiSetBasePriority(prcb: PKPRCB, thread: PKTHREAD, base: u32): void {
   store<u32>(thread, base, KTHREAD.BasePriority);
   KiSetPriorityDecrement(thread, 0);
   KiResetQuantum(thread);
   KiSetPriorityThread(prcb, thread, base, PRIORITY_CHANGE.Base);
-  return previous;
 }

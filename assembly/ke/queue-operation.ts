@@ -22,7 +22,13 @@ function KiInsertQueueFrom(prcb: PKPRCB, thread: PKTHREAD, pc: usize, a: u32, b:
   if (queue == 0) return;
   let value = load<u64>(pc, 12);
   if ((b & QUEUE.Register) != 0) value = load<u64>(KiRegister(thread, <u32>value));
-  const previous = KeInsertQueue(prcb, queue, value, (b & QUEUE.Head) != 0);
+  const previous = KeInsertQueue(
+    prcb,
+    queue,
+    value,
+    (b & QUEUE.Head) != 0,
+    b >> QUEUE.PriorityShift,
+  );
   if (previous < 0) KiRaiseStatus(thread, STATUS.INSUFFICIENT_RESOURCES);
   else store<i32>(thread, previous, KTHREAD.WaitStatus);
 }

@@ -16,11 +16,12 @@ import {
   LIST_ENTRY,
 } from '../shared/layout';
 import { STATUS } from '../shared/status';
-import { ADJUST, KOBJECTS, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
+import { ADJUST, KOBJECTS, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
 import { KiComputeDueTime } from './clock';
 import { KiMayBlock } from './irql';
 import { KiCreateObject, KiObjectFromHandle, KiThreadExtension } from './object';
 import { KiRegister } from './operation';
+import { KiSetBasePriority } from './priority';
 import { KiAllocateRow, KiFreeRow } from './table';
 import { KiBlockOnObject, KiIsWaitBroken, KiUnwaitThread, KiWaitTest } from './wait';
 
@@ -29,7 +30,12 @@ import { KiBlockOnObject, KiIsWaitBroken, KiUnwaitThread, KiWaitTest } from './w
  * time. A thread belongs to the queue it last took from, and counts as active unless it waits.
  *
  * Invariant: while a thread waits for an entry and fewer than the maximum are active, there is none.
+ * Entries that have a priority make it a priority queue, as the system's worker threads take from:
+ * only threads at work on entries of that priority or a higher one count for the maximum then.
  */
+
+/** In place of an entry's priority. */
+const NO_ENTRY: u32 = 0xff;
 
 const ENTRY_TABLE: usize = KSYSTEM.Address + KSYSTEM.QueueEntryTable;
 
@@ -44,9 +50,21 @@ export function KiCreateQueue(maximum: u32): u64 {
   return handle;
 }
 
-/** Whether one more thread may be active. */
-function KiIsBelowMaximum(queue: PKOBJECT): bool {
-  return load<u32>(queue, KQUEUE.CurrentCount) < load<u32>(queue, KQUEUE.MaximumCount);
+/** Whether one more thread may be active with an entry of `priority`: those at work on lower ones do not count. */
+function KiMayActivate(queue: PKOBJECT, priority: u32): bool {
+  const maximum = load<u32>(queue, KQUEUE.MaximumCount);
+  if (load<u32>(queue, KQUEUE.CurrentCount) < maximum) return true;
+  if (priority == 0) return false;
+  const head = queue + KQUEUE.ThreadListHead;
+  let active: u32 = 0;
+  let entry: usize = load<u32>(head, LIST_ENTRY.Flink);
+  for (; entry != head; entry = load<u32>(entry, LIST_ENTRY.Flink)) {
+    const extension = entry - KTHREAD_EXTENSION.QueueListEntry;
+    const thread: PKTHREAD = load<u32>(extension, KTHREAD_EXTENSION.Thread);
+    if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Waiting) continue;
+    if (load<u32>(extension, KTHREAD_EXTENSION.QueuePriority) >= priority) active++;
+  }
+  return active < maximum;
 }
 
 function KiAddCurrentCount(queue: PKOBJECT, change: i32): void {
@@ -65,6 +83,12 @@ function KiLastRemover(queue: PKOBJECT): PKTHREAD {
   return 0;
 }
 
+/** The priority of the first entry of a queue that has one. */
+function KiFirstPriority(queue: PKOBJECT): u32 {
+  const entry: usize = load<u32>(queue + KQUEUE.EntryListHead, LIST_ENTRY.Flink);
+  return load<u32>(entry, KQUEUE_ENTRY.Priority);
+}
+
 /** Takes the first entry out of a queue that has one. */
 export function KiTakeQueueEntry(queue: PKOBJECT): u64 {
   const entry: usize = load<u32>(queue + KQUEUE.EntryListHead, LIST_ENTRY.Flink);
@@ -75,7 +99,16 @@ export function KiTakeQueueEntry(queue: PKOBJECT): u64 {
   return value;
 }
 
-function KiHandEntry(prcb: PKPRCB, thread: PKTHREAD, value: u64): void {
+/** A thread is to work on an entry: it gets the entry's priority, if that has one. */
+function KiBeginEntry(prcb: PKPRCB, thread: PKTHREAD, priority: u32): void {
+  const extension: usize = load<u32>(thread, KTHREAD.Extension);
+  store<u32>(extension, priority, KTHREAD_EXTENSION.QueuePriority);
+  if (priority == 0 || load<u32>(thread, KTHREAD.BasePriority) == priority) return;
+  KiSetBasePriority(prcb, thread, priority);
+}
+
+function KiHandEntry(prcb: PKPRCB, thread: PKTHREAD, value: u64, priority: u32): void {
+  KiBeginEntry(prcb, thread, priority);
   const register = load<u32>(thread + KTHREAD.WaitBlock, KWAIT_BLOCK.WaitKey);
   store<u64>(KiRegister(thread, register), value);
   KiUnwaitThread(prcb, thread, STATUS.SUCCESS, ADJUST.Unwait, 0);
@@ -84,9 +117,11 @@ function KiHandEntry(prcb: PKPRCB, thread: PKTHREAD, value: u64): void {
 /** One thread of the queue is active no more: another gets an entry, if there are both. */
 function KiActivateWaiterQueue(prcb: PKPRCB, queue: PKOBJECT): void {
   KiAddCurrentCount(queue, -1);
-  if (load<i32>(queue, KQUEUE.SignalState) == 0 || !KiIsBelowMaximum(queue)) return;
+  if (load<i32>(queue, KQUEUE.SignalState) == 0) return;
+  const priority = KiFirstPriority(queue);
+  if (!KiMayActivate(queue, priority)) return;
   const thread = KiLastRemover(queue);
-  if (thread != 0) KiHandEntry(prcb, thread, KiTakeQueueEntry(queue));
+  if (thread != 0) KiHandEntry(prcb, thread, KiTakeQueueEntry(queue), priority);
 }
 
 /** A thread that has an extension has come to wait. For an entry of its queue it has left the count before. */
@@ -118,26 +153,46 @@ export function KiLeaveQueue(prcb: PKPRCB, thread: PKTHREAD): void {
   KiActivateWaiterQueue(prcb, queue);
 }
 
+/** Puts an entry behind those of at least its priority, or with `atHead` of more. */
+function KiInsertByPriority(queue: PKOBJECT, entry: usize, priority: u32, atHead: bool): void {
+  const head = queue + KQUEUE.EntryListHead;
+  const least = priority + (atHead ? 1 : 0);
+  let before: usize = load<u32>(head, LIST_ENTRY.Blink);
+  while (before != head && load<u32>(before, KQUEUE_ENTRY.Priority) < least) {
+    before = load<u32>(before, LIST_ENTRY.Blink);
+  }
+  RtlInsertHeadList(before, entry);
+}
+
 /**
  * Gives an entry to the thread that came last to wait for one, if fewer than the maximum are active,
- * or puts it to the queue's tail, or head.
+ * or puts it to the queue's tail, or head. One with a priority, 1-31, goes before lower ones; it gives
+ * its thread that priority, and the threads at work on lower ones do not keep it waiting.
  *
  * @returns how many entries there were; -1, and nothing done, if the table of entries is full.
  * @irql at most DISPATCH_LEVEL   @nt KeInsertQueue
  */
-export function KeInsertQueue(prcb: PKPRCB, queue: PKOBJECT, value: u64, atHead: bool): i32 {
+export function KeInsertQueue(
+  prcb: PKPRCB,
+  queue: PKOBJECT,
+  value: u64,
+  atHead: bool,
+  priority: u32,
+): i32 {
   const previous = load<i32>(queue, KQUEUE.SignalState);
-  if (KiIsBelowMaximum(queue)) {
+  if (KiMayActivate(queue, priority)) {
     const thread = KiLastRemover(queue);
     if (thread != 0) {
-      KiHandEntry(prcb, thread, value);
+      KiHandEntry(prcb, thread, value, priority);
       return previous;
     }
   }
   const entry = KiAllocateRow(ENTRY_TABLE);
   if (entry == 0) return -1;
   store<u64>(entry, value, KQUEUE_ENTRY.Value64);
-  if (atHead) RtlInsertHeadList(queue + KQUEUE.EntryListHead, entry);
+  store<u32>(entry, priority, KQUEUE_ENTRY.Priority);
+  if (priority != 0) KiInsertByPriority(queue, entry, priority, atHead);
+  else if (atHead) RtlInsertHeadList(queue + KQUEUE.EntryListHead, entry);
   else RtlInsertTailList(queue + KQUEUE.EntryListHead, entry);
   store<i32>(queue, previous + 1, KQUEUE.SignalState);
   KiWaitTest(prcb, queue, 0);
@@ -148,6 +203,7 @@ export function KeInsertQueue(prcb: PKPRCB, queue: PKOBJECT, value: u64, atHead:
 function KiJoinQueue(prcb: PKPRCB, thread: PKTHREAD, queue: PKOBJECT): bool {
   const extension = KiThreadExtension(thread);
   if (extension == 0) return false;
+  store<u32>(extension, 0, KTHREAD_EXTENSION.QueuePriority);
   if (load<u32>(extension, KTHREAD_EXTENSION.Queue) == <u32>queue) {
     KiAddCurrentCount(queue, -1);
     return true;
@@ -198,8 +254,10 @@ export function KiRemoveQueueUntil(
     store<u32>(thread, status, KTHREAD.WaitStatus);
     return false;
   }
-  if (load<i32>(queue, KQUEUE.SignalState) > 0 && KiIsBelowMaximum(queue)) {
+  const priority = load<i32>(queue, KQUEUE.SignalState) > 0 ? KiFirstPriority(queue) : NO_ENTRY;
+  if (priority != NO_ENTRY && KiMayActivate(queue, priority)) {
     store<u64>(KiRegister(thread, register), KiTakeQueueEntry(queue));
+    KiBeginEntry(prcb, thread, priority);
   } else if (KiIsWaitBroken(thread, modes)) {
     status = load<u32>(thread, KTHREAD.WaitStatus);
   } else if (over) {

@@ -432,7 +432,8 @@ export const enum KTHREAD_EXTENSION {
   TrapFrameCount = 100,
   /** Of that wait: WAIT_FIELD without the reason. */
   WaitModes = 104,
-  Reserved1 = 108,
+  /** The priority of the queue entry that it works on. */
+  QueuePriority = 108,
   Reserved2_64 = 112,
   Reserved3_64 = 120,
   Size = 128,
@@ -599,6 +600,9 @@ export const enum KQUEUE_ENTRY {
   Value64 = 8,
   Reserved0 = 16,
   Generation = 20,
+  /** 1-31: it goes before lower ones, and its thread gets it for a base; 0: neither. */
+  Priority = 24,
+  Reserved1 = 28,
   Size = 32,
 }
 

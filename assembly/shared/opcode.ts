@@ -234,6 +234,8 @@ export const enum QUEUE {
   Head = 1,
   /** The value is the number of the register that holds it. */
   Register = 2,
+  /** What the entry's priority is shifted by; 0: it has none. */
+  PriorityShift = 8,
 }
 
 export const enum OPERAND {

@@ -57,7 +57,13 @@ export interface CoreExports {
     high: number,
   ): number;
   hostCreateQueue(maximum: number): number;
-  hostInsertQueue(queue: number, low: number, high: number, atHead: number): number;
+  hostInsertQueue(
+    queue: number,
+    low: number,
+    high: number,
+    atHead: number,
+    priority: number,
+  ): number;
   hostTakeQueueEntry(queue: number): void;
   hostRundownQueue(queue: number): void;
   hostSignalGate(gate: number, priority: number): void;

@@ -226,6 +226,8 @@ const SERVICES = '\\Registry\\Machine\\System\\CurrentControlSet\\Services\\';
 /** Addresses of images that are given none, and of routines that are in no image. */
 const FIRST_IMAGE = 0xffff_f801 * 2 ** 32;
 const KERNEL_IMAGE = 0xffff_f800 * 2 ** 32;
+/** Where objects of the host's are. */
+const POOL = 0xffff_a800 * 2 ** 32;
 const IMAGE_DISTANCE = 2 ** 24;
 /** Bytes from an image's base to its first routine, and from each to the next: numbers hold multiples of 2048 exactly there. */
 const ROUTINE_BYTES = 0x800;
@@ -261,7 +263,8 @@ export class Drivers {
   private loading = false;
   private images = 0;
   private readonly addresses = new WeakMap<object, number>();
-  private readonly routines = new Map<DriverObject | undefined, number>();
+  /** How many routines or objects have addresses behind each of these. */
+  private readonly counts = new Map<number, number>();
 
   constructor(private readonly machine: Machine) {
     this.onUnload(leftThreads);
@@ -320,16 +323,26 @@ export class Drivers {
     this.add({ driver, entry: undefined, done });
   }
 
-  /** A number for a routine, for parameters of bugchecks: in the image of the driver whose code first gave it to the kernel. */
-  addressOf(routine: object, driver = this.machine.guests.currentDriver): number {
-    const known = this.addresses.get(routine);
+  /**
+   * A number for a routine or an object of the host's, for parameters of bugchecks. A routine's is in
+   * the image of the driver whose code first gave it to the kernel.
+   */
+  addressOf(object: object, driver = this.machine.guests.currentDriver): number {
+    const known = this.addresses.get(object);
     if (known !== undefined) return known;
-    const count = this.routines.get(driver) ?? 0;
-    this.routines.set(driver, count + 1);
-    const base = driver?.image.base ?? KERNEL_IMAGE;
-    const address = base + (count + 1) * ROUTINE_BYTES;
-    this.addresses.set(routine, address);
+    const owner = typeof object === 'function' ? (driver?.image.base ?? KERNEL_IMAGE) : POOL;
+    const count = (this.counts.get(owner) ?? 0) + 1;
+    this.counts.set(owner, count);
+    const address = owner + count * ROUTINE_BYTES;
+    this.addresses.set(object, address);
     return address;
+  }
+
+  /** A number for any value: a whole number is its own. */
+  numberOf(value: unknown): number {
+    if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+    const known = typeof value === 'function' || (typeof value === 'object' && value !== null);
+    return known ? this.addressOf(value) : 0;
   }
 
   /** @internal The last reference to a driver is gone, and with it its image. */

@@ -61,6 +61,14 @@ export interface MachineProfile {
   readonly threadDpcEnable: boolean;
   /** What a handle counts as in PointerCount: 32768, as on Windows 8 and later; before it was 1. */
   readonly handleReferences: number;
+  /** System worker threads that stay. Windows before version 8 had 5 critical, 7 delayed and 1 hyper-critical one. */
+  readonly workerThreads: number;
+  /** With those that come while all wait; 4096 on Windows 8 and later. */
+  readonly workerThreadsMaximum: number;
+  /** Work that is queued so long, ns, without any being taken brings another worker thread. */
+  readonly workerStallNs: number;
+  /** Such a thread leaves when it has had nothing to do for so long, ns. */
+  readonly workerIdleNs: number;
   /** Bytes of a kernel stack; 24 KB on x64. DPCs and interrupt routines have one of this size too. */
   readonly kernelStackBytes: number;
   /** Of a large one, which stacks are expanded with; 72 KB on x64. */
@@ -122,6 +130,10 @@ const CLIENT: MachineProfile = {
   minimumDpcRate: 3,
   threadDpcEnable: true,
   handleReferences: 32_768,
+  workerThreads: 13,
+  workerThreadsMaximum: 4096,
+  workerStallNs: 1_000_000_000,
+  workerIdleNs: 600_000_000_000,
   kernelStackBytes: 0x6000,
   largeKernelStackBytes: 0x12000,
   kernelStackExpansions: 8,
@@ -211,6 +223,10 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
   maximumDpcQueueDepth: [1, 0xffffffff],
   minimumDpcRate: [0, 0xffffffff],
   handleReferences: [1, 32_768],
+  workerThreads: [1, 4096],
+  workerThreadsMaximum: [1, 4096],
+  workerStallNs: [1_000_000, Number.MAX_SAFE_INTEGER],
+  workerIdleNs: [1_000_000, Number.MAX_SAFE_INTEGER],
   kernelStackBytes: [0x1000, 0x20000],
   largeKernelStackBytes: [0x1000, 0x20000],
   kernelStackExpansions: [0, 1000],

@@ -47,17 +47,30 @@ export class KQueue extends KernelObject {
 
   /** From outside any guest, at the present time. Returns how many entries there were. @irql at most DISPATCH_LEVEL @nt KeInsertQueue */
   insert(entry: unknown): number {
-    return this.put(entry, false);
+    return this.put(entry, false, 0);
+  }
+
+  /**
+   * The same with a priority, 1-31: the entry goes before lower ones and gives its thread that priority,
+   * and threads at work on lower ones do not keep it waiting.
+   */
+  insertByPriority(entry: unknown, priority: number): number {
+    return this.put(entry, false, requireInteger('priority', priority, 1, 31));
   }
 
   /** The same, in front. @irql at most DISPATCH_LEVEL @nt KeInsertHeadQueue */
   insertHead(entry: unknown): number {
-    return this.put(entry, true);
+    return this.put(entry, true, 0);
   }
 
-  private put(entry: unknown, atHead: boolean): number {
+  private put(entry: unknown, atHead: boolean, priority: number): number {
     const words = this.machine.values.hold(entry);
-    const previous = this.machine.core.hostInsertQueue(this.address, ...words, atHead ? 1 : 0);
+    const previous = this.machine.core.hostInsertQueue(
+      this.address,
+      ...words,
+      atHead ? 1 : 0,
+      priority,
+    );
     if (previous >= 0) return previous;
     this.machine.values.drop(words);
     throw this.machine.full('queueEntries');

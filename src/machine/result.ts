@@ -104,11 +104,9 @@ export function remainingThreads(machine: Machine): ThreadLeft[] {
       index: thread.index,
       state: THREAD_STATE_NAMES[state],
     };
-    left.push(
-      state === KTHREAD_STATE.Waiting
-        ? { ...base, ...describeWait(machine, address, flags) }
-        : base,
-    );
+    const wait = state === KTHREAD_STATE.Waiting ? describeWait(machine, address, flags) : {};
+    if (thread.restsAt !== undefined && wait.waitObject === thread.restsAt.index) continue;
+    left.push({ ...base, ...wait });
   }
   return left;
 }
@@ -288,6 +286,26 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.CRITICAL_PROCESS_DIED]: [
     'CRITICAL_PROCESS_DIED',
     'A process (parameter 1, parameter 2 is 0) ended without which the system cannot go on: it is marked as critical.',
+  ],
+  [BUGCHECK.SYSTEM_EXIT_OWNED_MUTEX]: [
+    'SYSTEM_EXIT_OWNED_MUTEX',
+    'A work item returned while its thread owned a mutex (parameter 1 is the routine, 2 its parameter, 3 the item). Release what a routine acquires before it returns.',
+  ],
+  [BUGCHECK.INVALID_WORK_QUEUE_ITEM]: [
+    'INVALID_WORK_QUEUE_ITEM',
+    'A work item (parameter 1; its routine is parameter 4) was initialized again while it was in a queue (parameter 2), so that its links were lost. Initialize an item once its routine has been called.',
+  ],
+  [BUGCHECK.WORKER_THREAD_RETURNED_AT_BAD_IRQL]: [
+    'WORKER_THREAD_RETURNED_AT_BAD_IRQL',
+    'A work item returned at a raised IRQL (parameter 1 is the routine, 2 the level, 3 its parameter, 4 the item). Lower the level, or release the spin lock or fast mutex, before it returns.',
+  ],
+  [BUGCHECK.WORKER_INVALID]: [
+    'WORKER_INVALID',
+    'A work item (parameter 2) was misused: parameter 1 is 1 for one that was queued while it is in a queue, 2 for a queued I/O work item that was freed (parameter 3 is its routine), 3 for one initialized with what is no driver or device object (parameter 3), 6 for a queue type that does not exist, 7 for a routine that is none.',
+  ],
+  [BUGCHECK.ACTIVE_EX_WORKER_THREAD_TERMINATION]: [
+    'ACTIVE_EX_WORKER_THREAD_TERMINATION',
+    'A system worker thread (parameter 1) was ended: its work items only borrow it. Return from the routine instead.',
   ],
   [BUGCHECK.MANUALLY_INITIATED_CRASH]: [
     'MANUALLY_INITIATED_CRASH',

@@ -380,6 +380,15 @@ export class KThread extends KernelObject {
     return this.word(KTHREAD.Migrations);
   }
 
+  /** @internal Whether it waits for an entry of a queue. */
+  get waitsForEntry(): boolean {
+    const waits = this.state === KTHREAD_STATE.Waiting;
+    return waits && (this.word(KTHREAD.Flags) & THREAD_FLAG.WaitQueue) !== 0;
+  }
+
+  /** @internal A thread of the machine's own that waits for this has nothing to do. */
+  restsAt: KernelObject | undefined;
+
   /** @internal What the end of a system thread takes back; undefined: PsCreateSystemThread did not make it. */
   systemThreadEnd: (() => void) | undefined;
 

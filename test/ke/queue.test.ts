@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeSetEvent, KeWaitForSingleObject, KeStallExecutionProcessor } from '../../src/ke/ddi';
 import { KeRaiseIrql } from '../../src/ke/irql';
 import {
   KeInsertHeadQueue,
@@ -325,6 +325,65 @@ describe('a queue', () => {
       thread.close();
     }
     expect([log, queue.currentCount]).toEqual([['w 1', 'w 2', 'w 3'], 0]);
+  });
+
+  test('has entries of a higher priority come first, and those of one in their order', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const queue = machine.createQueue();
+      for (const [entry, priority] of [
+        ['a8', 8],
+        ['b12', 12],
+        ['c8', 8],
+        ['d15', 15],
+        ['e12', 12],
+      ] as const) {
+        queue.insertByPriority(entry, priority);
+      }
+      queue.insert('without');
+      const taken = yield* KeRemoveQueueEx(queue, MODE.KernelMode, false, 0, 9);
+      return taken.entries;
+    });
+    expect(value).toEqual(['d15', 'b12', 'e12', 'a8', 'c8', 'without']);
+  });
+
+  test('gives the priority of an entry to the thread that takes it or waits for it', async () => {
+    const machine = await quietMachine();
+    const queue = machine.createQueue();
+    const seen: unknown[] = [];
+    const thread = machine.systemProcess.createThread(function* () {
+      for (let taken = 0; taken < 3; taken++) {
+        yield* remove(queue);
+        seen.push(thread.basePriority, thread.priority);
+      }
+    });
+    queue.insertByPriority('taken', 20);
+    machine.run();
+    queue.insertByPriority('waited for', 5);
+    machine.run();
+    queue.insert('without');
+    machine.run();
+    expect(seen).toEqual([20, 20, 5, 5, 5, 5]);
+  });
+
+  test('lets a higher entry in while threads at work on lower ones are at the maximum', async () => {
+    const machine = await quietMachine({ processors: 2 });
+    const queue = machine.createQueue(1);
+    const log: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      machine.systemProcess.createThread(function* () {
+        const { entry } = yield* remove(queue);
+        log.push(`${name} ${entry}`);
+        yield* KeStallExecutionProcessor(1000);
+      });
+      machine.run({ until: machine.now + 1000 });
+    }
+    queue.insertByPriority('low', 8);
+    queue.insertByPriority('as low', 8);
+    queue.insertByPriority('high', 9);
+    machine.run({ until: machine.now + 500_000 });
+    expect([log, queue.currentCount, queue.signalState]).toEqual([['c low', 'b high'], 2, 1]);
+    machine.run();
+    expect(log).toEqual(['c low', 'b high', 'a as low']);
   });
 
   test('is not waited for at DISPATCH_LEVEL', async () => {
