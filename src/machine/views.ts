@@ -66,8 +66,8 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
   }
 
   get exists(): boolean {
-    const { generation } = this;
-    return generation !== 0 && this.machine.memory.u32(this.generationAddress) === generation;
+    if (this.generation === 0) return false;
+    return this.machine.memory.u32(this.generationAddress) === this.generation;
   }
 
   protected word(field: number): number {

@@ -92,14 +92,14 @@ describe('exceptions', () => {
     expect(value).toEqual([0xc0000005, 0x80000002]);
   });
 
-  test('that nobody catches end in bugcheck KMODE_EXCEPTION_NOT_HANDLED', async () => {
+  test('that nobody catches end in bugcheck SYSTEM_THREAD_EXCEPTION_NOT_HANDLED', async () => {
     const machine = await Machine.create();
     machine.systemProcess.createThread(function* () {
       yield* KeStallExecutionProcessor(1);
       ExRaiseStatus(0xc00000fd);
     });
     expect(machine.run()).toMatchObject({
-      name: 'KMODE_EXCEPTION_NOT_HANDLED',
+      name: 'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED',
       cause: { status: 0xc00000fd },
     });
   });
