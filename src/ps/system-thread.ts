@@ -3,11 +3,17 @@ import { APC_REGION, OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
+import { ddiTime } from '../ke/mode';
 import type { GuestResult } from '../machine/dpc';
-import { IoObject } from '../machine/driver';
+import { type DriverObject, IoObject } from '../machine/driver';
 import { currentGuest, driverOf, invoke, NtCall, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
+import type { Machine } from '../machine/machine';
 import type { KProcess, KThread } from '../machine/views';
+import { type Handle, OBJ, type ObjectAttributes } from '../ob/attributes';
+import { ObOpenObjectByPointer, ObpReferenceByHandle } from '../ob/handle';
+import { ObpDereference } from '../ob/reference';
+import { PsProcessType, PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 
 /**
@@ -15,37 +21,54 @@ import { type ClientId, clientIdOf } from './cid';
  * region, which is taken back before they end: only what they entered and did not leave counts then.
  */
 
+const PROCESS_CREATE_THREAD = 2;
+const INVALID_ATTRIBUTES = OBJ.PERMANENT | OBJ.EXCLUSIVE | OBJ.OPENIF;
+
 /** KSTART_ROUTINE: called at PASSIVE_LEVEL; the thread ends with STATUS_SUCCESS when it returns. */
 export type StartRoutine = (startContext: unknown) => GuestResult;
 
 /** What creating a system thread gives. */
 export interface SystemThread {
   readonly status: number;
-  /** What Windows gives a handle to; undefined if there is none. */
+  /** The kernel's, for ZwClose; 0 if there is none. */
+  readonly handle: Handle;
+  /** What it is a handle of: it is there as long as that is open or somebody refers to it. */
   readonly thread: KThread | undefined;
   readonly clientId: ClientId | undefined;
 }
 
 const failed = (status: number): SystemThread => ({
   status,
+  handle: 0,
   thread: undefined,
   clientId: undefined,
 });
 
-function* create(
-  routine: string,
+/** What PsCreateSystemThread and IoCreateSystemThread are given. */
+interface Asked {
+  readonly desiredAccess: number;
+  readonly objectAttributes: ObjectAttributes | null;
+  readonly processHandle: Handle | null;
+  readonly startRoutine: StartRoutine;
+  readonly startContext: unknown;
+}
+
+/** The process of a handle, referred to; the System process for none. */
+function referProcess(handle: Handle | null, machine: Machine) {
+  if (handle === null || handle === 0)
+    return { status: STATUS.SUCCESS, process: machine.systemProcess, header: undefined };
+  const access = PROCESS_CREATE_THREAD;
+  const { status, header } = ObpReferenceByHandle(handle, access, PsProcessType, MODE.KernelMode);
+  return { status, process: header?.body as KProcess | undefined, header };
+}
+
+/** A thread that has not been started, and what its end takes back. */
+function prepare(
+  process: KProcess,
+  driver: DriverObject | undefined,
   ioObject: IoObject | undefined,
-  processHandle: KProcess | null,
-  startRoutine: StartRoutine,
-  startContext: unknown,
-): Generator<Request, SystemThread, number> {
-  requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
-  const { machine } = currentGuest(routine);
-  const driver = driverOf(routine);
-  yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.ddi, 0];
-  const process = processHandle ?? machine.systemProcess;
-  if (process.exited) return failed(STATUS.PROCESS_IS_TERMINATING);
-  if (!machine.hasThreadRoom) return failed(STATUS.INSUFFICIENT_RESOURCES);
+  { startRoutine, startContext }: Asked,
+): KThread {
   const name = startRoutine.name === '' ? 'system thread' : startRoutine.name;
   const thread = process.createThread(
     function* PspSystemThreadStartup() {
@@ -54,7 +77,7 @@ function* create(
     { name, start: false },
   );
   const region = (change: number) =>
-    machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
+    process.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
   region(-1);
   ioObject?.reference();
   driver?.threads.add(thread);
@@ -64,32 +87,65 @@ function* create(
     driver?.threads.delete(thread);
     ioObject?.dereference();
   };
-  thread.start();
-  return { status: STATUS.SUCCESS, thread, clientId: clientIdOf(thread) };
+  return thread;
+}
+
+function* create(
+  routine: string,
+  ioObject: IoObject | undefined,
+  request: Asked,
+): Generator<Request, SystemThread, number> {
+  requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  const driver = driverOf(routine);
+  yield ddiTime(machine);
+  const attributes = request.objectAttributes?.Attributes ?? 0;
+  if ((attributes & INVALID_ATTRIBUTES) !== 0) return failed(STATUS.INVALID_PARAMETER);
+  const { status, process, header } = referProcess(request.processHandle, machine);
+  if (process === undefined) return failed(status);
+  let result = failed(STATUS.PROCESS_IS_TERMINATING);
+  if (!process.exited && !machine.hasThreadRoom) result = failed(STATUS.INSUFFICIENT_RESOURCES);
+  else if (!process.exited) {
+    const thread = prepare(process, driver, ioObject, request);
+    const opened = yield* ObOpenObjectByPointer(
+      thread,
+      attributes | OBJ.KERNEL_HANDLE,
+      null,
+      request.desiredAccess,
+      PsThreadType,
+      MODE.KernelMode,
+    );
+    if (opened.status === STATUS.SUCCESS) thread.close();
+    const clientId = clientIdOf(thread);
+    thread.start();
+    result = { status: opened.status, handle: opened.handle, thread, clientId };
+  }
+  if (header !== undefined) yield* ObpDereference(header);
+  return result;
 }
 
 /**
- * Creates a thread that runs `startRoutine` in the System process (null), or in another, at
+ * Creates a thread that runs `startRoutine` in the System process (null), or in that of a handle, at
  * PASSIVE_LEVEL, priority 8 and with normal kernel APCs disabled: KernelApcDisable is -1.
  *
  * It ends by PsTerminateSystemThread, or with STATUS_SUCCESS when the routine returns. A driver has to
  * wait for its end before it is unloaded.
  *
- * @returns SUCCESS with the thread; PROCESS_IS_TERMINATING; INSUFFICIENT_RESOURCES.
- * @irql PASSIVE_LEVEL
- * @nt PsCreateSystemThread (partial: gives the thread itself for a handle; attributes are not looked at)
+ * @returns SUCCESS with a handle of the kernel's; INVALID_HANDLE and OBJECT_TYPE_MISMATCH of the
+ *   process; PROCESS_IS_TERMINATING; INSUFFICIENT_RESOURCES; INVALID_PARAMETER for OBJ_PERMANENT,
+ *   OBJ_EXCLUSIVE and OBJ_OPENIF.
+ * @irql PASSIVE_LEVEL   @nt PsCreateSystemThread
  */
 export function PsCreateSystemThread(
-  _desiredAccess: number,
-  _objectAttributes: null,
-  processHandle: KProcess | null,
+  desiredAccess: number,
+  objectAttributes: ObjectAttributes | null,
+  processHandle: Handle | null,
   startRoutine: StartRoutine,
   startContext: unknown,
 ): NtCall<SystemThread> {
   const routine = 'PsCreateSystemThread';
-  return new NtCall(routine, () =>
-    create(routine, undefined, processHandle, startRoutine, startContext),
-  );
+  const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
+  return new NtCall(routine, () => create(routine, undefined, asked));
 }
 
 /**
@@ -97,21 +153,21 @@ export function PsCreateSystemThread(
  * not unloaded before.
  *
  * @returns also INVALID_PARAMETER for what is neither.
- * @irql PASSIVE_LEVEL
- * @nt IoCreateSystemThread (partial: gives the thread itself for a handle; attributes are not looked at)
+ * @irql PASSIVE_LEVEL   @nt IoCreateSystemThread
  */
 export function IoCreateSystemThread(
   ioObject: IoObject,
-  _desiredAccess: number,
-  _objectAttributes: null,
-  processHandle: KProcess | null,
+  desiredAccess: number,
+  objectAttributes: ObjectAttributes | null,
+  processHandle: Handle | null,
   startRoutine: StartRoutine,
   startContext: unknown,
 ): NtCall<SystemThread> {
   const routine = 'IoCreateSystemThread';
   return new NtCall(routine, function* (): Generator<Request, SystemThread, number> {
     if (!(ioObject instanceof IoObject)) return failed(STATUS.INVALID_PARAMETER);
-    return yield* create(routine, ioObject, processHandle, startRoutine, startContext);
+    const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
+    return yield* create(routine, ioObject, asked);
   });
 }
 

@@ -7,7 +7,16 @@ import { KeDelayExecutionThread } from '../../src/ke/time';
 import { IoObject } from '../../src/machine/driver';
 import { currentGuest, NtStatusError } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
-import type { KThread } from '../../src/machine/views';
+import type { KProcess, KThread } from '../../src/machine/views';
+import { OBJ } from '../../src/ob/attributes';
+import {
+  ObIsKernelHandle,
+  ObOpenObjectByPointer,
+  ObReferenceObjectByHandle,
+  ZwClose,
+} from '../../src/ob/handle';
+import { ObDereferenceObject } from '../../src/ob/reference';
+import { PsProcessType, PsThreadType } from '../../src/ob/types';
 import {
   IoCreateSystemThread,
   IoIsSystemThread,
@@ -23,7 +32,50 @@ const wait = (thread: KThread) =>
 const create = (routine: StartRoutine, context: unknown = null) =>
   PsCreateSystemThread(0, null, null, routine, context);
 
+const open = (process: KProcess) =>
+  ObOpenObjectByPointer(process, OBJ.KERNEL_HANDLE, null, 0, PsProcessType, MODE.KernelMode);
+
 describe('PsCreateSystemThread', () => {
+  test('gives a handle of the kernel, and the thread is gone when it has ended and that is closed', async () => {
+    const { value } = await runGuest(function* () {
+      const { handle, thread } = yield* create(() => undefined);
+      const { status, object } = yield* ObReferenceObjectByHandle(
+        handle,
+        0,
+        PsThreadType,
+        MODE.KernelMode,
+      );
+      const found = [ObIsKernelHandle(handle), status, object === thread];
+      yield* ZwClose(handle);
+      yield* wait(thread as KThread);
+      const before = thread?.exists;
+      yield* ObDereferenceObject(thread as KThread);
+      return [...found, before, thread?.exists];
+    });
+    expect(value).toEqual([true, STATUS.SUCCESS, true, true, false]);
+  });
+
+  test('of what is no process is a status', async () => {
+    const { value } = await runGuest(function* () {
+      const { handle } = yield* create(() => undefined);
+      const statuses: number[] = [];
+      for (const process of [handle, 0x123450]) {
+        statuses.push(
+          (yield* PsCreateSystemThread(0, null, process, () => undefined, null)).status,
+        );
+      }
+      const attributes = { Attributes: OBJ.PERMANENT };
+      const refused = yield* PsCreateSystemThread(0, attributes, null, () => undefined, null);
+      return [...statuses, refused.status, refused.handle];
+    });
+    expect(value).toEqual([
+      STATUS.OBJECT_TYPE_MISMATCH,
+      STATUS.INVALID_HANDLE,
+      STATUS.INVALID_PARAMETER,
+      0,
+    ]);
+  });
+
   test('starts a thread of the System process at PASSIVE_LEVEL, in a critical region', async () => {
     const { machine, value } = await runGuest(function* () {
       const seen: unknown[] = [];
@@ -62,7 +114,8 @@ describe('PsCreateSystemThread', () => {
   test('starts it in another process if it is given one', async () => {
     const { value } = await runGuest(function* (machine) {
       const process = machine.createProcess();
-      const { thread } = yield* PsCreateSystemThread(0, null, process, () => undefined, null);
+      const { handle } = yield* open(process);
+      const { thread } = yield* PsCreateSystemThread(0, null, handle, () => undefined, null);
       return [thread?.process === process, PsIsSystemThread(thread as KThread)];
     });
     expect(value).toEqual([true, true]);
@@ -72,7 +125,8 @@ describe('PsCreateSystemThread', () => {
     const { value } = await runGuest(function* (machine) {
       const process = machine.createProcess();
       yield* wait(process.createThread(function* () {}));
-      return (yield* PsCreateSystemThread(0, null, process, () => undefined, null)).status;
+      const { handle } = yield* open(process);
+      return (yield* PsCreateSystemThread(0, null, handle, () => undefined, null)).status;
     });
     expect(value).toBe(STATUS.PROCESS_IS_TERMINATING);
   });
