@@ -1004,6 +1004,13 @@ export type {
   StartPlace,
 } from './workload/events/model';
 export { EventReader, type ReadEventsOptions, readEvents } from './workload/events/read';
+export {
+  type ActionNotDone,
+  EventReplay,
+  type EventReplayOptions,
+  type EventReplayReport,
+  replayEvents,
+} from './workload/events/replay';
 export { writeEvents } from './workload/events/write';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';

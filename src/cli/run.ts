@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
-import { type Policy, runWorkload, type Workload, type WorkloadReport } from '../index';
+import {
+  MachineError,
+  type Policy, runWorkload, type Workload, type WorkloadReport } from '../index';
+import { runEvents } from './events';
 import { integerOption, policyOption, processorCount, profileOption } from './options';
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
@@ -16,6 +19,10 @@ interface RunFlags {
   readonly liveThreads?: number;
   readonly maxEvents?: number;
   readonly top: number;
+  readonly events?: string;
+  readonly driver?: readonly string[];
+  readonly host?: string;
+  readonly export?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -45,7 +52,18 @@ async function runUnder(
   }
 }
 
-async function runCommand(path: string, flags: RunFlags): Promise<void> {
+async function runCommand(path: string | undefined, flags: RunFlags): Promise<void> {
+  const { events } = flags;
+  if (events !== undefined) {
+    if (path !== undefined) throw new MachineError('run: give a workload or --events, not both');
+    await runEvents({ ...flags, events });
+    return;
+  }
+  if (path === undefined) throw new MachineError('run: give a workload, or events with --events');
+  await runWorkloadFile(path, flags);
+}
+
+async function runWorkloadFile(path: string, flags: RunFlags): Promise<void> {
   const read = readWorkload(await textOf(path), path === '-' ? '<stdin>' : path);
   const workload: Workload =
     flags.duration === undefined ? read : { ...read, durationNs: flags.duration * 1e9 };
@@ -71,8 +89,14 @@ async function runCommand(path: string, flags: RunFlags): Promise<void> {
 export function addRunCommand(cli: Command): void {
   cli
     .command('run')
-    .description('run an rt-app workload (JSON, - for standard input) on the NT scheduler')
-    .argument('<workload>')
+    .description(
+      'run an rt-app workload (JSON, - for standard input) on the NT scheduler, or replay recorded process events',
+    )
+    .option('--events <file>', 'Sysmon or Security events as JSON, instead of a workload')
+    .option('--driver <file...>', 'with --events: drivers (JavaScript) that are told of them')
+    .option('--host <name>', 'with --events: of several machines, which')
+    .option('--export <file>', 'with --events: write what callbacks told, as events')
+    .argument('[workload]')
     .option(
       '--processors <n>',
       'processors of the machine; default: 4, or what "cpus" in the workload need',

@@ -1,0 +1,127 @@
+import { writeFileSync } from 'node:fs';
+import {
+  type EventRecording,
+  type EventReplayReport,
+  readEvents,
+  replayEvents,
+  STATUS,
+  writeEvents,
+} from '../index';
+import { importDriver, type LoadedDriver, startDriver } from './driver-file';
+import { openRecording } from './open';
+import { Progress } from './progress';
+import { milliseconds } from './report';
+
+export interface EventsFlags {
+  readonly events: string;
+  readonly driver?: readonly string[];
+  readonly host?: string;
+  readonly processors?: number;
+  readonly profile: 'client' | 'server';
+  readonly export?: string;
+  readonly top: number;
+  readonly json?: boolean;
+}
+
+const hex = (status: number): string => `0x${(status >>> 0).toString(16).padStart(8, '0')}`;
+
+/** Pairs of a name and a count that is not 0, in words. */
+function counted(counts: Iterable<readonly [string, number]>): string {
+  const words = [...counts].filter(([, count]) => count > 0).map(([name, n]) => `${n} ${name}`);
+  return words.length === 0 ? 'none' : words.join(', ');
+}
+
+function recordingLines(recording: EventRecording): string[] {
+  const { name, host, records, durationNs, processes, counts, gaps, skipped } = recording;
+  return [
+    `${name}: ${records} records${host === undefined ? '' : ` of ${host}`}, ${milliseconds(durationNs)} ms, ${processes.length} processes`,
+    `events: ${counted(Object.entries(counts))}`,
+    `not used: ${counted(skipped)}`,
+    ...(recording.otherHosts.size === 0
+      ? []
+      : [`of other machines: ${counted(recording.otherHosts)}; choose with --host`]),
+    `gaps: ${counted(Object.entries(gaps))}`,
+    ...recording.warnings.map(
+      ({ kind, count, firstLine, firstColumn, text }) =>
+        `warning: ${kind}, ${count} times, first at ${name}:${firstLine}:${firstColumn}: ${text}`,
+    ),
+  ];
+}
+
+function replayLines(report: EventReplayReport, drivers: readonly LoadedDriver[], top: number) {
+  const { comparison, notDone, actions, lagMaxNs, result } = report;
+  const { paired, equal, differences, unrecorded } = comparison;
+  const some = <T>(all: readonly T[], line: (each: T) => string): string[] => [
+    ...all.slice(0, top).map(line),
+    ...(all.length > top ? [`and ${all.length - top} more`] : []),
+  ];
+  return [
+    ...drivers.map(({ name, status }) => `driver ${name}: DriverEntry returned ${hex(status)}`),
+    `replayed: ${actions - notDone.length} of ${actions} actions, at most ${milliseconds(lagMaxNs)} ms late`,
+    ...some(notDone, ({ line, action, why }) => `not done: line ${line}, ${action}: ${why}`),
+    `callbacks told of ${paired} recorded events, ${equal} of them in order and in detail; beyond the recording of ${counted(unrecorded)}`,
+    `differences: ${differences.length}`,
+    ...some(differences, ({ line, difference, text }) =>
+      line === undefined ? `${difference}: ${text}` : `line ${line}, ${difference}: ${text}`,
+    ),
+    ...(result.reason === 'bugcheck'
+      ? [`bugcheck ${result.name} (0x${result.code.toString(16)}): ${result.explanation}`]
+      : []),
+    `digest ${report.digest}`,
+  ];
+}
+
+function asJson(
+  recording: EventRecording,
+  report: EventReplayReport,
+  drivers: readonly LoadedDriver[],
+): string {
+  const { events: _, skipped, otherHosts, ...rest } = recording;
+  const { observed: __, comparison, ...replay } = report;
+  const whole = {
+    recording: {
+      ...rest,
+      skipped: Object.fromEntries(skipped),
+      otherHosts: Object.fromEntries(otherHosts),
+    },
+    drivers: drivers.map(({ file, name, status }) => ({ file, name, status })),
+    replay: {
+      ...replay,
+      comparison: { ...comparison, unrecorded: Object.fromEntries(comparison.unrecorded) },
+    },
+  };
+  const plain = (_key: string, value: unknown) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+  return JSON.stringify(whole, plain, 2);
+}
+
+/** `ntps run --events`: replays process events under the drivers that are given. */
+export async function runEvents(flags: EventsFlags): Promise<void> {
+  const drivers = await Promise.all((flags.driver ?? []).map(importDriver));
+  const input = await openRecording(flags.events);
+  const reading = new Progress('reading', input.sizeBytes);
+  const { profile, processors, host } = flags;
+  const recording = await readEvents(input, {
+    name: input.name,
+    ...(host === undefined ? {} : { host }),
+    onProgress: () => reading.update(input.bytesRead),
+  }).finally(() => reading.stop());
+  const replaying = new Progress('replaying', recording.events.length);
+  const report = await replayEvents(recording, {
+    profile,
+    ...(processors === undefined ? {} : { processors }),
+    onStart: (machine) => {
+      for (const driver of drivers) startDriver(machine, driver);
+    },
+    onProgress: (done) => replaying.update(done),
+  }).finally(() => replaying.stop());
+  if (flags.export !== undefined)
+    writeFileSync(flags.export, [...writeEvents(report.observed)].join(''));
+  if (flags.json === true) console.log(asJson(recording, report, drivers));
+  else {
+    const lines = [...recordingLines(recording), ...replayLines(report, drivers, flags.top)];
+    console.log(lines.join('\n'));
+  }
+  const failed = drivers.some(({ status }) => (status | 0) < 0 || status === STATUS.PENDING);
+  if (failed || report.result.reason === 'bugcheck') process.exitCode = 1;
+}
