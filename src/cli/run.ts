@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
 import {
   MachineError,
-  type Policy, runWorkload, type Workload, type WorkloadReport } from '../index';
+  type Policy,
+  runWorkload,
+  type Workload,
+  type WorkloadReport,
+} from '../index';
 import { runEvents } from './events';
 import { integerOption, policyOption, processorCount, profileOption } from './options';
 import { Progress } from './progress';
