@@ -812,6 +812,7 @@ export {
   ZwQueryTimer,
   ZwSetTimer,
 } from './ob/services/timer';
+export type { TimerApcRoutine } from './ob/services/timer-apc';
 export {
   NtSignalAndWaitForSingleObject,
   NtWaitForMultipleObjects,

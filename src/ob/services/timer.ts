@@ -10,6 +10,7 @@ import { ObpCreateObject, ObpOpenObjectByName } from '../create';
 import type { InformationBuffer, InformationClass } from '../information';
 import { ExTimerObjectType } from '../types';
 import { changeHandle, type PreviousState, queryHandle } from './on-handle';
+import { createTimerApc, dropTimerApc, type TimerApcRoutine } from './timer-apc';
 
 /** Timers by handle. */
 
@@ -71,8 +72,8 @@ const setTimer = systemService(
     mode,
     handle: Handle,
     dueTime100ns: Exclude<Timeout, null>,
-    _timerApcRoutine: null,
-    _timerContext: unknown,
+    timerApcRoutine: TimerApcRoutine | null,
+    timerContext: unknown,
     _resumeTimer: boolean,
     period: number,
   ): KernelCode<PreviousState> {
@@ -81,7 +82,10 @@ const setTimer = systemService(
     const access = TIMER_ACCESS.MODIFY_STATE;
     return yield* changeHandle(mode, handle, access, ExTimerObjectType, function* (timer: KTimer) {
       const state = timer.signalState;
-      yield* KeSetTimerEx(timer, dueTime100ns, period, null);
+      yield* dropTimerApc(timer);
+      const apc = timerApcRoutine;
+      const dpc = apc === null ? null : createTimerApc(timer, apc, timerContext, mode);
+      yield* KeSetTimerEx(timer, dueTime100ns, period, dpc);
       return state;
     });
   },
@@ -89,13 +93,15 @@ const setTimer = systemService(
 
 /**
  * Sets a timer, then every `period` ms if that is not 0; see KeSetTimerEx. Gives whether it was
- * signaled: it is not from then on.
+ * signaled: it is not from then on. Each time it expires an APC of the caller's mode is queued to the
+ * calling thread, if it has a routine for that; it is taken back when the timer is set again or
+ * cancelled.
  *
  * @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER_6 for a period below 0.
- * @irql PASSIVE_LEVEL   @nt NtSetTimer (partial: no APC)
+ * @irql PASSIVE_LEVEL   @nt NtSetTimer
  */
 export const NtSetTimer = setTimer.nt;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetTimer (partial: no APC) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetTimer */
 export const ZwSetTimer = setTimer.zw;
 
 /** A status, and whether the timer is signaled; undefined, as it is not written, on failure. */
@@ -115,6 +121,7 @@ const cancelTimer = systemService(
       ExTimerObjectType,
       function* (timer: KTimer) {
         yield* KeCancelTimer(timer);
+        yield* dropTimerApc(timer);
         return timer.signalState;
       },
     );
