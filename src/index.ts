@@ -876,6 +876,22 @@ export {
   THREADINFOCLASS,
 } from './ps/information-class';
 export {
+  NtQueryInformationProcess,
+  type ProcessBasicInformation,
+  type ProcessInformation,
+  type QueryInformationProcess,
+  type WrittenName,
+  ZwQueryInformationProcess,
+} from './ps/process-query';
+export {
+  NtSetInformationProcess,
+  type ProcessAccessToken,
+  type ProcessPriorityClass,
+  type ProcessSetting,
+  type SetInformationProcess,
+  ZwSetInformationProcess,
+} from './ps/process-set';
+export {
   type KernelUserTimes,
   NtQueryInformationThread,
   type PowerThrottlingState,

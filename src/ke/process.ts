@@ -131,3 +131,11 @@ function setFlag(object: KThread | KProcess, field: number, flag: number, set: b
   const flags = memory.u32(address);
   memory.setU32(address, set ? flags | flag : flags & ~flag);
 }
+
+/** Run time of its threads, those that have ended too, in cycles of the profile's processor. */
+export function processCycleTime(process: KProcess): number {
+  const { memory, profile } = process.machine;
+  const ended = memory.u64(process.address + KPROCESS.CycleTime64);
+  const ns = liveThreads(process).reduce((sum, { runTimeNs }) => sum + runTimeNs, ended);
+  return Math.floor((ns * profile.cyclesPerMicrosecond) / 1000);
+}

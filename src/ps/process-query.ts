@@ -1,0 +1,369 @@
+import { STATUS } from '../../assembly/shared/status';
+import type { MODE } from '../../assembly/shared/types';
+import { systemService } from '../ke/mode';
+import { processAffinity, processBoostDisabled, processCycleTime } from '../ke/process';
+import type { NtCall } from '../machine/guest';
+import type { KProcess } from '../machine/views';
+import type { Handle } from '../ob/attributes';
+import type { HandleTable } from '../ob/handle-table';
+import type { InformationBuffer, Queried } from '../ob/information';
+import { PsProcessType } from '../ob/types';
+import { processIdOf } from './cid';
+import {
+  executiveOf,
+  parentIdOf,
+  type ProcessExecutive,
+  processExitStatus,
+  processExitTime100ns,
+} from './executive';
+import {
+  type Answer,
+  type BadPointer,
+  type Classes,
+  type QueryClass,
+  queryObject,
+} from './information';
+import { PROCESS_ACCESS, PROCESSINFOCLASS } from './information-class';
+import { processManager } from './manager';
+import { processSettings } from './process-settings';
+import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
+
+/** What there is to know of a process by its handle. Times are 100 ns, system times since 1601. */
+
+/** PROCESS_BASIC_INFORMATION; with a buffer of 64 bytes PROCESS_EXTENDED_BASIC_INFORMATION. */
+export interface ProcessBasicInformation {
+  /** STATUS_PENDING while it runs. */
+  readonly ExitStatus: number;
+  readonly AffinityMask: bigint;
+  readonly BasePriority: number;
+  readonly UniqueProcessId: number;
+  readonly InheritedFromUniqueProcessId: number;
+  /** Of the extended form. */
+  readonly IsSubsystemProcess?: boolean;
+  readonly IsWow64Process?: boolean;
+  readonly IsProtectedProcess?: boolean;
+}
+
+/** UNICODE_STRING, written behind itself. */
+export interface WrittenName {
+  readonly Length: number;
+  readonly MaximumLength: number;
+  readonly Buffer: string;
+}
+
+/** What the classes of NtQueryInformationProcess give. */
+export interface ProcessInformation {
+  [PROCESSINFOCLASS.ProcessBasicInformation]: ProcessBasicInformation;
+  [PROCESSINFOCLASS.ProcessTimes]: KernelUserTimes;
+  [PROCESSINFOCLASS.ProcessDebugPort]: { readonly DebugPort: number };
+  [PROCESSINFOCLASS.ProcessDefaultHardErrorMode]: { readonly DefaultHardErrorMode: number };
+  [PROCESSINFOCLASS.ProcessPriorityClass]: {
+    readonly Foreground: boolean;
+    readonly PriorityClass: number;
+  };
+  [PROCESSINFOCLASS.ProcessHandleCount]: {
+    readonly HandleCount: number;
+  };
+  [PROCESSINFOCLASS.ProcessAffinityMask]: { readonly Mask: bigint; readonly Group: number };
+  [PROCESSINFOCLASS.ProcessPriorityBoost]: { readonly DisableBoost: number };
+  [PROCESSINFOCLASS.ProcessSessionInformation]: { readonly SessionId: number };
+  [PROCESSINFOCLASS.ProcessWow64Information]: { readonly Wow64Peb: number };
+  [PROCESSINFOCLASS.ProcessImageFileName]: WrittenName;
+  [PROCESSINFOCLASS.ProcessImageFileNameWin32]: WrittenName;
+  [PROCESSINFOCLASS.ProcessCommandLineInformation]: WrittenName;
+  [PROCESSINFOCLASS.ProcessLUIDDeviceMapsEnabled]: { readonly LUIDDeviceMapsEnabled: number };
+  [PROCESSINFOCLASS.ProcessBreakOnTermination]: { readonly BreakOnTermination: number };
+  [PROCESSINFOCLASS.ProcessDebugObjectHandle]: { readonly DebugObjectHandle: number };
+  [PROCESSINFOCLASS.ProcessDebugFlags]: { readonly DebugFlags: number };
+  [PROCESSINFOCLASS.ProcessIoPriority]: { readonly IoPriority: number };
+  [PROCESSINFOCLASS.ProcessCycleTime]: {
+    readonly AccumulatedCycles: number;
+    readonly CurrentCycleCount: number;
+  };
+  [PROCESSINFOCLASS.ProcessPagePriority]: { readonly PagePriority: number };
+  [PROCESSINFOCLASS.ProcessGroupInformation]: { readonly Groups: readonly number[] };
+  [PROCESSINFOCLASS.ProcessProtectionInformation]: { readonly Level: number };
+  [PROCESSINFOCLASS.ProcessSubsystemInformation]: { readonly SubsystemInformation: number };
+  [PROCESSINFOCLASS.ProcessPowerThrottlingState]: PowerThrottlingState;
+  [PROCESSINFOCLASS.ProcessSequenceNumber]: { readonly SequenceNumber: number };
+}
+
+const FULL = PROCESS_ACCESS.QUERY_INFORMATION;
+const LIMITED = PROCESS_ACCESS.QUERY_INFORMATION | PROCESS_ACCESS.QUERY_LIMITED_INFORMATION;
+
+const BASIC_BYTES = 48;
+const EXTENDED_BASIC_BYTES = 64;
+/** sizeof(UNICODE_STRING). */
+const UNICODE_STRING_BYTES = 16;
+const POWER_THROTTLING_VERSION = 1;
+
+/** The executive's part of a process. */
+export function executive(process: KProcess): ProcessExecutive {
+  return executiveOf(processManager(process.machine), process);
+}
+
+function basicInformation(process: KProcess, length: number): ProcessBasicInformation {
+  const basic = {
+    ExitStatus: processExitStatus(process),
+    AffinityMask: processAffinity(process),
+    BasePriority: process.basePriority,
+    UniqueProcessId: processIdOf(process),
+    InheritedFromUniqueProcessId: parentIdOf(process),
+  };
+  if (length !== EXTENDED_BASIC_BYTES) return basic;
+  const { subsystem, image, protection } = executive(process);
+  return {
+    ...basic,
+    IsSubsystemProcess: subsystem !== 0,
+    IsWow64Process: image?.machine === 'x86',
+    IsProtectedProcess: protection !== 0,
+  };
+}
+
+function timesOf(process: KProcess): KernelUserTimes {
+  return {
+    CreateTime: process.createTime100ns,
+    ExitTime: processExitTime100ns(process),
+    KernelTime: process.kernelTime100ns,
+    UserTime: process.userTime100ns,
+  };
+}
+
+/** A name in a buffer: the string with its terminator behind the UNICODE_STRING. */
+function name(text: (process: KProcess) => string, access: number): QueryClass<KProcess> {
+  return {
+    lengths: 'variable',
+    access,
+    query: (process, length): Answer => {
+      const Buffer = text(process);
+      const Length = Buffer.length * 2;
+      const returnLength = UNICODE_STRING_BYTES + Length + 2;
+      if (length < returnLength) return { status: STATUS.INFO_LENGTH_MISMATCH, returnLength };
+      return { Length, MaximumLength: Length + 2, Buffer, returnLength };
+    },
+  };
+}
+
+/** A class of one value. */
+function one(
+  bytes: number,
+  field: string,
+  access: number,
+  value: (process: KProcess) => number,
+): QueryClass<KProcess> {
+  return {
+    lengths: [bytes],
+    access,
+    alignment: Math.min(bytes, 4),
+    query: (process) => ({ [field]: value(process) }),
+  };
+}
+
+/** Nothing debugs a process: there is no debug object. */
+const debugObject = (): Answer => ({
+  status: STATUS.PORT_NOT_SET,
+  returnLength: 8,
+  DebugObjectHandle: 0,
+});
+
+const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProcess> | 'unmodelled'>(
+  [
+    [
+      PROCESSINFOCLASS.ProcessBasicInformation,
+      { lengths: [BASIC_BYTES, EXTENDED_BASIC_BYTES], access: LIMITED, query: basicInformation },
+    ],
+    [PROCESSINFOCLASS.ProcessQuotaLimits, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessIoCounters, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessVmCounters, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessTimes, { lengths: [32], access: LIMITED, query: timesOf }],
+    [PROCESSINFOCLASS.ProcessDebugPort, one(8, 'DebugPort', FULL, () => 0)],
+    [PROCESSINFOCLASS.ProcessLdtInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessDefaultHardErrorMode,
+      one(
+        4,
+        'DefaultHardErrorMode',
+        LIMITED,
+        (process) => processSettings(process).defaultHardErrorMode,
+      ),
+    ],
+    [PROCESSINFOCLASS.ProcessPooledUsageAndLimits, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessWorkingSetWatch, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessPriorityClass,
+      {
+        lengths: [2],
+        access: LIMITED,
+        eager: true,
+        query: ({ foreground, priorityClass }) => ({
+          Foreground: foreground,
+          PriorityClass: priorityClass,
+        }),
+      },
+    ],
+    [PROCESSINFOCLASS.ProcessWx86Information, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessHandleCount,
+      one(4, 'HandleCount', LIMITED, ({ handleTable }) =>
+        handleTable === undefined ? 0 : (handleTable as HandleTable).count,
+      ),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessAffinityMask,
+      {
+        lengths: [16],
+        access: LIMITED,
+        query: (process) => ({ Mask: processAffinity(process), Group: process.group }),
+      },
+    ],
+    [
+      PROCESSINFOCLASS.ProcessPriorityBoost,
+      one(4, 'DisableBoost', LIMITED, (process) => Number(processBoostDisabled(process))),
+    ],
+    [PROCESSINFOCLASS.ProcessDeviceMap, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessSessionInformation,
+      one(4, 'SessionId', LIMITED, (process) => executive(process).sessionId),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessWow64Information,
+      one(8, 'Wow64Peb', LIMITED, (process) =>
+        executive(process).image?.machine === 'x86' ? 1 : 0,
+      ),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessImageFileName,
+      name((process) => executive(process).image?.fullName ?? '', LIMITED),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessImageFileNameWin32,
+      name((process) => executive(process).image?.path ?? '', LIMITED),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessCommandLineInformation,
+      name((process) => executive(process).commandLine ?? '', LIMITED),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessLUIDDeviceMapsEnabled,
+      one(4, 'LUIDDeviceMapsEnabled', LIMITED, () => 1),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessBreakOnTermination,
+      one(4, 'BreakOnTermination', LIMITED, (process) => Number(executive(process).critical)),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessDebugObjectHandle,
+      { lengths: [8], access: FULL, silent: true, eager: true, query: debugObject },
+    ],
+    [
+      PROCESSINFOCLASS.ProcessDebugFlags,
+      one(4, 'DebugFlags', FULL, (process) => processSettings(process).debugFlags),
+    ],
+    [PROCESSINFOCLASS.ProcessHandleTracing, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessIoPriority,
+      one(4, 'IoPriority', LIMITED, (process) => processSettings(process).ioPriority),
+    ],
+    [PROCESSINFOCLASS.ProcessExecuteFlags, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessCookie, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessImageInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessCycleTime,
+      {
+        lengths: [16],
+        access: LIMITED,
+        query: (process) => ({
+          AccumulatedCycles: processCycleTime(process),
+          CurrentCycleCount: 0,
+        }),
+      },
+    ],
+    [
+      PROCESSINFOCLASS.ProcessPagePriority,
+      one(4, 'PagePriority', LIMITED, (process) => processSettings(process).pagePriority),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessGroupInformation,
+      { lengths: [2], access: LIMITED, query: ({ group }) => ({ Groups: [group] }) },
+    ],
+    [PROCESSINFOCLASS.ProcessHandleInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessProtectionInformation,
+      one(1, 'Level', LIMITED, (process) => executive(process).protection),
+    ],
+    [PROCESSINFOCLASS.ProcessTelemetryIdInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessSubsystemInformation,
+      one(4, 'SubsystemInformation', LIMITED, (process) => executive(process).subsystem),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessPowerThrottlingState,
+      {
+        lengths: [12],
+        access: LIMITED,
+        query: (process): PowerThrottlingState => {
+          const { throttlingControl, throttlingState } = processSettings(process);
+          return {
+            Version: POWER_THROTTLING_VERSION,
+            ControlMask: throttlingControl,
+            StateMask: throttlingState,
+          };
+        },
+      },
+    ],
+    [PROCESSINFOCLASS.ProcessUptimeInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessSequenceNumber,
+      one(8, 'SequenceNumber', LIMITED, ({ sequenceNumber }) => sequenceNumber),
+    ],
+  ],
+);
+
+const queryInformationProcess = systemService(
+  'QueryInformationProcess',
+  (
+    mode: MODE,
+    processHandle: Handle,
+    processInformationClass: number,
+    buffer: InformationBuffer,
+    returnLength?: BadPointer,
+  ) =>
+    queryObject(
+      mode,
+      processHandle,
+      PsProcessType,
+      CLASSES,
+      processInformationClass,
+      buffer,
+      returnLength,
+    ),
+);
+
+/** The form of NtQueryInformationProcess: the fields are those of the class. */
+export interface QueryInformationProcess {
+  <C extends keyof ProcessInformation>(
+    processHandle: Handle,
+    processInformationClass: C,
+    buffer: InformationBuffer,
+    returnLength?: BadPointer,
+  ): NtCall<Queried<ProcessInformation[C]>>;
+  (
+    processHandle: Handle,
+    processInformationClass: number,
+    buffer: InformationBuffer,
+    returnLength?: BadPointer,
+  ): NtCall<Queried<object>>;
+}
+
+/**
+ * Asks for information about a process. `buffer` is the caller's buffer: its length in bytes.
+ *
+ * @returns STATUS_SUCCESS with the class's fields; STATUS_INVALID_INFO_CLASS;
+ *   STATUS_INFO_LENGTH_MISMATCH with the right length; STATUS_PORT_NOT_SET without a debugger;
+ *   STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
+ * @irql PASSIVE_LEVEL
+ * @nt NtQueryInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory, quotas and image headers)
+ */
+export const NtQueryInformationProcess = queryInformationProcess.nt as QueryInformationProcess;
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory, quotas and image headers) */
+export const ZwQueryInformationProcess = queryInformationProcess.zw as QueryInformationProcess;

@@ -1,0 +1,35 @@
+import type { KProcess } from '../machine/views';
+
+/** What can be set of a process and has no other place: made when somebody sets it. */
+export class ProcessSettings {
+  /** SEM_… flags; 1: critical errors are not shown. */
+  defaultHardErrorMode = 1;
+  /** IO_PRIORITY_HINT. */
+  ioPriority = 2;
+  /** 1 to 5. */
+  pagePriority = 5;
+  /** PROCESS_DEBUG_INHERIT: new processes have its debugger too. */
+  debugFlags = 1;
+  /** ControlMask and StateMask of POWER_THROTTLING_PROCESS_STATE. */
+  throttlingControl = 0;
+  throttlingState = 0;
+  /** Its working set is watched. */
+  watched = false;
+}
+
+const NOTHING_SET: Readonly<ProcessSettings> = Object.freeze(new ProcessSettings());
+const settings = new WeakMap<KProcess, ProcessSettings>();
+
+/** What has been set of a process, to be read. */
+export function processSettings(process: KProcess): Readonly<ProcessSettings> {
+  return settings.get(process) ?? NOTHING_SET;
+}
+
+/** The same, to be written. */
+export function ownProcessSettings(process: KProcess): ProcessSettings {
+  const known = settings.get(process);
+  if (known !== undefined) return known;
+  const made = new ProcessSettings();
+  settings.set(process, made);
+  return made;
+}
