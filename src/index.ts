@@ -841,10 +841,81 @@ export {
   PsThreadType,
   SeTokenObjectType,
 } from './ob/types';
+export { PROCESS_ACCESS, THREAD_ACCESS } from './ps/access';
 export type { ClientId } from './ps/cid';
 export { ZwLoadDriver, ZwUnloadDriver } from './ps/driver';
+export {
+  NtAlertResumeThread,
+  NtResumeProcess,
+  NtResumeThread,
+  NtSuspendProcess,
+  NtSuspendThread,
+  NtTerminateProcess,
+  NtTerminateThread,
+  type SuspendCount,
+  ZwAlertResumeThread,
+  ZwResumeProcess,
+  ZwResumeThread,
+  ZwSuspendProcess,
+  ZwSuspendThread,
+  ZwTerminateProcess,
+  ZwTerminateThread,
+} from './ps/control-services';
+export {
+  type CreatedProcess,
+  type CreatedThread,
+  type InitialContext,
+  NtCreateThread,
+  NtCreateThreadEx,
+  NtCreateUserProcess,
+  PROCESS_CREATE_FLAGS,
+  type ProcessAttributeList,
+  THREAD_CREATE_FLAGS,
+  type UserProcessParameters,
+  type UserStartRoutine,
+  ZwCreateThread,
+  ZwCreateThreadEx,
+  ZwCreateUserProcess,
+} from './ps/create-services';
+export { type NewProcessOptions, ProcessCreation } from './ps/embed';
 export type { FileObject } from './ps/file';
-export type { ImageInfo, ImageInfoEx } from './ps/image';
+export {
+  IoGetCurrentProcess,
+  IoThreadToProcess,
+  KeGetCurrentThread,
+  type LookedUpProcess,
+  type LookedUpThread,
+  NtBuildNumber,
+  PsGetCurrentProcess,
+  PsGetCurrentProcessId,
+  PsGetCurrentThread,
+  PsGetCurrentThreadId,
+  PsGetCurrentThreadTeb,
+  PsGetProcessCreateTimeQuadPart,
+  PsGetProcessExitStatus,
+  PsGetProcessExitTime,
+  PsGetProcessId,
+  PsGetProcessImageFileName,
+  PsGetProcessInheritedFromUniqueProcessId,
+  PsGetProcessPeb,
+  PsGetProcessStartKey,
+  PsGetThreadCreateTime,
+  PsGetThreadExitStatus,
+  PsGetThreadId,
+  PsGetThreadProcessId,
+  PsGetVersion,
+  PsIsThreadTerminating,
+  PsLookupProcessByProcessId,
+  PsLookupThreadByThreadId,
+  SeLocateProcessImageName,
+} from './ps/identity';
+export {
+  type Image,
+  ImageCatalogue,
+  type ImageInfo,
+  type ImageInfoEx,
+  type ImageOptions,
+} from './ps/image';
 export {
   type ContinueContext,
   KReserve,
@@ -869,12 +940,7 @@ export {
   ZwTestAlert,
 } from './ps/apc-services';
 export type { BadPointer } from './ps/information';
-export {
-  PROCESS_ACCESS,
-  PROCESSINFOCLASS,
-  THREAD_ACCESS,
-  THREADINFOCLASS,
-} from './ps/information-class';
+export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {
   NtQueryInformationProcess,
   type ProcessBasicInformation,
@@ -977,7 +1043,18 @@ export {
   PSCREATEPROCESSNOTIFYTYPE,
   type PsCreateNotifyInfo,
 } from './ps/process-notify';
+export { type LoadedDll, LdrLoadDll, LdrUnloadDll, notifyDriverImage } from './ps/load-services';
 export { ProcessManager, processManager } from './ps/manager';
+export {
+  NtGetNextProcess,
+  NtGetNextThread,
+  NtOpenProcess,
+  NtOpenThread,
+  ZwGetNextProcess,
+  ZwGetNextThread,
+  ZwOpenProcess,
+  ZwOpenThread,
+} from './ps/open-services';
 export {
   PsRemoveCreateThreadNotifyRoutine,
   PsRemoveLoadImageNotifyRoutine,

@@ -1,7 +1,10 @@
 import { KPROCESS } from '../../assembly/shared/layout';
+import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
+import { MODE } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
 import { isGenerator, type Request } from '../machine/generator';
+import { encode } from '../machine/instruction';
 import type { Created } from '../machine/lifecycle';
 import type { ProcessOptions, ThreadBody } from '../machine/machine';
 import type { KProcess, KThread, ThreadOptions } from '../machine/views';
@@ -159,6 +162,14 @@ export function* announceThread(ps: PsState, creator: KThread, thread: KThread):
     calls += isGenerator(told) ? yield* told : told;
   }
   return { status: STATUS.SUCCESS, thread, costNs: costOfCalls(ps.machine, calls) };
+}
+
+/** The same, and takes the time of the calls. */
+export function* announceInTime(ps: PsState, creator: KThread, thread: KThread): Steps<Created> {
+  const created = yield* announceThread(ps, creator, thread);
+  const { costNs = 0 } = created;
+  if (costNs !== 0) yield [encode(OP.Compute, MODE.KernelMode), costNs, 0];
+  return created;
 }
 
 /** What a thread does before its body: it is told of, and its process's images are mapped. @returns ns that takes. */

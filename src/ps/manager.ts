@@ -1,6 +1,7 @@
 import type { Lifecycle } from '../machine/lifecycle';
 import { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
+import { type NewProcessOptions, type ProcessCreation, requestProcess } from './embed';
 import { PsLifecycle } from './lifecycle';
 import { PsState } from './state';
 
@@ -11,6 +12,14 @@ export class ProcessManager extends PsState {
   constructor(machine: Machine) {
     super(machine);
     machine.lifecycle = this.lifecycle;
+  }
+
+  /**
+   * Makes a process from outside of any guest, when the machine runs on. Guests call
+   * NtCreateUserProcess.
+   */
+  createProcess(options: NewProcessOptions): ProcessCreation {
+    return requestProcess(this, options);
   }
 }
 

@@ -23,7 +23,8 @@ import {
   type QueryClass,
   queryObject,
 } from './information';
-import { PROCESS_ACCESS, PROCESSINFOCLASS } from './information-class';
+import { PROCESS_ACCESS } from './access';
+import { PROCESSINFOCLASS } from './information-class';
 import { processManager } from './manager';
 import { processSettings } from './process-settings';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';

@@ -23,7 +23,8 @@ import {
   setObject,
   ULONG_MAX,
 } from './information';
-import { PROCESS_ACCESS, PROCESSINFOCLASS } from './information-class';
+import { PROCESS_ACCESS } from './access';
+import { PROCESSINFOCLASS } from './information-class';
 import { executive } from './process-query';
 import { ownProcessSettings, processSettings } from './process-settings';
 import type { PowerThrottlingState } from './thread-query';

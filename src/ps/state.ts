@@ -1,4 +1,7 @@
+import { STATUS } from '../../assembly/shared/status';
+import { MODE } from '../../assembly/shared/types';
 import type { Machine } from '../machine/machine';
+import { type LoadedProgram, program } from '../machine/program';
 import type { KThread } from '../machine/views';
 import { ImageCatalogue } from './image';
 import { type NotifyOwner, NotifyTable } from './notify-table';
@@ -9,6 +12,8 @@ export interface PsSwitches {
   duplicateProcessNotify: boolean;
   /** Routines of PsCreateThreadNotifyNonSystem are told of the end of a thread too. */
   nonSystemThreadExit: boolean;
+  /** What PsLookupThreadByThreadId returns for an unknown id: measured is INVALID_CID, documented INVALID_PARAMETER. */
+  unknownThreadId: number;
   /** Ex2 routines get a ParentProcessId of 0 for a process that was made without inheriting handles. */
   nullParentWithoutInheritance: boolean;
 }
@@ -19,6 +24,7 @@ export class PsState {
     duplicateProcessNotify: false,
     nonSystemThreadExit: false,
     nullParentWithoutInheritance: false,
+    unknownThreadId: STATUS.INVALID_CID,
   };
   readonly images = new ImageCatalogue();
   readonly processNotify: NotifyTable;
@@ -26,6 +32,19 @@ export class PsState {
   readonly imageNotify: NotifyTable;
   /** The driver whose image holds a routine that a thread registers; undefined: the kernel's own. */
   ownerOf: (routine: unknown, thread: KThread) => NotifyOwner | undefined = () => undefined;
+
+  private waiting: LoadedProgram | undefined;
+
+  /** What a process runs of whose executable nobody has said what it does: it waits to be terminated. */
+  waitingProgram(): LoadedProgram {
+    const event = this.waiting === undefined ? this.machine.createEvent('notification') : undefined;
+    this.waiting ??= this.machine.loadProgram(
+      program('waits to be terminated', (p) =>
+        p.wait({ handle: event?.handle ?? 0 }, { mode: MODE.UserMode }),
+      ),
+    );
+    return this.waiting;
+  }
 
   constructor(readonly machine: Machine) {
     this.processNotify = new NotifyTable(machine, 'process-notify routine');

@@ -10,7 +10,8 @@ import type { InformationBuffer, Queried } from '../ob/information';
 import { PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 import { type BadPointer, type Classes, type QueryClass, queryObject } from './information';
-import { THREAD_ACCESS, THREADINFOCLASS } from './information-class';
+import { THREAD_ACCESS } from './access';
+import { THREADINFOCLASS } from './information-class';
 import { tebAddress } from './teb';
 import { threadExecutive } from './thread-executive';
 

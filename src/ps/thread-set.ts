@@ -25,7 +25,8 @@ import {
   setObject,
   ULONG_MAX,
 } from './information';
-import { THREAD_ACCESS, THREADINFOCLASS } from './information-class';
+import { THREAD_ACCESS } from './access';
+import { THREADINFOCLASS } from './information-class';
 import { ownThreadExecutive, threadExecutive } from './thread-executive';
 import type { PowerThrottlingState } from './thread-query';
 import { setImpersonationToken } from './token';

@@ -26,7 +26,7 @@ import {
 } from '../ob/token';
 import { PsProcessType, PsThreadType, SeTokenObjectType } from '../ob/types';
 import { type BadPointer, probeVariable } from './information';
-import { PROCESS_ACCESS, THREAD_ACCESS } from './information-class';
+import { PROCESS_ACCESS, THREAD_ACCESS } from './access';
 import { impersonateAnonymous, TOKEN_ACCESS } from './token';
 
 /** Tokens by handle: how they are opened, copied and worked with. */

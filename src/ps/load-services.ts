@@ -1,0 +1,87 @@
+import { STATUS } from '../../assembly/shared/status';
+import { IRQL } from '../../assembly/shared/types';
+import { requireIrql, VIOLATION } from '../ke/call';
+import { ddiTime, type KernelCode } from '../ke/mode';
+import { isGenerator } from '../machine/generator';
+import { currentGuest, NtCall } from '../machine/guest';
+import { executiveOf, imageOf } from './executive';
+import type { Image } from './image';
+import { notifyImage } from './image-notify';
+import { mapImage } from './load';
+import { processManager } from './manager';
+import { timeOfCalls } from './notify-table';
+
+/** The loading and unloading of images in a process that runs. */
+
+/** What LdrLoadDll comes to. */
+export interface LoadedDll {
+  readonly status: number;
+  /** Undefined on failure. */
+  readonly baseAddress: number | undefined;
+}
+
+/** A DLL with what it imports, those first that it needs. */
+function* withImports(
+  image: Image,
+  find: (name: string) => Image,
+  seen: Set<Image>,
+): Generator<Image> {
+  if (seen.has(image)) return;
+  seen.add(image);
+  yield image;
+  for (const name of image.imports) yield* withImports(find(name), find, seen);
+}
+
+/**
+ * Loads a DLL, by its path or its name in the system's folder, into the caller's process, with what it
+ * imports. Routines registered by PsSetLoadImageNotifyRoutine are told of each that was not there.
+ *
+ * @returns SUCCESS with its address.
+ * @irql PASSIVE_LEVEL   @nt LdrLoadDll (partial: no search path, no characteristics)
+ */
+export function LdrLoadDll(dllName: string): NtCall<LoadedDll> {
+  const routine = 'LdrLoadDll';
+  return new NtCall(routine, function* (): KernelCode<LoadedDll> {
+    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+    const { machine, thread } = currentGuest(routine);
+    const ps = processManager(machine);
+    yield ddiTime(machine);
+    const architecture = imageOf(ps, thread.process)?.machine ?? 'x64';
+    const find = (name: string) => ps.images.dll(name, architecture);
+    const image = find(dllName);
+    for (const mapped of withImports(image, find, new Set())) yield* mapImage(ps, thread, mapped);
+    return { status: STATUS.SUCCESS, baseAddress: image.base };
+  });
+}
+
+/**
+ * Takes the image at an address out of the caller's process. Nobody is told.
+ *
+ * @returns SUCCESS; DLL_NOT_FOUND.
+ * @irql PASSIVE_LEVEL   @nt LdrUnloadDll (partial: at once, however often it was loaded)
+ */
+export function LdrUnloadDll(baseAddress: number): NtCall<number> {
+  const routine = 'LdrUnloadDll';
+  return new NtCall(routine, function* (): KernelCode<number> {
+    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+    const { machine, thread } = currentGuest(routine);
+    yield ddiTime(machine);
+    const executive = executiveOf(processManager(machine), thread.process);
+    const left = executive.modules.filter(({ base }) => base !== baseAddress);
+    if (left.length === executive.modules.length) return STATUS.DLL_NOT_FOUND;
+    executive.modules = left;
+    return STATUS.SUCCESS;
+  });
+}
+
+/** Tells of a driver's image that has been loaded, in the context of who loads it: its process id is 0. */
+export function* notifyDriverImage(path: string): KernelCode<Image> {
+  const { machine, thread } = currentGuest('MmLoadSystemImage');
+  const ps = processManager(machine);
+  const image = ps.images.image(path);
+  if (ps.imageNotify.count === 0) return image;
+  const told = notifyImage(ps, thread, image.fullName, 0, image.info);
+  const calls = isGenerator(told) ? yield* told : told;
+  if (calls !== 0) yield timeOfCalls(machine, calls);
+  return image;
+}
