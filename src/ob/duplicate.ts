@@ -7,6 +7,7 @@ import { type HandleOperation, OB_OPERATION, ObpFilterHandle } from './callbacks
 import {
   grantHandle,
   type HandleReference,
+  ObpCheckName,
   ObpCloseHandle,
   ObpInsertHandle,
   ObpReferenceByHandle,
@@ -81,6 +82,8 @@ export function* ObpDuplicateHandle(duplication: Duplication): KernelCode<Handle
   const reference = ObpReferenceByHandle(sourceHandle, 0, null, mode, source);
   const { header } = reference;
   if (header === undefined) return failed(reference.status);
+  // A handle that moves is one all the time: the object does not lose its name in between.
+  header.handleCount++;
   // A source that is protected stays open, and that is all.
   if ((options & DUPLICATE.CLOSE_SOURCE) !== 0) {
     yield* ObpCloseHandle(sourceHandle, MODE.UserMode, source);
@@ -88,6 +91,8 @@ export function* ObpDuplicateHandle(duplication: Duplication): KernelCode<Handle
   const result = badAttributes(duplication)
     ? failed(STATUS.INVALID_PARAMETER)
     : yield* insertDuplicate(duplication, { ...reference, header });
+  header.handleCount--;
+  yield* ObpCheckName(header);
   yield* ObpDereference(header);
   return result;
 }

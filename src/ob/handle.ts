@@ -321,7 +321,14 @@ export function* ObpRemoveName(header: ObjectHeader): KernelCode<void> {
   yield* ObpDereference(header);
 }
 
-/** One handle to an object less: without any, one that is not permanent loses its name. */
+/** What is not permanent loses its name with its last handle. */
+export function* ObpCheckName(header: ObjectHeader): KernelCode<void> {
+  if (header.handleCount !== 0) return;
+  header.exclusiveProcess = undefined;
+  if (!header.permanent) yield* ObpRemoveName(header);
+}
+
+/** One handle to an object less. */
 function* closeObject(
   header: ObjectHeader,
   process: KProcess,
@@ -331,10 +338,7 @@ function* closeObject(
   objectManager(process.machine).statistics(header.type).handles--;
   const { handleCount, type, body } = header;
   yield* type.procedures.close?.(body, process, grantedAccess, handleCount) ?? [];
-  if (header.handleCount === 0) {
-    header.exclusiveProcess = undefined;
-    if (!header.permanent) yield* ObpRemoveName(header);
-  }
+  yield* ObpCheckName(header);
   yield* ObpDereference(header);
 }
 
