@@ -739,6 +739,14 @@ export {
   ZwSetEventBoostPriority,
 } from './ob/services/event';
 export {
+  JOB_OBJECT_ACCESS,
+  JobObject,
+  NtCreateJobObject,
+  NtOpenJobObject,
+  ZwCreateJobObject,
+  ZwOpenJobObject,
+} from './ob/services/job';
+export {
   KEYEDEVENT_ACCESS,
   NtCreateKeyedEvent,
   NtOpenKeyedEvent,
@@ -1076,6 +1084,13 @@ export {
   type StartRoutine,
   type SystemThread,
 } from './ps/system-thread';
+export {
+  NtQuerySystemInformation,
+  SYSTEM_INFORMATION_CLASS,
+  type SystemHandle,
+  type SystemHandleInformation,
+  ZwQuerySystemInformation,
+} from './ps/system-query';
 export { type CreateThreadNotifyRoutine, PSCREATETHREADNOTIFYTYPE } from './ps/thread-notify';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';

@@ -125,6 +125,7 @@ test.each([
   ['ob.handle-037', 'timer', STATUS.OBJECT_NAME_EXISTS],
   ['ob.handle-038', 'section', STATUS.OBJECT_NAME_EXISTS],
   ['ob.handle-039', 'symbolic link', STATUS.SUCCESS],
+  ['ob.handle-040', 'job', STATUS.OBJECT_NAME_EXISTS],
 ] as const)('%s: an access of nothing is for who makes the %s alone', async (_id, type, existing) => {
   const { create, open, allAccess } = MAKERS[type];
   const value = await runUser(function* () {
@@ -161,6 +162,31 @@ test('ob.handle-041: an access of nothing is for who makes the debug object alon
     STATUS.OBJECT_NAME_EXISTS,
     { status: STATUS.ACCESS_DENIED, handle: 0 },
   ]);
+});
+
+test.each<[string, ObjectAttributes, number]>([
+  [
+    'ob.handle-023: a bad root',
+    { ObjectName: 'test', RootDirectory: BAD_ROOT },
+    STATUS.INVALID_HANDLE,
+  ],
+  [
+    'ob.handle-025: an odd length',
+    { ObjectName: { Length: 67, Buffer: NAME.padEnd(40) } },
+    STATUS.OBJECT_NAME_INVALID,
+  ],
+  [
+    'ob.handle-026: 65534 bytes',
+    { ObjectName: `\\${'x'.repeat(32_766)}` },
+    STATUS.OBJECT_NAME_INVALID,
+  ],
+  ['ob.handle-027: another length', { ObjectName: NAME, Length: 47 }, STATUS.INVALID_PARAMETER],
+  ['ob.handle-028: an unmapped name', { ObjectName: 0xdeadbee0 }, STATUS.ACCESS_VIOLATION],
+])('%s makes no debug object', async (_what, attributes, status) => {
+  const value = await runUser(function* () {
+    return yield* createDebugObject(0x1f000f, attributes);
+  });
+  expect(value).toEqual({ status, handle: 0 });
 });
 
 test('ob.handle-016: the root is a directory that exists', async () => {

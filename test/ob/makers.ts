@@ -5,6 +5,7 @@ import type { HandleResult, ObjectAttributes } from '../../src/ob/attributes';
 import { NtCreateDebugObject } from '../../src/ob/services/debug-object';
 import { NtCreateDirectoryObject, NtOpenDirectoryObject } from '../../src/ob/services/directory';
 import { EVENT_TYPE, NtCreateEvent, NtOpenEvent } from '../../src/ob/services/event';
+import { NtCreateJobObject, NtOpenJobObject } from '../../src/ob/services/job';
 import { NtCreateKeyedEvent, NtOpenKeyedEvent } from '../../src/ob/services/keyed-event';
 import { NtCreateMutant, NtOpenMutant } from '../../src/ob/services/mutant';
 import { NtCreateSection, NtOpenSection, SEC } from '../../src/ob/services/section';
@@ -65,6 +66,7 @@ export const MAKERS = {
     open: NtOpenSymbolicLinkObject,
     allAccess: 0xf0001,
   },
+  job: { create: NtCreateJobObject, open: NtOpenJobObject, allAccess: 0x1f003f },
   section: {
     create: (access, attributes) =>
       NtCreateSection(access, attributes, 4096, PAGE_READWRITE, SEC.COMMIT, 0),
