@@ -36,8 +36,8 @@ export interface ObPreHandleInformation {
   DesiredAccess: number;
   readonly OriginalDesiredAccess: number;
   /** Of a duplication. */
-  readonly SourceProcess?: KProcess;
-  readonly TargetProcess?: KProcess;
+  readonly SourceProcess: KProcess | undefined;
+  readonly TargetProcess: KProcess | undefined;
 }
 
 /** OB_PRE_OPERATION_INFORMATION. */
@@ -297,15 +297,6 @@ interface Asked {
   readonly context: unknown;
 }
 
-function common({ operation, object, type, kernelHandle }: HandleOperation) {
-  return {
-    Operation: operation,
-    KernelHandle: kernelHandle,
-    Object: object,
-    ObjectType: type,
-  };
-}
-
 /** Asks one entry, which may take some of `access` away; what it says. */
 function* ask(
   entry: CallbackEntry,
@@ -316,13 +307,19 @@ function* ask(
   const { PreOperation } = entry;
   if (PreOperation === null) return { entry, context: null, access };
   const { sourceProcess, targetProcess, grantedAccess } = operation;
-  const Parameters: ObPreHandleInformation = {
-    DesiredAccess: access,
-    OriginalDesiredAccess: grantedAccess,
-    ...(sourceProcess === undefined ? {} : { SourceProcess: sourceProcess }),
-    ...(targetProcess === undefined ? {} : { TargetProcess: targetProcess }),
+  const information = {
+    Operation: operation.operation,
+    KernelHandle: operation.kernelHandle,
+    Object: operation.object,
+    ObjectType: operation.type,
+    CallContext: null as unknown,
+    Parameters: {
+      DesiredAccess: access,
+      OriginalDesiredAccess: grantedAccess,
+      SourceProcess: sourceProcess,
+      TargetProcess: targetProcess,
+    },
   };
-  const information = { ...common(operation), CallContext: null as unknown, Parameters };
   const status = yield* callDriverRoutine(thread, 'a pre-operation callback', () =>
     PreOperation(entry.registrationContext, information),
   );
@@ -330,7 +327,7 @@ function* ask(
     thread.machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, VIOLATION.KernelApi);
     throw new VerifierError('a pre-operation callback returned what is not OB_PREOP_SUCCESS');
   }
-  return { entry, context: information.CallContext, access: Parameters.DesiredAccess };
+  return { entry, context: information.CallContext, access: information.Parameters.DesiredAccess };
 }
 
 /** Tells one entry what has become of the handle. */
@@ -344,7 +341,10 @@ function* tell(
   const { PostOperation } = entry;
   if (PostOperation !== null) {
     const information: ObPostOperationInformation = {
-      ...common(operation),
+      Operation: operation.operation,
+      KernelHandle: operation.kernelHandle,
+      Object: operation.object,
+      ObjectType: operation.type,
       CallContext: context,
       ReturnStatus: status,
       Parameters: { GrantedAccess: grantedAccess },
