@@ -918,7 +918,7 @@ export {
   SeLocateProcessImageName,
 } from './ps/identity';
 export {
-  type Image,
+  Image,
   ImageCatalogue,
   type ImageInfo,
   type ImageInfoEx,
