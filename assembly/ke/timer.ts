@@ -107,8 +107,29 @@ function KiUnlinkTimer(table: usize, timer: usize): void {
 }
 
 export function KiRemoveTimer(timer: usize): void {
+  const flags = load<u32>(timer, KTIMER.Flags);
+  if ((flags & TIMER_FLAG.Expiring) != 0) {
+    // It was about to expire in this very step, and has left the table already.
+    store<u32>(timer, flags & ~TIMER_FLAG.Expiring, KTIMER.Flags);
+    RtlRemoveEntryList(timer + KTIMER.TimerListEntry);
+    return;
+  }
   store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.TimerCount) - 1, KSYSTEM.TimerCount);
   KiUnlinkTimer(KiTableOf(timer), timer);
+}
+
+/** Makes a chain that ends in 0 a list: what expires may take others of it out again. */
+function KiListExpiring(entry: usize): usize {
+  const head = KiTimerTable() + KTIMER_TABLE.SortHead;
+  RtlInitializeListHead(head);
+  while (entry != 0) {
+    const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    const timer = entry - KTIMER.TimerListEntry;
+    store<u32>(timer, load<u32>(timer, KTIMER.Flags) | TIMER_FLAG.Expiring, KTIMER.Flags);
+    RtlInsertTailList(head, entry);
+    entry = next;
+  }
+  return head;
 }
 
 /** Deals the timers of a slot of a higher level out to the levels below. */
@@ -442,14 +463,14 @@ export function KiExpireTimers(prcb: PKPRCB, table: usize, now: u64): u32 {
       KiDealSlot(table, level, <i32>(unit >> (level * 6)) & 63);
       continue;
     }
-    let entry = KiCollectSlot(KiSlotList(table, <i32>unit & 63), now);
-    while (entry != 0) {
-      const next: usize = load<u32>(entry, LIST_ENTRY.Flink);
+    const expiring = KiListExpiring(KiCollectSlot(KiSlotList(table, <i32>unit & 63), now));
+    while (!RtlIsListEmpty(expiring)) {
+      const entry: usize = load<u32>(expiring, LIST_ENTRY.Flink);
       const timer = entry - KTIMER.TimerListEntry;
+      KiRemoveTimer(timer);
       const own = (load<u32>(timer, KTIMER.Flags) & TIMER_FLAG.Object) == 0;
       if (own) KiExpireThreadTimer(prcb, timer);
       else KiExpireTimerObject(prcb, timer - KTIMER_OBJECT.Timer, now);
-      entry = next;
       count++;
     }
     // Timers later in the present unit stay where they are.

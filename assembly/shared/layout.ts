@@ -340,6 +340,8 @@ export const enum TIMER_FLAG {
   NoWake = 8,
   /** An EX_TIMER: its period is in units of 100 ns. */
   Executive = 16,
+  /** It is about to expire, in this very step: it has left the table, and is in a list of its own. */
+  Expiring = 32,
 }
 
 export const enum KTHREAD {
