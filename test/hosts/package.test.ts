@@ -212,6 +212,8 @@ describe.skipIf(browserPath === undefined)('through Vite, in Chromium', () => {
     await build({
       root: project.folder,
       configFile: false,
+      // The namespace goes on as a value: all of the library is in the app.
+      build: { chunkSizeWarningLimit: 1000 },
       customLogger: { ...logger, warn, warnOnce: warn, error: warn },
     });
     server = await serve({ folders: { '/': join(project.folder, 'dist') } });
