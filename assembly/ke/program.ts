@@ -102,6 +102,11 @@ function KiComputeTime(thread: PKTHREAD, pc: usize, opcode: i32): u64 {
   return first + RtlScale64(random, load<u64>(pc, 12) - first + 1);
 }
 
+/** Threads whose instructions the host gives. */
+const HOSTED: u32 = THREAD_FLAG.Host | THREAD_FLAG.Port;
+/** Those, and threads that are to wait again first. */
+const UNFETCHED: u32 = HOSTED | THREAD_FLAG.WaitAgain;
+
 /** Whether an instruction touches nothing shared: registers, control and computing. */
 function KiIsLocal(opcode: i32): bool {
   return (
@@ -116,8 +121,7 @@ function KiIsLocal(opcode: i32): bool {
  * @returns the ns they take; 0 if the next instruction is not local, or is a Refill.
  */
 export function KiFetch(thread: PKTHREAD): u64 {
-  const absent = THREAD_FLAG.Host | THREAD_FLAG.Port | THREAD_FLAG.WaitAgain;
-  if ((load<u32>(thread, KTHREAD.Flags) & absent) != 0) return 0;
+  if ((load<u32>(thread, KTHREAD.Flags) & UNFETCHED) != 0) return 0;
   const base: usize = load<u32>(thread, KTHREAD.ProgramBase);
   let pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
   let time: u64 = 0;
@@ -173,10 +177,15 @@ export function KiFetch(thread: PKTHREAD): u64 {
 
 /** Ends an instruction of a thread that goes on: its cost, then the local instructions behind it. */
 function KiPay(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
-  const uncharged = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Uncharged) != 0;
-  if (uncharged) KiTakeTime(prcb, cost, KPRCB.OverheadTime64);
-  const start = load<u64>(prcb, KPRCB.ChargeTime64);
-  store<u64>(prcb, start + (uncharged ? 0 : cost) + KiFetch(thread), KPRCB.ResumeTime64);
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  let time: u64 = 0;
+  if ((flags & UNFETCHED) == 0) {
+    const next = load<u32>(<usize>load<u32>(thread, KTHREAD.ProgramCounter));
+    if (KiIsLocal(<i32>(next & 0xff))) time = KiFetch(thread);
+  }
+  if ((flags & THREAD_FLAG.Uncharged) != 0) KiTakeTime(prcb, cost, KPRCB.OverheadTime64);
+  else time += cost;
+  store<u64>(prcb, load<u64>(prcb, KPRCB.ChargeTime64) + time, KPRCB.ResumeTime64);
 }
 
 /** Charges an instruction that took its thread off the processor. */
@@ -520,35 +529,18 @@ function KiIsMisplaced(prcb: PKPRCB, context: PKTHREAD, opcode: i32): bool {
   return true;
 }
 
-/** The turn of a host or port thread: its next instruction, once the host has given it. */
-function KiExecuteHosted(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
+/** Asks the host for the next instruction of a host or port thread. */
+function KiRequestInstruction(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   const port = (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.Port) != 0;
-  if (load<u32>(SYSTEM, KSYSTEM.HostAnswered) == 0) {
-    KiStopForHost(prcb, thread, port ? HOST_REQUEST.PortThread : HOST_REQUEST.HostThread, 0, 0);
-    if (port) store<u64>(SYSTEM, KiBudget(prcb, now), KSYSTEM.StopBudget64);
-    return false;
-  }
-  const pc = SYSTEM + KSYSTEM.HostInstruction;
-  const word = load<u32>(pc);
-  const opcode = <i32>(word & 0xff);
-  if (KiIsMisplaced(prcb, thread, opcode)) return true;
-  if (opcode == OP.Exit && KiIsInFrame(thread)) {
-    KiTakeAnswer();
-    KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
-    return true;
-  }
-  if (opcode >= OP.Compute && opcode <= OP.ComputeExponential) {
-    KiTakeAnswer();
-    KiSetMode(thread, (word >> 8) & 0xff);
-    store<u64>(prcb, now + KiComputeTime(thread, pc, opcode), KPRCB.ResumeTime64);
-    return true;
-  }
-  // A host or system call was answered by the host together with the instruction itself.
-  if (opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
-  KiInstruction(prcb, thread, pc, word);
-  KiEndInstruction(prcb, thread, opcode, KiTakeHostCost());
-  KiEnterCall(prcb, thread);
-  return true;
+  KiStopForHost(prcb, thread, port ? HOST_REQUEST.PortThread : HOST_REQUEST.HostThread, 0, 0);
+  if (port) store<u64>(SYSTEM, KiBudget(prcb, now), KSYSTEM.StopBudget64);
+}
+
+/** Computing that the host asks for; its ns. */
+function KiComputeForHost(thread: PKTHREAD, pc: usize, word: u32): u64 {
+  KiTakeAnswer();
+  KiSetMode(thread, (word >> 8) & 0xff);
+  return KiComputeTime(thread, pc, <i32>(word & 0xff));
 }
 
 /** Whether a thread runs a routine in front of what it was made for. */
@@ -591,36 +583,43 @@ function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32, more: u64
 }
 
 /**
- * Advances the running thread by one step, at the time its computing ended.
+ * Advances the running thread by one step, at the time its computing ended: by its program's
+ * instruction, or one that the host has given.
  *
  * @returns false if the host must answer first; nothing has changed then.
  */
 export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
-  if ((load<u32>(thread, KTHREAD.Flags) & (THREAD_FLAG.Host | THREAD_FLAG.Port)) != 0) {
-    return KiExecuteHosted(prcb, thread, now);
+  const hosted = (load<u32>(thread, KTHREAD.Flags) & HOSTED) != 0;
+  if (hosted && load<u32>(SYSTEM, KSYSTEM.HostAnswered) == 0) {
+    KiRequestInstruction(prcb, thread, now);
+    return false;
   }
-  let pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
+  let pc: usize = hosted
+    ? SYSTEM + KSYSTEM.HostInstruction
+    : load<u32>(thread, KTHREAD.ProgramCounter);
   let word = load<u32>(pc);
   if (KiIsLocal(<i32>(word & 0xff))) {
-    const time = KiFetch(thread);
-    if (time != 0) {
+    const time = hosted ? KiComputeForHost(thread, pc, word) : KiFetch(thread);
+    if (time != 0 || hosted) {
       store<u64>(prcb, now + time, KPRCB.ResumeTime64);
       return true;
     }
     pc = load<u32>(thread, KTHREAD.ProgramCounter);
     word = load<u32>(pc);
   }
-  if (KiIsMisplaced(prcb, thread, <i32>(word & 0xff))) return true;
-  if (<i32>(word & 0xff) == OP.Exit && KiIsInFrame(thread)) {
+  const opcode = <i32>(word & 0xff);
+  if (KiIsMisplaced(prcb, thread, opcode)) return true;
+  // A host or system call was answered by the host together with the instruction itself.
+  if (hosted && opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
+  if (opcode == OP.Exit && KiIsInFrame(thread)) {
     KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
     return true;
   }
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
-  store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
-  const opcode = <i32>(word & 0xff);
-  const creates = opcode == OP.CreateThread || opcode == OP.CreateProcess;
-  KiEndInstruction(prcb, thread, opcode, creates ? KiTakeHostCost() : 0);
+  if (!hosted) store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
+  const costs = hosted || opcode == OP.CreateThread || opcode == OP.CreateProcess;
+  KiEndInstruction(prcb, thread, opcode, costs ? KiTakeHostCost() : 0);
   KiEnterCall(prcb, thread);
   return true;
 }
