@@ -91,23 +91,30 @@ export function ExNotifyCallback(
   argument2: unknown,
 ): NtCall<void> {
   const routine = 'ExNotifyCallback';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    yield HOST_ROUTINE;
-    const { registrations } = callbackObject;
-    let registration = nextRegistration(registrations, 0);
-    while (registration !== undefined) {
-      registration.busy++;
-      const { callbackFunction, callbackContext } = registration;
-      yield* resultOf(callbackFunction(callbackContext, argument1, argument2));
-      registration.busy--;
-      const { busy, over } = registration;
-      // One that is being removed stays in its place as long as it is called.
-      const place: number = registrations.indexOf(registration);
-      registration = nextRegistration(registrations, place + 1);
-      if (busy === 0 && over !== undefined) yield* KeSetEvent(over, 0, false);
-    }
-  });
+  return new NtCall(routine, () => notifyCallback(routine, callbackObject, argument1, argument2));
+}
+
+function* notifyCallback(
+  routine: string,
+  callbackObject: CallbackObject,
+  argument1: unknown,
+  argument2: unknown,
+): Generator<Request, void, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  yield HOST_ROUTINE;
+  const { registrations } = callbackObject;
+  let registration = nextRegistration(registrations, 0);
+  while (registration !== undefined) {
+    registration.busy++;
+    const { callbackFunction, callbackContext } = registration;
+    yield* resultOf(callbackFunction(callbackContext, argument1, argument2));
+    registration.busy--;
+    const { busy, over } = registration;
+    // One that is being removed stays in its place as long as it is called.
+    const place: number = registrations.indexOf(registration);
+    registration = nextRegistration(registrations, place + 1);
+    if (busy === 0 && over !== undefined) yield* KeSetEvent(over, 0, false);
+  }
 }
 
 /**
@@ -118,19 +125,24 @@ export function ExNotifyCallback(
  */
 export function ExUnregisterCallback(callbackRegistration: CallbackRegistration): NtCall<void> {
   const routine = 'ExUnregisterCallback';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireIrql(routine, VIOLATION.IrqlExApcLte2, IRQL.APC_LEVEL);
-    const { machine } = currentGuest(routine);
-    callbackRegistration.removed = true;
-    if (callbackRegistration.busy === 0) yield HOST_ROUTINE;
-    else {
-      const over = machine.createEvent('notification');
-      callbackRegistration.over = over;
-      yield* KeWaitForSingleObject(over, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-      over.delete();
-    }
-    const { registrations } = callbackRegistration.callbackObject;
-    const place = registrations.indexOf(callbackRegistration);
-    if (place !== -1) registrations.splice(place, 1);
-  });
+  return new NtCall(routine, () => unregisterCallback(routine, callbackRegistration));
+}
+
+function* unregisterCallback(
+  routine: string,
+  callbackRegistration: CallbackRegistration,
+): Generator<Request, void, number> {
+  requireIrql(routine, VIOLATION.IrqlExApcLte2, IRQL.APC_LEVEL);
+  const { machine } = currentGuest(routine);
+  callbackRegistration.removed = true;
+  if (callbackRegistration.busy === 0) yield HOST_ROUTINE;
+  else {
+    const over = machine.createEvent('notification');
+    callbackRegistration.over = over;
+    yield* KeWaitForSingleObject(over, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+    over.delete();
+  }
+  const { registrations } = callbackRegistration.callbackObject;
+  const place = registrations.indexOf(callbackRegistration);
+  if (place !== -1) registrations.splice(place, 1);
 }

@@ -53,48 +53,57 @@ export function ExInitializeFastMutex(mutex: FastMutex): void {
  */
 export function ExAcquireFastMutex(mutex: FastMutex): NtCall<void> {
   const routine = 'ExAcquireFastMutex';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = mutex.guest(routine);
-    requireIrql(routine, VIOLATION.AcquireFastMutexAboveApc, IRQL.APC_LEVEL);
-    const oldIrql = machine.irql();
-    const waiter = mutex.take(thread);
-    if (waiter === undefined) {
-      mutex.oldIrql = oldIrql;
-      yield goTo(machine, IRQL.APC_LEVEL);
-      return;
-    }
-    if (oldIrql > IRQL.APC_LEVEL) yield goTo(machine, IRQL.APC_LEVEL);
-    else machine.core.hostRaiseIrql(IRQL.APC_LEVEL);
-    yield* waitForLock(waiter, KWAIT_REASON.WrFastMutex);
+  return new NtCall(routine, () => acquireFastMutex(routine, mutex));
+}
+
+function* acquireFastMutex(routine: string, mutex: FastMutex): Generator<Request, void, number> {
+  const { machine, thread } = mutex.guest(routine);
+  requireIrql(routine, VIOLATION.AcquireFastMutexAboveApc, IRQL.APC_LEVEL);
+  const oldIrql = machine.irql();
+  const waiter = mutex.take(thread);
+  if (waiter === undefined) {
     mutex.oldIrql = oldIrql;
-  });
+    yield goTo(machine, IRQL.APC_LEVEL);
+    return;
+  }
+  if (oldIrql > IRQL.APC_LEVEL) yield goTo(machine, IRQL.APC_LEVEL);
+  else machine.core.hostRaiseIrql(IRQL.APC_LEVEL);
+  yield* waitForLock(waiter, KWAIT_REASON.WrFastMutex);
+  mutex.oldIrql = oldIrql;
 }
 
 /** Takes a mutex that is free, and goes to APC_LEVEL. @returns FALSE, at the same level, if it is not. @irql at most APC_LEVEL @nt ExTryToAcquireFastMutex */
 export function ExTryToAcquireFastMutex(mutex: FastMutex): NtCall<boolean> {
   const routine = 'ExTryToAcquireFastMutex';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    const { machine, thread } = mutex.guest(routine);
-    requireIrql(routine, VIOLATION.AcquireFastMutexAboveApc, IRQL.APC_LEVEL);
-    const oldIrql = machine.irql();
-    const taken = mutex.tryTake(thread);
-    if (taken) mutex.oldIrql = oldIrql;
-    yield taken ? goTo(machine, IRQL.APC_LEVEL) : HOST_ROUTINE;
-    return taken;
-  });
+  return new NtCall(routine, () => tryToAcquireFastMutex(routine, mutex));
+}
+
+function* tryToAcquireFastMutex(
+  routine: string,
+  mutex: FastMutex,
+): Generator<Request, boolean, number> {
+  const { machine, thread } = mutex.guest(routine);
+  requireIrql(routine, VIOLATION.AcquireFastMutexAboveApc, IRQL.APC_LEVEL);
+  const oldIrql = machine.irql();
+  const taken = mutex.tryTake(thread);
+  if (taken) mutex.oldIrql = oldIrql;
+  yield taken ? goTo(machine, IRQL.APC_LEVEL) : HOST_ROUTINE;
+  return taken;
 }
 
 /** Lets go of a mutex, and goes back to its OldIrql. @irql APC_LEVEL @nt ExReleaseFastMutex */
 export function ExReleaseFastMutex(mutex: FastMutex): NtCall<void> {
   const routine = 'ExReleaseFastMutex';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = mutex.guest(routine);
-    const violation = VIOLATION.ReleaseFastMutexNotAtApc;
-    requireIrql(routine, violation, IRQL.APC_LEVEL, IRQL.APC_LEVEL);
-    const { oldIrql } = mutex;
-    mutex.give(routine, thread);
-    yield goTo(machine, oldIrql);
-  });
+  return new NtCall(routine, () => releaseFastMutex(routine, mutex));
+}
+
+function* releaseFastMutex(routine: string, mutex: FastMutex): Generator<Request, void, number> {
+  const { machine, thread } = mutex.guest(routine);
+  const violation = VIOLATION.ReleaseFastMutexNotAtApc;
+  requireIrql(routine, violation, IRQL.APC_LEVEL, IRQL.APC_LEVEL);
+  const { oldIrql } = mutex;
+  mutex.give(routine, thread);
+  yield goTo(machine, oldIrql);
 }
 
 /** The state in which the unsafe pair must be called: APC_LEVEL, or a region without normal kernel APCs. */
@@ -130,26 +139,41 @@ function releaseUnsafe(routine: string, mutex: FastMutex): void {
 /** Lets go of a mutex without a change of level. @irql at most APC_LEVEL @nt ExReleaseFastMutexUnsafe */
 export function ExReleaseFastMutexUnsafe(mutex: FastMutex): NtCall<void> {
   const routine = 'ExReleaseFastMutexUnsafe';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    releaseUnsafe(routine, mutex);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseFastMutexUnsafe(routine, mutex));
+}
+
+function* releaseFastMutexUnsafe(
+  routine: string,
+  mutex: FastMutex,
+): Generator<Request, void, number> {
+  releaseUnsafe(routine, mutex);
+  yield HOST_ROUTINE;
 }
 
 /** Enters a critical region and takes a mutex. @irql at most APC_LEVEL @nt ExEnterCriticalRegionAndAcquireFastMutexUnsafe */
 export function ExEnterCriticalRegionAndAcquireFastMutexUnsafe(mutex: FastMutex): NtCall<void> {
   const routine = 'ExEnterCriticalRegionAndAcquireFastMutexUnsafe';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    KeEnterCriticalRegion();
-    yield* acquireUnsafe(routine, mutex);
-  });
+  return new NtCall(routine, () => enterCriticalRegionAndAcquireFastMutexUnsafe(routine, mutex));
+}
+
+function* enterCriticalRegionAndAcquireFastMutexUnsafe(
+  routine: string,
+  mutex: FastMutex,
+): Generator<Request, void, number> {
+  KeEnterCriticalRegion();
+  yield* acquireUnsafe(routine, mutex);
 }
 
 /** Lets go of a mutex and leaves the critical region. @irql at most APC_LEVEL @nt ExReleaseFastMutexUnsafeAndLeaveCriticalRegion */
 export function ExReleaseFastMutexUnsafeAndLeaveCriticalRegion(mutex: FastMutex): NtCall<void> {
   const routine = 'ExReleaseFastMutexUnsafeAndLeaveCriticalRegion';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    releaseUnsafe(routine, mutex);
-    yield* KeLeaveCriticalRegion();
-  });
+  return new NtCall(routine, () => releaseFastMutexUnsafeAndLeaveCriticalRegion(routine, mutex));
+}
+
+function* releaseFastMutexUnsafeAndLeaveCriticalRegion(
+  routine: string,
+  mutex: FastMutex,
+): Generator<Request, void, number> {
+  releaseUnsafe(routine, mutex);
+  yield* KeLeaveCriticalRegion();
 }

@@ -46,13 +46,19 @@ function change<T, R>(
   next: (before: T) => T,
   result: (before: T, after: T) => R,
 ): NtCall<R> {
-  return new NtCall(routine, function* (): Generator<Request, R, number> {
-    const before = variable.value;
-    const after = next(before);
-    variable.value = after;
-    yield HOST_ROUTINE;
-    return result(before, after);
-  });
+  return new NtCall(routine, () => changeSteps(variable, next, result));
+}
+
+function* changeSteps<T, R>(
+  variable: Variable<T>,
+  next: (before: T) => T,
+  result: (before: T, after: T) => R,
+): Generator<Request, R, number> {
+  const before = variable.value;
+  const after = next(before);
+  variable.value = after;
+  yield HOST_ROUTINE;
+  return result(before, after);
 }
 
 const first = <T>(before: T): T => before;
@@ -249,15 +255,21 @@ export function InterlockedCompareExchangePointer<T>(
 
 /** Does something at HIGH_LEVEL with a spin lock, as the routines do that take one: it may be used with those alone. */
 export function withInterlock<R>(routine: string, lock: KSpinLock, action: () => R): NtCall<R> {
-  return new NtCall(routine, function* (): Generator<Request, R, number> {
-    const { core } = currentGuest(routine).machine;
-    const object = words64(lock.handle);
-    const old = core.hostRaiseIrql(IRQL.HIGH_LEVEL);
-    yield [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...object];
-    const result = action();
-    yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];
-    return result;
-  });
+  return new NtCall(routine, () => withInterlockSteps(routine, lock, action));
+}
+
+function* withInterlockSteps<R>(
+  routine: string,
+  lock: KSpinLock,
+  action: () => R,
+): Generator<Request, R, number> {
+  const { core } = currentGuest(routine).machine;
+  const object = words64(lock.handle);
+  const old = core.hostRaiseIrql(IRQL.HIGH_LEVEL);
+  yield [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...object];
+  const result = action();
+  yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];
+  return result;
 }
 
 /** @returns the value before, unsigned. @irql any @nt ExInterlockedAddUlong */

@@ -195,13 +195,23 @@ export function IoTryQueueWorkItem(
   context: unknown,
 ): NtCall<boolean> {
   const routine = 'IoTryQueueWorkItem';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    if (ioWorkItem.item.queued) {
-      requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-      yield ddiTime(currentGuest(routine).machine);
-      return false;
-    }
-    yield* queueDevice(routine, ioWorkItem, workerRoutine, queueType, context);
-    return true;
-  });
+  return new NtCall(routine, () =>
+    tryQueueWorkItem(routine, ioWorkItem, workerRoutine, queueType, context),
+  );
+}
+
+function* tryQueueWorkItem(
+  routine: string,
+  ioWorkItem: IoWorkItem,
+  workerRoutine: IoWorkItemRoutine,
+  queueType: WORK_QUEUE_TYPE,
+  context: unknown,
+): Generator<Request, boolean, number> {
+  if (ioWorkItem.item.queued) {
+    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+    yield ddiTime(currentGuest(routine).machine);
+    return false;
+  }
+  yield* queueDevice(routine, ioWorkItem, workerRoutine, queueType, context);
+  return true;
 }

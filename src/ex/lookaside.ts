@@ -187,19 +187,24 @@ function allocateFrom<T extends object>(
   routine: string,
   lookaside: LookasideList<T>,
 ): NtCall<T | null> {
-  return new NtCall(routine, function* (): Generator<Request, T | null, number> {
-    requireUsable(routine, lookaside);
-    lookaside.TotalAllocates++;
-    const kept = popSList(lookaside.ListHead)?.record;
-    if (kept === undefined) lookaside.AllocateMisses++;
-    yield HOST_ROUTINE;
-    if (kept !== undefined) return kept;
-    const { Allocate, Type, Size, Tag, Flags } = lookaside;
-    const made = yield* resultOf(Allocate(Type, Size, Tag, lookaside));
-    if (made === null && (Flags & EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) !== 0)
-      throw new NtStatusError(STATUS.INSUFFICIENT_RESOURCES);
-    return made;
-  });
+  return new NtCall(routine, () => allocateFromSteps(routine, lookaside));
+}
+
+function* allocateFromSteps<T extends object>(
+  routine: string,
+  lookaside: LookasideList<T>,
+): Generator<Request, T | null, number> {
+  requireUsable(routine, lookaside);
+  lookaside.TotalAllocates++;
+  const kept = popSList(lookaside.ListHead)?.record;
+  if (kept === undefined) lookaside.AllocateMisses++;
+  yield HOST_ROUTINE;
+  if (kept !== undefined) return kept;
+  const { Allocate, Type, Size, Tag, Flags } = lookaside;
+  const made = yield* resultOf(Allocate(Type, Size, Tag, lookaside));
+  if (made === null && (Flags & EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) !== 0)
+    throw new NtStatusError(STATUS.INSUFFICIENT_RESOURCES);
+  return made;
 }
 
 function freeTo<T extends object>(
@@ -207,15 +212,21 @@ function freeTo<T extends object>(
   lookaside: LookasideList<T>,
   entry: T,
 ): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireUsable(routine, lookaside);
-    lookaside.TotalFrees++;
-    const full = lookaside.ListHead.Depth >= lookaside.Depth;
-    if (full) lookaside.FreeMisses++;
-    else pushSList(routine, lookaside.ListHead, lookaside.linkOf(entry));
-    yield HOST_ROUTINE;
-    if (full) yield* resultOf(lookaside.Free(entry, lookaside));
-  });
+  return new NtCall(routine, () => freeToSteps(routine, lookaside, entry));
+}
+
+function* freeToSteps<T extends object>(
+  routine: string,
+  lookaside: LookasideList<T>,
+  entry: T,
+): Generator<Request, void, number> {
+  requireUsable(routine, lookaside);
+  lookaside.TotalFrees++;
+  const full = lookaside.ListHead.Depth >= lookaside.Depth;
+  if (full) lookaside.FreeMisses++;
+  else pushSList(routine, lookaside.ListHead, lookaside.linkOf(entry));
+  yield HOST_ROUTINE;
+  if (full) yield* resultOf(lookaside.Free(entry, lookaside));
 }
 
 function* flush<T extends object>(lookaside: LookasideList<T>): Generator<Request, void, number> {
@@ -227,13 +238,18 @@ function* flush<T extends object>(lookaside: LookasideList<T>): Generator<Reques
 }
 
 function deleteList<T extends object>(routine: string, lookaside: LookasideList<T>): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    if (lookaside.deleted) stopForList(routine);
-    requireUsable(routine, lookaside);
-    lookaside.deleted = true;
-    yield HOST_ROUTINE;
-    yield* flush(lookaside);
-  });
+  return new NtCall(routine, () => deleteListSteps(routine, lookaside));
+}
+
+function* deleteListSteps<T extends object>(
+  routine: string,
+  lookaside: LookasideList<T>,
+): Generator<Request, void, number> {
+  if (lookaside.deleted) stopForList(routine);
+  requireUsable(routine, lookaside);
+  lookaside.deleted = true;
+  yield HOST_ROUTINE;
+  yield* flush(lookaside);
 }
 
 /** @returns an entry that was freed, or a new one; null if there is no room. @irql at most DISPATCH_LEVEL @nt ExAllocateFromNPagedLookasideList */
@@ -317,9 +333,14 @@ export function ExFlushLookasideListEx<T extends object>(
   lookaside: LookasideList<T>,
 ): NtCall<void> {
   const routine = 'ExFlushLookasideListEx';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireUsable(routine, lookaside);
-    yield HOST_ROUTINE;
-    yield* flush(lookaside);
-  });
+  return new NtCall(routine, () => flushLookasideListEx(routine, lookaside));
+}
+
+function* flushLookasideListEx<T extends object>(
+  routine: string,
+  lookaside: LookasideList<T>,
+): Generator<Request, void, number> {
+  requireUsable(routine, lookaside);
+  yield HOST_ROUTINE;
+  yield* flush(lookaside);
 }

@@ -162,24 +162,31 @@ function acquire(
   exclusive: boolean,
   flags: number,
 ): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = lock.guest(routine);
-    const boosts = requireFlags(routine, lock, flags);
-    const level = machine.irql();
-    if (level >= IRQL.DISPATCH_LEVEL) {
-      const message = `called at level ${level}; it needs at most APC_LEVEL (1)`;
-      const code = BUGCHECK.KERNEL_AUTO_BOOST_LOCK_ACQUISITION_WITH_RAISED_IRQL;
-      stopGuest(routine, message, code, thread.address, lock.index, level);
-    }
-    requireApcsDisabled(routine, VIOLATION.AcquirePushLockWithApcs, lock.index);
-    requireAllocated(routine, lock);
-    let taken = lock.tryTake(thread, exclusive, boosts, false);
-    if (taken) yield HOST_ROUTINE;
-    while (!taken) {
-      yield* waitForLock(lock.await(thread, exclusive), KWAIT_REASON.WrPushLock);
-      taken = lock.tryTake(thread, exclusive, boosts, true);
-    }
-  });
+  return new NtCall(routine, () => acquireSteps(routine, lock, exclusive, flags));
+}
+
+function* acquireSteps(
+  routine: string,
+  lock: ExPushLock,
+  exclusive: boolean,
+  flags: number,
+): Generator<Request, void, number> {
+  const { machine, thread } = lock.guest(routine);
+  const boosts = requireFlags(routine, lock, flags);
+  const level = machine.irql();
+  if (level >= IRQL.DISPATCH_LEVEL) {
+    const message = `called at level ${level}; it needs at most APC_LEVEL (1)`;
+    const code = BUGCHECK.KERNEL_AUTO_BOOST_LOCK_ACQUISITION_WITH_RAISED_IRQL;
+    stopGuest(routine, message, code, thread.address, lock.index, level);
+  }
+  requireApcsDisabled(routine, VIOLATION.AcquirePushLockWithApcs, lock.index);
+  requireAllocated(routine, lock);
+  let taken = lock.tryTake(thread, exclusive, boosts, false);
+  if (taken) yield HOST_ROUTINE;
+  while (!taken) {
+    yield* waitForLock(lock.await(thread, exclusive), KWAIT_REASON.WrPushLock);
+    taken = lock.tryTake(thread, exclusive, boosts, true);
+  }
 }
 
 function release(
@@ -188,19 +195,26 @@ function release(
   exclusive: boolean | undefined,
   flags: number,
 ): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { thread } = lock.guest(routine);
-    const boosts = requireFlags(routine, lock, flags);
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    requireApcsDisabled(routine, VIOLATION.ReleasePushLockWithApcs, lock.index);
-    if (!lock.release(thread, exclusive, boosts)) {
-      const how = exclusive === undefined ? '' : exclusive ? ' exclusively' : ' shared';
-      const message = `thread '${thread.name}' does not hold ${lock.name}${how}`;
-      const code = BUGCHECK.KERNEL_AUTO_BOOST_INVALID_LOCK_RELEASE;
-      stopGuest(routine, message, code, thread.address, lock.index);
-    }
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseSteps(routine, lock, exclusive, flags));
+}
+
+function* releaseSteps(
+  routine: string,
+  lock: ExPushLock,
+  exclusive: boolean | undefined,
+  flags: number,
+): Generator<Request, void, number> {
+  const { thread } = lock.guest(routine);
+  const boosts = requireFlags(routine, lock, flags);
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  requireApcsDisabled(routine, VIOLATION.ReleasePushLockWithApcs, lock.index);
+  if (!lock.release(thread, exclusive, boosts)) {
+    const how = exclusive === undefined ? '' : exclusive ? ' exclusively' : ' shared';
+    const message = `thread '${thread.name}' does not hold ${lock.name}${how}`;
+    const code = BUGCHECK.KERNEL_AUTO_BOOST_INVALID_LOCK_RELEASE;
+    stopGuest(routine, message, code, thread.address, lock.index);
+  }
+  yield HOST_ROUTINE;
 }
 
 /** Makes a lock free. @irql at most APC_LEVEL @nt ExInitializePushLock */

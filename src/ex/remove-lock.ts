@@ -132,14 +132,20 @@ export function IoInitializeRemoveLock(
  */
 export function IoAcquireRemoveLock(lock: IoRemoveLock, tag: unknown): NtCall<number> {
   const routine = 'IoAcquireRemoveLock';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    lock.guest(routine);
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
-    requireInitialized(routine, lock);
-    const acquired = lock.acquire(tag);
-    yield HOST_ROUTINE;
-    return acquired ? STATUS.SUCCESS : STATUS.DELETE_PENDING;
-  });
+  return new NtCall(routine, () => acquireRemoveLock(routine, lock, tag));
+}
+
+function* acquireRemoveLock(
+  routine: string,
+  lock: IoRemoveLock,
+  tag: unknown,
+): Generator<Request, number, number> {
+  lock.guest(routine);
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
+  requireInitialized(routine, lock);
+  const acquired = lock.acquire(tag);
+  yield HOST_ROUTINE;
+  return acquired ? STATUS.SUCCESS : STATUS.DELETE_PENDING;
 }
 
 function release(routine: string, lock: IoRemoveLock, tag: unknown, violation: VIOLATION): void {
@@ -159,11 +165,17 @@ function release(routine: string, lock: IoRemoveLock, tag: unknown, violation: V
 /** Ends an operation of the device. @irql at most DISPATCH_LEVEL @nt IoReleaseRemoveLock */
 export function IoReleaseRemoveLock(lock: IoRemoveLock, tag: unknown): NtCall<void> {
   const routine = 'IoReleaseRemoveLock';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
-    release(routine, lock, tag, VIOLATION.RemoveLockTag);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseRemoveLock(routine, lock, tag));
+}
+
+function* releaseRemoveLock(
+  routine: string,
+  lock: IoRemoveLock,
+  tag: unknown,
+): Generator<Request, void, number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
+  release(routine, lock, tag, VIOLATION.RemoveLockTag);
+  yield HOST_ROUTINE;
 }
 
 /**
@@ -174,12 +186,18 @@ export function IoReleaseRemoveLock(lock: IoRemoveLock, tag: unknown): NtCall<vo
  */
 export function IoReleaseRemoveLockAndWait(lock: IoRemoveLock, tag: unknown): NtCall<void> {
   const routine = 'IoReleaseRemoveLockAndWait';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { thread } = lock.guest(routine);
-    requireIrql(routine, VIOLATION.IrqlIoPassive, IRQL.PASSIVE_LEVEL);
-    release(routine, lock, tag, VIOLATION.RemoveLockTagAndWait);
-    const waiter = lock.remove(thread);
-    if (waiter === undefined) yield HOST_ROUTINE;
-    else yield* waitForLock(waiter, KWAIT_REASON.Executive);
-  });
+  return new NtCall(routine, () => releaseRemoveLockAndWait(routine, lock, tag));
+}
+
+function* releaseRemoveLockAndWait(
+  routine: string,
+  lock: IoRemoveLock,
+  tag: unknown,
+): Generator<Request, void, number> {
+  const { thread } = lock.guest(routine);
+  requireIrql(routine, VIOLATION.IrqlIoPassive, IRQL.PASSIVE_LEVEL);
+  release(routine, lock, tag, VIOLATION.RemoveLockTagAndWait);
+  const waiter = lock.remove(thread);
+  if (waiter === undefined) yield HOST_ROUTINE;
+  else yield* waitForLock(waiter, KWAIT_REASON.Executive);
 }

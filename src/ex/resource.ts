@@ -144,12 +144,18 @@ export function ExAcquireSharedWaitForExclusive(
 }
 
 function enterAndAcquire(routine: string, resource: EResource, form: AcquireForm): NtCall<unknown> {
-  return new NtCall(routine, function* (): Generator<Request, unknown, number> {
-    const { thread } = resource.guest(routine);
-    KeEnterCriticalRegion();
-    yield* acquireNow(routine, resource, form, true);
-    return thread.win32Thread;
-  });
+  return new NtCall(routine, () => enterAndAcquireSteps(routine, resource, form));
+}
+
+function* enterAndAcquireSteps(
+  routine: string,
+  resource: EResource,
+  form: AcquireForm,
+): Generator<Request, unknown, number> {
+  const { thread } = resource.guest(routine);
+  KeEnterCriticalRegion();
+  yield* acquireNow(routine, resource, form, true);
+  return thread.win32Thread;
 }
 
 /** Enters a critical region and takes a resource alone. @returns the thread's Win32Thread. @irql at most APC_LEVEL @nt ExEnterCriticalRegionAndAcquireResourceExclusive */
@@ -208,19 +214,29 @@ function releaseOwn(routine: string, resource: EResource): void {
  */
 export function ExReleaseResourceLite(resource: EResource): NtCall<void> {
   const routine = 'ExReleaseResourceLite';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    releaseOwn(routine, resource);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseResourceLite(routine, resource));
+}
+
+function* releaseResourceLite(
+  routine: string,
+  resource: EResource,
+): Generator<Request, void, number> {
+  releaseOwn(routine, resource);
+  yield HOST_ROUTINE;
 }
 
 /** The same, and leaves the critical region. @irql at most DISPATCH_LEVEL @nt ExReleaseResourceAndLeaveCriticalRegion */
 export function ExReleaseResourceAndLeaveCriticalRegion(resource: EResource): NtCall<void> {
   const routine = 'ExReleaseResourceAndLeaveCriticalRegion';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    releaseOwn(routine, resource);
-    yield* KeLeaveCriticalRegion();
-  });
+  return new NtCall(routine, () => releaseResourceAndLeaveCriticalRegion(routine, resource));
+}
+
+function* releaseResourceAndLeaveCriticalRegion(
+  routine: string,
+  resource: EResource,
+): Generator<Request, void, number> {
+  releaseOwn(routine, resource);
+  yield* KeLeaveCriticalRegion();
 }
 
 /**
@@ -234,21 +250,27 @@ export function ExReleaseResourceForThreadLite(
   resourceThread: ResourceThread,
 ): NtCall<void> {
   const routine = 'ExReleaseResourceForThreadLite';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = resource.guest(routine);
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
-    if (thread.process !== machine.systemProcess)
-      requireApcsDisabled(routine, VIOLATION.ReleaseResourceWithApcs, resource.index);
-    const owner = resourceThread instanceof KThread ? resourceThread : pointerOf(resourceThread);
-    if (owner === undefined || (owner instanceof KThread && !owner.exists)) {
-      const message = `${String(resourceThread)} is no thread and no owner pointer: those have both low bits set`;
-      const code = BUGCHECK.ERESOURCE_INVALID_RELEASE;
-      const target = resourceThread instanceof KThread ? resourceThread.handle : resourceThread;
-      stopGuest(routine, message, code, resource.index, thread.address, Number(target));
-    }
-    giveBack(routine, resource, owner);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseResourceForThreadLite(routine, resource, resourceThread));
+}
+
+function* releaseResourceForThreadLite(
+  routine: string,
+  resource: EResource,
+  resourceThread: ResourceThread,
+): Generator<Request, void, number> {
+  const { machine, thread } = resource.guest(routine);
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
+  if (thread.process !== machine.systemProcess)
+    requireApcsDisabled(routine, VIOLATION.ReleaseResourceWithApcs, resource.index);
+  const owner = resourceThread instanceof KThread ? resourceThread : pointerOf(resourceThread);
+  if (owner === undefined || (owner instanceof KThread && !owner.exists)) {
+    const message = `${String(resourceThread)} is no thread and no owner pointer: those have both low bits set`;
+    const code = BUGCHECK.ERESOURCE_INVALID_RELEASE;
+    const target = resourceThread instanceof KThread ? resourceThread.handle : resourceThread;
+    stopGuest(routine, message, code, resource.index, thread.address, Number(target));
+  }
+  giveBack(routine, resource, owner);
+  yield HOST_ROUTINE;
 }
 
 /** The bits that an owner pointer has set. */
@@ -296,27 +318,34 @@ function setOwnerPointer(
   ownerPointer: number | bigint,
   flags: number,
 ): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = resource.guest(routine);
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
-    requireInitialized(routine, resource);
-    const pointer = pointerOf(ownerPointer);
-    const isThread = (flags & FLAG_OWNER_POINTER_IS_THREAD) !== 0;
-    const owner = isThread && pointer !== undefined ? threadOfPointer(machine, pointer) : undefined;
-    if (pointer === undefined || (isThread && owner === undefined)) {
-      stopGuest(
-        routine,
-        `${ownerPointer} is no owner pointer; set both low bits, or use resourceOwnerPointer(thread) with FLAG_OWNER_POINTER_IS_THREAD`,
-        BUGCHECK.RESOURCE_OWNER_POINTER_INVALID,
-        resource.index,
-        resource.activeCount,
-        thread.address,
-        Number(ownerPointer),
-      );
-    }
-    if (!resource.giveToPointer(thread, pointer, owner)) giveBack(routine, resource, thread);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => setOwnerPointerSteps(routine, resource, ownerPointer, flags));
+}
+
+function* setOwnerPointerSteps(
+  routine: string,
+  resource: EResource,
+  ownerPointer: number | bigint,
+  flags: number,
+): Generator<Request, void, number> {
+  const { machine, thread } = resource.guest(routine);
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
+  requireInitialized(routine, resource);
+  const pointer = pointerOf(ownerPointer);
+  const isThread = (flags & FLAG_OWNER_POINTER_IS_THREAD) !== 0;
+  const owner = isThread && pointer !== undefined ? threadOfPointer(machine, pointer) : undefined;
+  if (pointer === undefined || (isThread && owner === undefined)) {
+    stopGuest(
+      routine,
+      `${ownerPointer} is no owner pointer; set both low bits, or use resourceOwnerPointer(thread) with FLAG_OWNER_POINTER_IS_THREAD`,
+      BUGCHECK.RESOURCE_OWNER_POINTER_INVALID,
+      resource.index,
+      resource.activeCount,
+      thread.address,
+      Number(ownerPointer),
+    );
+  }
+  if (!resource.giveToPointer(thread, pointer, owner)) giveBack(routine, resource, thread);
+  yield HOST_ROUTINE;
 }
 
 /**
@@ -327,17 +356,22 @@ function setOwnerPointer(
  */
 export function ExConvertExclusiveToSharedLite(resource: EResource): NtCall<void> {
   const routine = 'ExConvertExclusiveToSharedLite';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { machine, thread } = resource.guest(routine);
-    requireIrql(routine, VIOLATION.IrqlExApcLte3, IRQL.APC_LEVEL);
-    requireInitialized(routine, resource);
-    if (!resource.convert(thread) && machine.checkIrql) {
-      const message = `${resource.name} is not owned exclusively by thread '${thread.name}'`;
-      const code = BUGCHECK.SHARED_RESOURCE_CONV_ERROR;
-      stopGuest(routine, message, code, resource.index, thread.address);
-    }
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => convertExclusiveToSharedLite(routine, resource));
+}
+
+function* convertExclusiveToSharedLite(
+  routine: string,
+  resource: EResource,
+): Generator<Request, void, number> {
+  const { machine, thread } = resource.guest(routine);
+  requireIrql(routine, VIOLATION.IrqlExApcLte3, IRQL.APC_LEVEL);
+  requireInitialized(routine, resource);
+  if (!resource.convert(thread) && machine.checkIrql) {
+    const message = `${resource.name} is not owned exclusively by thread '${thread.name}'`;
+    const code = BUGCHECK.SHARED_RESOURCE_CONV_ERROR;
+    stopGuest(routine, message, code, resource.index, thread.address);
+  }
+  yield HOST_ROUTINE;
 }
 
 /** Waiting for the resource lifts its owners no more. @irql at most DISPATCH_LEVEL @nt ExDisableResourceBoostLite */

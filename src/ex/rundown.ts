@@ -76,12 +76,17 @@ function requireLevel(routine: string, highest: number): void {
 
 /** @internal Use, with or without a reference for each processor. */
 export function acquireRundown(routine: string, acquire: () => boolean): NtCall<boolean> {
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireLevel(routine, IRQL.DISPATCH_LEVEL);
-    const used = acquire();
-    yield HOST_ROUTINE;
-    return used;
-  });
+  return new NtCall(routine, () => acquireRundownSteps(routine, acquire));
+}
+
+function* acquireRundownSteps(
+  routine: string,
+  acquire: () => boolean,
+): Generator<Request, boolean, number> {
+  requireLevel(routine, IRQL.DISPATCH_LEVEL);
+  const used = acquire();
+  yield HOST_ROUTINE;
+  return used;
 }
 
 /** @internal The end of use. */
@@ -90,27 +95,38 @@ export function releaseRundown(
   reference: ExRundownRef,
   release: () => boolean,
 ): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    reference.guest(routine);
-    requireLevel(routine, IRQL.DISPATCH_LEVEL);
-    if (!release()) {
-      const message = `${reference.name} was released more often than it was acquired`;
-      const code = BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE;
-      stopGuest(routine, message, code, FAST_FAIL.InvalidReferenceCount);
-    }
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseRundownSteps(routine, reference, release));
+}
+
+function* releaseRundownSteps(
+  routine: string,
+  reference: ExRundownRef,
+  release: () => boolean,
+): Generator<Request, void, number> {
+  reference.guest(routine);
+  requireLevel(routine, IRQL.DISPATCH_LEVEL);
+  if (!release()) {
+    const message = `${reference.name} was released more often than it was acquired`;
+    const code = BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE;
+    stopGuest(routine, message, code, FAST_FAIL.InvalidReferenceCount);
+  }
+  yield HOST_ROUTINE;
 }
 
 /** @internal */
 export function waitForRundown(routine: string, reference: ExRundownRef): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    const { thread } = reference.guest(routine);
-    requireLevel(routine, IRQL.APC_LEVEL);
-    const waiter = reference.begin(thread);
-    if (waiter === undefined) yield HOST_ROUTINE;
-    else yield* waitForLock(waiter, KWAIT_REASON.WrRundown);
-  });
+  return new NtCall(routine, () => waitForRundownSteps(routine, reference));
+}
+
+function* waitForRundownSteps(
+  routine: string,
+  reference: ExRundownRef,
+): Generator<Request, void, number> {
+  const { thread } = reference.guest(routine);
+  requireLevel(routine, IRQL.APC_LEVEL);
+  const waiter = reference.begin(thread);
+  if (waiter === undefined) yield HOST_ROUTINE;
+  else yield* waitForLock(waiter, KWAIT_REASON.WrRundown);
 }
 
 /** @internal A reference that is run down, for what only such a one may be given to. */

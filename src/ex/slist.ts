@@ -74,11 +74,17 @@ export function ExInterlockedPushEntrySList<T>(
   _lock: KSpinLock | null,
 ): NtCall<SListEntry<T> | null> {
   const routine = 'ExInterlockedPushEntrySList';
-  return new NtCall(routine, function* (): Generator<Request, SListEntry<T> | null, number> {
-    const first = pushSList(routine, listHead, listEntry);
-    yield HOST_ROUTINE;
-    return first;
-  });
+  return new NtCall(routine, () => interlockedPushEntrySList(routine, listHead, listEntry));
+}
+
+function* interlockedPushEntrySList<T>(
+  routine: string,
+  listHead: SListHeader<T>,
+  listEntry: SListEntry<T>,
+): Generator<Request, SListEntry<T> | null, number> {
+  const first = pushSList(routine, listHead, listEntry);
+  yield HOST_ROUTINE;
+  return first;
 }
 
 /** @returns the first entry, or NULL. @irql any @nt ExInterlockedPopEntrySList */
@@ -87,27 +93,35 @@ export function ExInterlockedPopEntrySList<T>(
   _lock: KSpinLock | null,
 ): NtCall<SListEntry<T> | null> {
   const routine = 'ExInterlockedPopEntrySList';
-  return new NtCall(routine, function* (): Generator<Request, SListEntry<T> | null, number> {
-    const entry = popSList(listHead);
-    yield HOST_ROUTINE;
-    return entry;
-  });
+  return new NtCall(routine, () => interlockedPopEntrySList(listHead));
+}
+
+function* interlockedPopEntrySList<T>(
+  listHead: SListHeader<T>,
+): Generator<Request, SListEntry<T> | null, number> {
+  const entry = popSList(listHead);
+  yield HOST_ROUTINE;
+  return entry;
 }
 
 /** Makes a list empty. @returns its first entry, from which the others hang, or NULL. @irql any @nt ExInterlockedFlushSList */
 export function ExInterlockedFlushSList<T>(listHead: SListHeader<T>): NtCall<SListEntry<T> | null> {
   const routine = 'ExInterlockedFlushSList';
-  return new NtCall(routine, function* (): Generator<Request, SListEntry<T> | null, number> {
-    const entry = listHead.Next;
-    if (entry !== null) {
-      listHead.Next = null;
-      listHead.Depth = 0;
-      listHead.Sequence = (listHead.Sequence + 1) % 2 ** 48;
-      listHead.flushes++;
-    }
-    yield HOST_ROUTINE;
-    return entry;
-  });
+  return new NtCall(routine, () => interlockedFlushSList(listHead));
+}
+
+function* interlockedFlushSList<T>(
+  listHead: SListHeader<T>,
+): Generator<Request, SListEntry<T> | null, number> {
+  const entry = listHead.Next;
+  if (entry !== null) {
+    listHead.Next = null;
+    listHead.Depth = 0;
+    listHead.Sequence = (listHead.Sequence + 1) % 2 ** 48;
+    listHead.flushes++;
+  }
+  yield HOST_ROUTINE;
+  return entry;
 }
 
 /** @returns how many entries there are, modulo 2^16. @irql at most DISPATCH_LEVEL @nt ExQueryDepthSList */

@@ -213,29 +213,38 @@ export function ExSetTimer(
   const least = Number.MIN_SAFE_INTEGER;
   requireInteger(`${routine}: period (100 ns)`, period, least, Number.MAX_SAFE_INTEGER);
   requireInteger(`${routine}: NoWakeTolerance (100 ns)`, tolerance, least, Number.MAX_SAFE_INTEGER);
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    if ((timer.attributes & EX_TIMER_HIGH_RESOLUTION) !== 0 && dueTime > 0) {
-      const message = `a high-resolution timer was set to the system time ${dueTime}; give a time from now, below 0`;
-      misuse(routine, MISUSE.AbsoluteDueTime, message, timer);
-    }
-    if (period < 0 || period > MAXLONG) {
-      const message = `the period is ${period} (100 ns); give one from 0 to ${MAXLONG}`;
-      misuse(routine, MISUSE.Period, message, timer);
-    }
-    if (tolerance < 0 && tolerance !== EX_TIMER_UNLIMITED_TOLERANCE) {
-      const message = `NoWakeTolerance is ${tolerance}; give EX_TIMER_UNLIMITED_TOLERANCE, or a time from 0`;
-      misuse(routine, MISUSE.NoWakeTolerance, message, timer);
-    }
-    if (timer.deletion !== undefined) {
-      yield HOST_ROUTINE;
-      return false;
-    }
-    const first = encode(OP.SetTimer, 0, toleranceField(timer, tolerance));
-    const dpc = words64(timer.dpc?.handle ?? 0);
-    const set = yield [first, ...words64(timer.handle), ...words64(due), period, ...dpc];
-    return set === 1;
-  });
+  return new NtCall(routine, () => setTimer(routine, timer, dueTime, period, due, tolerance));
+}
+
+function* setTimer(
+  routine: string,
+  timer: ExTimer,
+  dueTime: Exclude<Timeout, null>,
+  period: number,
+  due: number | bigint,
+  tolerance: number,
+): Generator<Request, boolean, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  if ((timer.attributes & EX_TIMER_HIGH_RESOLUTION) !== 0 && dueTime > 0) {
+    const message = `a high-resolution timer was set to the system time ${dueTime}; give a time from now, below 0`;
+    misuse(routine, MISUSE.AbsoluteDueTime, message, timer);
+  }
+  if (period < 0 || period > MAXLONG) {
+    const message = `the period is ${period} (100 ns); give one from 0 to ${MAXLONG}`;
+    misuse(routine, MISUSE.Period, message, timer);
+  }
+  if (tolerance < 0 && tolerance !== EX_TIMER_UNLIMITED_TOLERANCE) {
+    const message = `NoWakeTolerance is ${tolerance}; give EX_TIMER_UNLIMITED_TOLERANCE, or a time from 0`;
+    misuse(routine, MISUSE.NoWakeTolerance, message, timer);
+  }
+  if (timer.deletion !== undefined) {
+    yield HOST_ROUTINE;
+    return false;
+  }
+  const first = encode(OP.SetTimer, 0, toleranceField(timer, tolerance));
+  const dpc = words64(timer.dpc?.handle ?? 0);
+  const set = yield [first, ...words64(timer.handle), ...words64(due), period, ...dpc];
+  return set === 1;
 }
 
 function cancelRequest(timer: ExTimer): Request {
@@ -250,11 +259,13 @@ function cancelRequest(timer: ExTimer): Request {
  */
 export function ExCancelTimer(timer: ExTimer, _parameters: null): NtCall<boolean> {
   const routine = 'ExCancelTimer';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    const deleted = timer.deletion !== undefined;
-    return (yield deleted ? HOST_ROUTINE : cancelRequest(timer)) === 1 && !deleted;
-  });
+  return new NtCall(routine, () => cancelTimer(routine, timer));
+}
+
+function* cancelTimer(routine: string, timer: ExTimer): Generator<Request, boolean, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const deleted = timer.deletion !== undefined;
+  return (yield deleted ? HOST_ROUTINE : cancelRequest(timer)) === 1 && !deleted;
 }
 
 /** Sees that a timer that is set, and is not cancelled, expires once more at most, and is deleted then. */
@@ -283,28 +294,36 @@ export function ExDeleteTimer(
   parameters: ExtDeleteParameters | null,
 ): NtCall<boolean> {
   const routine = 'ExDeleteTimer';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, wait ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
-    if (wait && !cancel) {
-      const message = 'Wait is TRUE and Cancel is FALSE; cancel a timer to wait for its end';
-      misuse(routine, MISUSE.WaitWithoutCancel, message, timer);
-    }
-    if (timer.deletion !== undefined) {
-      yield HOST_ROUTINE;
-      return false;
-    }
-    const finished = wait ? timer.machine.createEvent('notification') : undefined;
-    const given = parameters ?? ExInitializeDeleteTimerParameters();
-    const deletion: Deletion = { ...given, state: 'pending', finished };
-    timer.deletion = deletion;
-    if (!cancel) expireOnce(timer);
-    const cancelled = (yield cancel ? cancelRequest(timer) : HOST_ROUTINE) === 1 && cancel;
-    yield* finishIfIdle(timer);
-    if (finished !== undefined) {
-      const reason = KWAIT_REASON.Executive;
-      yield* KeWaitForSingleObject(finished, reason, MODE.KernelMode, false, null);
-      finished.delete();
-    }
-    return cancelled;
-  });
+  return new NtCall(routine, () => deleteTimer(routine, timer, cancel, wait, parameters));
+}
+
+function* deleteTimer(
+  routine: string,
+  timer: ExTimer,
+  cancel: boolean,
+  wait: boolean,
+  parameters: ExtDeleteParameters | null,
+): Generator<Request, boolean, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, wait ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
+  if (wait && !cancel) {
+    const message = 'Wait is TRUE and Cancel is FALSE; cancel a timer to wait for its end';
+    misuse(routine, MISUSE.WaitWithoutCancel, message, timer);
+  }
+  if (timer.deletion !== undefined) {
+    yield HOST_ROUTINE;
+    return false;
+  }
+  const finished = wait ? timer.machine.createEvent('notification') : undefined;
+  const given = parameters ?? ExInitializeDeleteTimerParameters();
+  const deletion: Deletion = { ...given, state: 'pending', finished };
+  timer.deletion = deletion;
+  if (!cancel) expireOnce(timer);
+  const cancelled = (yield cancel ? cancelRequest(timer) : HOST_ROUTINE) === 1 && cancel;
+  yield* finishIfIdle(timer);
+  if (finished !== undefined) {
+    const reason = KWAIT_REASON.Executive;
+    yield* KeWaitForSingleObject(finished, reason, MODE.KernelMode, false, null);
+    finished.delete();
+  }
+  return cancelled;
 }

@@ -77,9 +77,11 @@ function* revert(routine: string, affinity: GroupAffinity): Generator<Request, v
  * @irql at most DISPATCH_LEVEL   @nt KeSetSystemAffinityThread
  */
 export function KeSetSystemAffinityThread(affinity: bigint): NtCall<void> {
-  return new NtCall('KeSetSystemAffinityThread', function* () {
-    yield* setSystemAffinity('KeSetSystemAffinityThread', { Mask: affinity, Group: 0 });
-  });
+  return new NtCall('KeSetSystemAffinityThread', () => setSystemAffinityThread(affinity));
+}
+
+function* setSystemAffinityThread(affinity: bigint): Generator<Request, void, number> {
+  yield* setSystemAffinity('KeSetSystemAffinityThread', { Mask: affinity, Group: 0 });
 }
 
 /**
@@ -89,10 +91,12 @@ export function KeSetSystemAffinityThread(affinity: bigint): NtCall<void> {
  * @irql at most DISPATCH_LEVEL   @nt KeSetSystemAffinityThreadEx
  */
 export function KeSetSystemAffinityThreadEx(affinity: bigint): NtCall<bigint> {
-  return new NtCall('KeSetSystemAffinityThreadEx', function* () {
-    const target = { Mask: affinity, Group: 0 };
-    return (yield* setSystemAffinity('KeSetSystemAffinityThreadEx', target)).Mask;
-  });
+  return new NtCall('KeSetSystemAffinityThreadEx', () => setSystemAffinityThreadEx(affinity));
+}
+
+function* setSystemAffinityThreadEx(affinity: bigint): Generator<Request, bigint, number> {
+  const target = { Mask: affinity, Group: 0 };
+  return (yield* setSystemAffinity('KeSetSystemAffinityThreadEx', target)).Mask;
 }
 
 /** Gives the calling thread its user affinity back, as it is now. @irql at most DISPATCH_LEVEL @nt KeRevertToUserAffinityThread */

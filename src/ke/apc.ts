@@ -23,10 +23,12 @@ function onThread(routine: string, opcode: OP, thread: KThread, b = 0): NtCall<n
 
 /** The same, true or false. */
 function truth(routine: string, request: Request): NtCall<boolean> {
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    dispatchCheck(routine)();
-    return (yield request) === 1;
-  });
+  return new NtCall(routine, () => truthSteps(routine, request));
+}
+
+function* truthSteps(routine: string, request: Request): Generator<Request, boolean, number> {
+  dispatchCheck(routine)();
+  return (yield request) === 1;
 }
 
 /**
@@ -76,15 +78,25 @@ export function KeInsertQueueApc(
 ): NtCall<boolean> {
   const routine = 'KeInsertQueueApc';
   requireInteger(`${routine}: increment`, increment, 0, 15);
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    dispatchCheck(routine)();
-    const first = apc.argumentWords(systemArgument1);
-    const second = apc.argumentWords(systemArgument2);
-    const request = [encode(OP.InsertQueueApc, 0, increment), ...words64(apc.handle)];
-    const queued = (yield [...request, ...first, ...second]) === 1;
-    if (!queued) apc.dropArguments(first, second);
-    return queued;
-  });
+  return new NtCall(routine, () =>
+    insertQueueApc(routine, apc, systemArgument1, systemArgument2, increment),
+  );
+}
+
+function* insertQueueApc(
+  routine: string,
+  apc: KApc,
+  systemArgument1: unknown,
+  systemArgument2: unknown,
+  increment: number,
+): Generator<Request, boolean, number> {
+  dispatchCheck(routine)();
+  const first = apc.argumentWords(systemArgument1);
+  const second = apc.argumentWords(systemArgument2);
+  const request = [encode(OP.InsertQueueApc, 0, increment), ...words64(apc.handle)];
+  const queued = (yield [...request, ...first, ...second]) === 1;
+  if (!queued) apc.dropArguments(first, second);
+  return queued;
 }
 
 /** Takes an APC out of its thread's list. @returns TRUE if it was in it: it does not run then. @irql at most DISPATCH_LEVEL @nt KeRemoveQueueApc */
@@ -133,22 +145,26 @@ export function KeResumeThread(thread: KThread): NtCall<number> {
 
 /** Takes all suspensions back. @returns how many there were. @irql at most DISPATCH_LEVEL @nt KeForceResumeThread */
 export function KeForceResumeThread(thread: KThread): NtCall<number> {
-  return new NtCall('KeForceResumeThread', function* (): Generator<Request, number, number> {
-    dispatchCheck('KeForceResumeThread')();
-    const request = [encode(OP.ResumeThread), ...words64(thread.handle)];
-    const count = yield request;
-    for (let left = count - 1; left > 0; left--) yield request;
-    return count;
-  });
+  return new NtCall('KeForceResumeThread', () => forceResumeThread(thread));
+}
+
+function* forceResumeThread(thread: KThread): Generator<Request, number, number> {
+  dispatchCheck('KeForceResumeThread')();
+  const request = [encode(OP.ResumeThread), ...words64(thread.handle)];
+  const count = yield request;
+  for (let left = count - 1; left > 0; left--) yield request;
+  return count;
 }
 
 /** Alerts a thread in kernel mode and takes one suspension back. @returns the count before. @irql at most DISPATCH_LEVEL @nt KeAlertResumeThread */
 export function KeAlertResumeThread(thread: KThread): NtCall<number> {
-  return new NtCall('KeAlertResumeThread', function* (): Generator<Request, number, number> {
-    dispatchCheck('KeAlertResumeThread')();
-    yield [encode(OP.AlertThread, 0, MODE.KernelMode), ...words64(thread.handle)];
-    return yield [encode(OP.ResumeThread), ...words64(thread.handle)];
-  });
+  return new NtCall('KeAlertResumeThread', () => alertResumeThread(thread));
+}
+
+function* alertResumeThread(thread: KThread): Generator<Request, number, number> {
+  dispatchCheck('KeAlertResumeThread')();
+  yield [encode(OP.AlertThread, 0, MODE.KernelMode), ...words64(thread.handle)];
+  return yield [encode(OP.ResumeThread), ...words64(thread.handle)];
 }
 
 /** KAPC_STATE: what KeStackAttachProcess leaves for KeUnstackDetachProcess. */
@@ -165,13 +181,18 @@ export interface ApcState {
  */
 export function KeStackAttachProcess(process: KProcess): NtCall<ApcState> {
   const routine = 'KeStackAttachProcess';
-  return new NtCall(routine, function* (): Generator<Request, ApcState, number> {
-    requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL);
-    const before = currentGuest(routine).thread.attachedProcess;
-    const status = yield [encode(OP.AttachProcess), ...words64(process.handle)];
-    if (status !== STATUS.SUCCESS) throw new NtStatusError(status);
-    return { process: before };
-  });
+  return new NtCall(routine, () => stackAttachProcess(routine, process));
+}
+
+function* stackAttachProcess(
+  routine: string,
+  process: KProcess,
+): Generator<Request, ApcState, number> {
+  requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL);
+  const before = currentGuest(routine).thread.attachedProcess;
+  const status = yield [encode(OP.AttachProcess), ...words64(process.handle)];
+  if (status !== STATUS.SUCCESS) throw new NtStatusError(status);
+  return { process: before };
 }
 
 /** Takes the last attaching back. One that there was not is bugcheck INVALID_PROCESS_DETACH_ATTEMPT. @irql below DISPATCH_LEVEL @nt KeUnstackDetachProcess */

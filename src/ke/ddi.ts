@@ -95,10 +95,12 @@ export function KeResetEvent(event: KEvent): NtCall<number> {
 /** The same without a result. @irql at most DISPATCH_LEVEL @nt KeClearEvent */
 export function KeClearEvent(event: KEvent): NtCall<void> {
   const request = [encode(OP.ResetEvent), ...words64(event.handle)];
-  return new NtCall('KeClearEvent', function* (): Generator<Request, void, number> {
-    requireIrql('KeClearEvent', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    yield request;
-  });
+  return new NtCall('KeClearEvent', () => clearEvent(request));
+}
+
+function* clearEvent(request: number[]): Generator<Request, void, number> {
+  requireIrql('KeClearEvent', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  yield request;
 }
 
 /**
@@ -188,10 +190,16 @@ function releaseMutant(
 ): NtCall<number> {
   const b = signalField(routine, increment, wait);
   const request = [encode(OP.ReleaseMutant, 0, b), ...words64(mutant.handle)];
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    signalCheck(routine, wait)();
-    return (yield request) | 0;
-  });
+  return new NtCall(routine, () => releaseMutantSteps(routine, wait, request));
+}
+
+function* releaseMutantSteps(
+  routine: string,
+  wait: boolean,
+  request: number[],
+): Generator<Request, number, number> {
+  signalCheck(routine, wait)();
+  return (yield request) | 0;
 }
 
 /**

@@ -60,17 +60,25 @@ export function KeInsertQueueDpc(
   systemArgument1: unknown,
   systemArgument2: unknown,
 ): NtCall<boolean> {
-  return new NtCall('KeInsertQueueDpc', function* (): Generator<Request, boolean, number> {
-    const first = dpc.argumentWords(systemArgument1);
-    const second = dpc.argumentWords(systemArgument2);
-    const object = words64(dpc.handle);
-    const status = yield [encode(OP.InsertQueueDpc), ...object, ...first, ...second];
-    if (status === 1) return true;
-    dpc.dropArguments(first, second);
-    if (status === 0) return false;
-    const message = 'this KDpc has been deleted';
-    return stopGuest('KeInsertQueueDpc', message, BUGCHECK.TIMER_OR_DPC_INVALID, 1, dpc.handle);
-  });
+  return new NtCall('KeInsertQueueDpc', () =>
+    insertQueueDpc(dpc, systemArgument1, systemArgument2),
+  );
+}
+
+function* insertQueueDpc(
+  dpc: KDpc,
+  systemArgument1: unknown,
+  systemArgument2: unknown,
+): Generator<Request, boolean, number> {
+  const first = dpc.argumentWords(systemArgument1);
+  const second = dpc.argumentWords(systemArgument2);
+  const object = words64(dpc.handle);
+  const status = yield [encode(OP.InsertQueueDpc), ...object, ...first, ...second];
+  if (status === 1) return true;
+  dpc.dropArguments(first, second);
+  if (status === 0) return false;
+  const message = 'this KDpc has been deleted';
+  return stopGuest('KeInsertQueueDpc', message, BUGCHECK.TIMER_OR_DPC_INVALID, 1, dpc.handle);
 }
 
 /**
@@ -115,35 +123,36 @@ export function KeSetTargetProcessorDpcEx(dpc: KDpc, procNumber: ProcessorNumber
  */
 export function KeFlushQueuedDpcs(): NtCall<void> {
   const routine = 'KeFlushQueuedDpcs';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    const markers: KDpc[] = [];
-    const flushed = machine.createEvent('notification');
-    let left = 0;
-    const marker = function* (): Generator<Request, void, number> {
-      left--;
-      if (left === 0) yield* KeSetEvent(flushed, 0, false);
-    };
-    for (let processor = 0; processor < machine.processorCount; processor++) {
-      const { ordinary, threaded } = pendingDpcs(machine, processor);
-      const own = [
-        ...(ordinary ? [machine.createDpc(marker)] : []),
-        ...(threaded ? [machine.createThreadedDpc(marker)] : []),
-      ];
-      for (const dpc of own) {
-        dpc.targetProcessor = processor;
-        dpc.importance = KDPC_IMPORTANCE.MediumHighImportance;
-      }
-      markers.push(...own);
+  return new NtCall(routine, () => flushQueuedDpcs(routine));
+}
+
+function* flushQueuedDpcs(routine: string): Generator<Request, void, number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  const markers: KDpc[] = [];
+  const flushed = machine.createEvent('notification');
+  let left = 0;
+  const marker = function* (): Generator<Request, void, number> {
+    left--;
+    if (left === 0) yield* KeSetEvent(flushed, 0, false);
+  };
+  for (let processor = 0; processor < machine.processorCount; processor++) {
+    const { ordinary, threaded } = pendingDpcs(machine, processor);
+    const own = [
+      ...(ordinary ? [machine.createDpc(marker)] : []),
+      ...(threaded ? [machine.createThreadedDpc(marker)] : []),
+    ];
+    for (const dpc of own) {
+      dpc.targetProcessor = processor;
+      dpc.importance = KDPC_IMPORTANCE.MediumHighImportance;
     }
-    left = markers.length;
-    for (const dpc of markers) yield* KeInsertQueueDpc(dpc, 0, 0);
-    if (markers.length === 0) yield HOST_ROUTINE;
-    else
-      yield* KeWaitForSingleObject(flushed, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-    for (const object of [...markers, flushed]) object.delete();
-  });
+    markers.push(...own);
+  }
+  left = markers.length;
+  for (const dpc of markers) yield* KeInsertQueueDpc(dpc, 0, 0);
+  if (markers.length === 0) yield HOST_ROUTINE;
+  else yield* KeWaitForSingleObject(flushed, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+  for (const object of [...markers, flushed]) object.delete();
 }
 
 /** @returns TRUE in the routine of a DPC, threaded or not, and in what has interrupted it. @irql DISPATCH_LEVEL @nt KeIsExecutingDpc */

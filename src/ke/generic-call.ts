@@ -61,26 +61,32 @@ const DPC_CALLS = new PerMachine<DpcCall>((machine: Machine) => {
  */
 export function KeGenericCallDpc(routine: DeferredRoutine, context: unknown): NtCall<void> {
   const name = 'KeGenericCallDpc';
-  return new NtCall(name, function* (): Generator<Request, void, number> {
-    requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    const { machine } = currentGuest(name);
-    const call = DPC_CALLS.of(machine);
-    const old = machine.core.hostRaiseIrql(IRQL.APC_LEVEL);
-    yield* KeWaitForSingleObject(call.turn, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-    machine.core.hostRaiseIrql(IRQL.DISPATCH_LEVEL);
-    call.routine = routine;
-    call.context = context;
-    for (const barrier of [call.done, call.barrier]) barrier.reset(machine.processorCount);
-    const own = machine.currentProcessor;
-    for (const [processor, dpc] of call.dpcs.entries()) {
-      if (processor !== own) yield* KeInsertQueueDpc(dpc, call.done, call.barrier);
-    }
-    yield* resultOf(routine(call.dpcs[own] as KDpc, context, call.done, call.barrier));
-    yield call.done.meet(BARRIER.Spin);
-    yield* KeLowerIrql(IRQL.APC_LEVEL);
-    yield* KeSetEvent(call.turn, 0, false);
-    yield* KeLowerIrql(old);
-  });
+  return new NtCall(name, () => genericCallDpc(routine, context, name));
+}
+
+function* genericCallDpc(
+  routine: DeferredRoutine,
+  context: unknown,
+  name: string,
+): Generator<Request, void, number> {
+  requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  const { machine } = currentGuest(name);
+  const call = DPC_CALLS.of(machine);
+  const old = machine.core.hostRaiseIrql(IRQL.APC_LEVEL);
+  yield* KeWaitForSingleObject(call.turn, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+  machine.core.hostRaiseIrql(IRQL.DISPATCH_LEVEL);
+  call.routine = routine;
+  call.context = context;
+  for (const barrier of [call.done, call.barrier]) barrier.reset(machine.processorCount);
+  const own = machine.currentProcessor;
+  for (const [processor, dpc] of call.dpcs.entries()) {
+    if (processor !== own) yield* KeInsertQueueDpc(dpc, call.done, call.barrier);
+  }
+  yield* resultOf(routine(call.dpcs[own] as KDpc, context, call.done, call.barrier));
+  yield call.done.meet(BARRIER.Spin);
+  yield* KeLowerIrql(IRQL.APC_LEVEL);
+  yield* KeSetEvent(call.turn, 0, false);
+  yield* KeLowerIrql(old);
 }
 
 function requireBarrier(routine: string, argument: unknown, which: string): KBarrier {
@@ -94,9 +100,11 @@ function requireBarrier(routine: string, argument: unknown, which: string): KBar
 export function KeSignalCallDpcDone(systemArgument1: unknown): NtCall<void> {
   const routine = 'KeSignalCallDpcDone';
   const done = requireBarrier(routine, systemArgument1, 'first');
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    yield done.meet(BARRIER.Arrive);
-  });
+  return new NtCall(routine, () => signalCallDpcDone(done));
+}
+
+function* signalCallDpcDone(done: KBarrier): Generator<Request, void, number> {
+  yield done.meet(BARRIER.Arrive);
 }
 
 /**
@@ -108,9 +116,11 @@ export function KeSignalCallDpcDone(systemArgument1: unknown): NtCall<void> {
 export function KeSignalCallDpcSynchronize(systemArgument2: unknown): NtCall<boolean> {
   const routine = 'KeSignalCallDpcSynchronize';
   const barrier = requireBarrier(routine, systemArgument2, 'second');
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    return (yield barrier.meet(TOGETHER)) === 1;
-  });
+  return new NtCall(routine, () => signalCallDpcSynchronize(barrier));
+}
+
+function* signalCallDpcSynchronize(barrier: KBarrier): Generator<Request, boolean, number> {
+  return (yield barrier.meet(TOGETHER)) === 1;
 }
 
 /** KIPI_BROADCAST_WORKER: runs at IPI_LEVEL. */
@@ -153,31 +163,37 @@ export function KeIpiGenericCall<T>(
   context: unknown,
 ): NtCall<T> {
   const routine = 'KeIpiGenericCall';
-  return new NtCall(routine, function* (): Generator<Request, T, number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.CLOCK_LEVEL);
-    const { machine } = currentGuest(routine);
-    const call = IPI_CALLS.of(machine);
-    const lock = words64(call.lock.handle);
-    const old = machine.irql();
-    machine.core.hostRaiseIrql(Math.max(old, IRQL.SYNCH_LEVEL));
-    yield [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...lock];
-    call.broadcastFunction = broadcastFunction;
-    call.context = context;
-    call.barrier.reset(machine.processorCount);
-    const arrival = machine.now + machine.profile.interprocessorLatencyNs;
-    const own = machine.currentProcessor;
-    for (let processor = 0; processor < machine.processorCount; processor++) {
-      if (processor === own) continue;
-      if (!machine.scheduleInterrupt(arrival, processor, call.interrupt)) {
-        throw machine.full('interrupts');
-      }
+  return new NtCall(routine, () => ipiGenericCall(routine, broadcastFunction, context));
+}
+
+function* ipiGenericCall<T>(
+  routine: string,
+  broadcastFunction: BroadcastFunction<T>,
+  context: unknown,
+): Generator<Request, T, number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.CLOCK_LEVEL);
+  const { machine } = currentGuest(routine);
+  const call = IPI_CALLS.of(machine);
+  const lock = words64(call.lock.handle);
+  const old = machine.irql();
+  machine.core.hostRaiseIrql(Math.max(old, IRQL.SYNCH_LEVEL));
+  yield [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...lock];
+  call.broadcastFunction = broadcastFunction;
+  call.context = context;
+  call.barrier.reset(machine.processorCount);
+  const arrival = machine.now + machine.profile.interprocessorLatencyNs;
+  const own = machine.currentProcessor;
+  for (let processor = 0; processor < machine.processorCount; processor++) {
+    if (processor === own) continue;
+    if (!machine.scheduleInterrupt(arrival, processor, call.interrupt)) {
+      throw machine.full('interrupts');
     }
-    yield call.barrier.meet(TOGETHER);
-    machine.core.hostRaiseIrql(IRQL.IPI_LEVEL);
-    const result = yield* resultOf(broadcastFunction(context));
-    yield call.barrier.meet(TOGETHER);
-    yield [encode(OP.ReleaseSpinLock, 0, SPIN.AtDpcLevel), ...lock];
-    yield* KeLowerIrql(old);
-    return result;
-  });
+  }
+  yield call.barrier.meet(TOGETHER);
+  machine.core.hostRaiseIrql(IRQL.IPI_LEVEL);
+  const result = yield* resultOf(broadcastFunction(context));
+  yield call.barrier.meet(TOGETHER);
+  yield [encode(OP.ReleaseSpinLock, 0, SPIN.AtDpcLevel), ...lock];
+  yield* KeLowerIrql(old);
+  return result;
 }

@@ -43,13 +43,19 @@ export function KeInitializeGuardedMutex(mutex: KGuardedMutex): void {
 }
 
 function acquire(routine: string, mutex: KGuardedMutex, enter: () => void): NtCall<void> {
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    enter();
-    const { thread } = mutex.guest(routine);
-    const waiter = mutex.take(thread);
-    if (waiter === undefined) yield HOST_ROUTINE;
-    else yield* waitForLock(waiter, KWAIT_REASON.WrGuardedMutex);
-  });
+  return new NtCall(routine, () => acquireSteps(routine, mutex, enter));
+}
+
+function* acquireSteps(
+  routine: string,
+  mutex: KGuardedMutex,
+  enter: () => void,
+): Generator<Request, void, number> {
+  enter();
+  const { thread } = mutex.guest(routine);
+  const waiter = mutex.take(thread);
+  if (waiter === undefined) yield HOST_ROUTINE;
+  else yield* waitForLock(waiter, KWAIT_REASON.WrGuardedMutex);
 }
 
 /**
@@ -76,34 +82,49 @@ export function KeAcquireGuardedMutexUnsafe(mutex: KGuardedMutex): NtCall<void> 
 /** Takes a mutex that is free. @returns FALSE, in no region, if it is not. @irql at most APC_LEVEL @nt KeTryToAcquireGuardedMutex */
 export function KeTryToAcquireGuardedMutex(mutex: KGuardedMutex): NtCall<boolean> {
   const routine = 'KeTryToAcquireGuardedMutex';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireApcLevel(routine);
-    const { thread } = mutex.guest(routine);
-    const taken = mutex.tryTake(thread);
-    if (taken) KeEnterGuardedRegion();
-    yield HOST_ROUTINE;
-    return taken;
-  });
+  return new NtCall(routine, () => tryToAcquireGuardedMutex(routine, mutex));
+}
+
+function* tryToAcquireGuardedMutex(
+  routine: string,
+  mutex: KGuardedMutex,
+): Generator<Request, boolean, number> {
+  requireApcLevel(routine);
+  const { thread } = mutex.guest(routine);
+  const taken = mutex.tryTake(thread);
+  if (taken) KeEnterGuardedRegion();
+  yield HOST_ROUTINE;
+  return taken;
 }
 
 /** Lets go of a mutex, and leaves the guarded region. @irql at most APC_LEVEL @nt KeReleaseGuardedMutex */
 export function KeReleaseGuardedMutex(mutex: KGuardedMutex): NtCall<void> {
   const routine = 'KeReleaseGuardedMutex';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireApcLevel(routine);
-    const { thread } = mutex.guest(routine);
-    mutex.give(routine, thread);
-    yield* KeLeaveGuardedRegion();
-  });
+  return new NtCall(routine, () => releaseGuardedMutex(routine, mutex));
+}
+
+function* releaseGuardedMutex(
+  routine: string,
+  mutex: KGuardedMutex,
+): Generator<Request, void, number> {
+  requireApcLevel(routine);
+  const { thread } = mutex.guest(routine);
+  mutex.give(routine, thread);
+  yield* KeLeaveGuardedRegion();
 }
 
 /** The same without the region. @irql at most APC_LEVEL @nt KeReleaseGuardedMutexUnsafe */
 export function KeReleaseGuardedMutexUnsafe(mutex: KGuardedMutex): NtCall<void> {
   const routine = 'KeReleaseGuardedMutexUnsafe';
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    requireGuarded(routine, mutex, VIOLATION.ReleaseFastMutexUnsafeWithApcs);
-    const { thread } = mutex.guest(routine);
-    mutex.give(routine, thread);
-    yield HOST_ROUTINE;
-  });
+  return new NtCall(routine, () => releaseGuardedMutexUnsafe(routine, mutex));
+}
+
+function* releaseGuardedMutexUnsafe(
+  routine: string,
+  mutex: KGuardedMutex,
+): Generator<Request, void, number> {
+  requireGuarded(routine, mutex, VIOLATION.ReleaseFastMutexUnsafeWithApcs);
+  const { thread } = mutex.guest(routine);
+  mutex.give(routine, thread);
+  yield HOST_ROUTINE;
 }

@@ -9,10 +9,12 @@ import { requireIrql, VIOLATION } from './call';
 /** Priorities of threads, for host threads. */
 
 function priorityCall(routine: string, request: Request): NtCall<number> {
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    return (yield request) | 0;
-  });
+  return new NtCall(routine, () => priorityCallSteps(routine, request));
+}
+
+function* priorityCallSteps(routine: string, request: Request): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  return (yield request) | 0;
 }
 
 /**

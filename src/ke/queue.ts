@@ -13,17 +13,24 @@ import { waitCheck, waitField } from './ddi';
 /** Queues and gates, for host threads. */
 
 function insert(routine: string, queue: KQueue, entry: unknown, b: number): NtCall<number> {
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    const { values } = currentGuest(routine).machine;
-    const words = values.hold(entry);
-    try {
-      return yield [encode(OP.InsertQueue, 0, b), ...words64(queue.handle), ...words];
-    } catch (error) {
-      values.drop(words);
-      throw error;
-    }
-  });
+  return new NtCall(routine, () => insertSteps(routine, queue, entry, b));
+}
+
+function* insertSteps(
+  routine: string,
+  queue: KQueue,
+  entry: unknown,
+  b: number,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const { values } = currentGuest(routine).machine;
+  const words = values.hold(entry);
+  try {
+    return yield [encode(OP.InsertQueue, 0, b), ...words64(queue.handle), ...words];
+  } catch (error) {
+    values.drop(words);
+    throw error;
+  }
 }
 
 /**
@@ -104,16 +111,27 @@ export function KeRemoveQueueEx(
   const routine = 'KeRemoveQueueEx';
   const timeout = encodeTimeout(routine, timeout100ns);
   requireInteger(`${routine}: count`, count, 1, 0x7fffffff);
-  return new NtCall(routine, function* () {
-    const { status, entry } = yield* remove(
-      routine,
-      queue,
-      waitField(0, waitMode, alertable),
-      timeout,
-    );
-    if (status !== STATUS.SUCCESS) return { status, entries: [] };
-    return { status, entries: [entry, ...queue.removeUpTo(count - 1)] };
-  });
+  return new NtCall(routine, () =>
+    removeQueueEx(routine, queue, waitMode, alertable, count, timeout),
+  );
+}
+
+function* removeQueueEx(
+  routine: string,
+  queue: KQueue,
+  waitMode: MODE,
+  alertable: boolean,
+  count: number,
+  timeout: number | bigint,
+): Generator<Request, { readonly status: number; readonly entries: readonly unknown[] }, number> {
+  const { status, entry } = yield* remove(
+    routine,
+    queue,
+    waitField(0, waitMode, alertable),
+    timeout,
+  );
+  if (status !== STATUS.SUCCESS) return { status, entries: [] };
+  return { status, entries: [entry, ...queue.removeUpTo(count - 1)] };
 }
 
 /**

@@ -71,16 +71,14 @@ export function KeAcquireSpinLockRaiseToDpc(lock: KSpinLock): NtCall<number> {
 /** The same to SYNCH_LEVEL. @returns the level before. @irql at most SYNCH_LEVEL @nt KeAcquireSpinLockRaiseToSynch */
 export function KeAcquireSpinLockRaiseToSynch(lock: KSpinLock): NtCall<number> {
   const request = [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...words64(lock.handle)];
-  return new NtCall('KeAcquireSpinLockRaiseToSynch', function* (): Generator<
-    Request,
-    number,
-    number
-  > {
-    const { core } = currentGuest('KeAcquireSpinLockRaiseToSynch').machine;
-    const old = core.hostRaiseIrql(IRQL.SYNCH_LEVEL);
-    yield request;
-    return old;
-  });
+  return new NtCall('KeAcquireSpinLockRaiseToSynch', () => acquireSpinLockRaiseToSynch(request));
+}
+
+function* acquireSpinLockRaiseToSynch(request: number[]): Generator<Request, number, number> {
+  const { core } = currentGuest('KeAcquireSpinLockRaiseToSynch').machine;
+  const old = core.hostRaiseIrql(IRQL.SYNCH_LEVEL);
+  yield request;
+  return old;
 }
 
 /** Releases a lock and goes to `newIrql`, what its acquisition returned. @irql DISPATCH_LEVEL @nt KeReleaseSpinLock */
@@ -115,15 +113,21 @@ export function KeReleaseSpinLockFromDpcLevel(lock: KSpinLock): NtCall<number> {
 export function KeTryToAcquireSpinLockAtDpcLevel(lock: KSpinLock): NtCall<boolean> {
   const routine = 'KeTryToAcquireSpinLockAtDpcLevel';
   const first = encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel | SPIN.Try);
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(
-      routine,
-      VIOLATION.AcquireSpinLockBelowDispatch,
-      IRQL.HIGH_LEVEL,
-      IRQL.DISPATCH_LEVEL,
-    );
-    return (yield [first, ...words64(lock.handle)]) === 1;
-  });
+  return new NtCall(routine, () => tryToAcquireSpinLockAtDpcLevel(routine, lock, first));
+}
+
+function* tryToAcquireSpinLockAtDpcLevel(
+  routine: string,
+  lock: KSpinLock,
+  first: number,
+): Generator<Request, boolean, number> {
+  requireIrql(
+    routine,
+    VIOLATION.AcquireSpinLockBelowDispatch,
+    IRQL.HIGH_LEVEL,
+    IRQL.DISPATCH_LEVEL,
+  );
+  return (yield [first, ...words64(lock.handle)]) === 1;
 }
 
 /** @returns TRUE if nobody holds the lock. @irql any @nt KeTestSpinLock */
@@ -139,11 +143,18 @@ function acquireQueued(
   check?: () => void,
 ): NtCall<void> {
   const first = encode(OP.AcquireSpinLock, 0, flags | SPIN.Queued);
-  return new NtCall(routine, function* (): Generator<Request, void, number> {
-    check?.();
-    handle.oldIrql = yield [first, ...words64(lock.handle)];
-    handle.lock = lock;
-  });
+  return new NtCall(routine, () => acquireQueuedSteps(lock, handle, check, first));
+}
+
+function* acquireQueuedSteps(
+  lock: KSpinLock,
+  handle: KLockQueueHandle,
+  check: (() => void) | undefined,
+  first: number,
+): Generator<Request, void, number> {
+  check?.();
+  handle.oldIrql = yield [first, ...words64(lock.handle)];
+  handle.lock = lock;
 }
 
 function releaseQueued(
@@ -287,10 +298,15 @@ export function ExReleaseSpinLockExclusiveFromDpcLevel(lock: KSpinLock): NtCall<
 /** @returns TRUE if the one reader, the caller, is the writer now; FALSE with other readers or a spinning writer. @irql DISPATCH_LEVEL @nt ExTryConvertSharedSpinLockExclusive */
 export function ExTryConvertSharedSpinLockExclusive(lock: KSpinLock): NtCall<boolean> {
   const routine = 'ExTryConvertSharedSpinLockExclusive';
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    atLeastDispatch(routine, VIOLATION.AcquireSpinLockBelowDispatch)();
-    return (yield [encode(OP.ConvertSpinLock), ...words64(lock.handle)]) === 1;
-  });
+  return new NtCall(routine, () => tryConvertSharedSpinLockExclusive(routine, lock));
+}
+
+function* tryConvertSharedSpinLockExclusive(
+  routine: string,
+  lock: KSpinLock,
+): Generator<Request, boolean, number> {
+  atLeastDispatch(routine, VIOLATION.AcquireSpinLockBelowDispatch)();
+  return (yield [encode(OP.ConvertSpinLock), ...words64(lock.handle)]) === 1;
 }
 
 /** Raises to the interrupt's level and acquires its lock. @returns the level before. @irql at most DIRQL @nt KeAcquireInterruptSpinLock */
@@ -318,14 +334,23 @@ export function KeSynchronizeExecution<T>(
   synchronizeContext: unknown,
 ): NtCall<T> {
   const routine = 'KeSynchronizeExecution';
-  return new NtCall(routine, function* (): Generator<Request, T, number> {
-    requireIrql(routine, VIOLATION.AcquireSpinLockAboveDispatch, interrupt.synchronizeIrql);
-    const object = words64(interrupt.handle);
-    const old = yield [encode(OP.AcquireSpinLock), ...object];
-    const result = synchronizeRoutine(synchronizeContext);
-    yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];
-    return result;
-  });
+  return new NtCall(routine, () =>
+    synchronizeExecution(routine, interrupt, synchronizeRoutine, synchronizeContext),
+  );
+}
+
+function* synchronizeExecution<T>(
+  routine: string,
+  interrupt: KInterrupt,
+  synchronizeRoutine: (synchronizeContext: unknown) => T,
+  synchronizeContext: unknown,
+): Generator<Request, T, number> {
+  requireIrql(routine, VIOLATION.AcquireSpinLockAboveDispatch, interrupt.synchronizeIrql);
+  const object = words64(interrupt.handle);
+  const old = yield [encode(OP.AcquireSpinLock), ...object];
+  const result = synchronizeRoutine(synchronizeContext);
+  yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];
+  return result;
 }
 
 /** The system's cancel spin lock. There are no IRPs whose cancel routines it would be held in. */

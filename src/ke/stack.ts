@@ -159,11 +159,18 @@ export function KeExpandKernelStackAndCallout(
   size: number,
 ): NtCall<number> {
   const routine = 'KeExpandKernelStackAndCallout';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlKeApcLte2, IRQL.APC_LEVEL);
-    if (refuseSize(currentGuest(routine).machine, size)) return STATUS.INVALID_PARAMETER_3;
-    return yield* expand(routine, callout, parameter, size);
-  });
+  return new NtCall(routine, () => expandKernelStackAndCallout(routine, callout, parameter, size));
+}
+
+function* expandKernelStackAndCallout(
+  routine: string,
+  callout: ExpandStackCallout,
+  parameter: unknown,
+  size: number,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlKeApcLte2, IRQL.APC_LEVEL);
+  if (refuseSize(currentGuest(routine).machine, size)) return STATUS.INVALID_PARAMETER_3;
+  return yield* expand(routine, callout, parameter, size);
 }
 
 /**
@@ -181,11 +188,21 @@ export function KeExpandKernelStackAndCalloutEx(
   _context: null,
 ): NtCall<number> {
   const routine = 'KeExpandKernelStackAndCalloutEx';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    const { machine } = currentGuest(routine);
-    if (refuseSize(machine, size)) return STATUS.INVALID_PARAMETER_3;
-    if (wait && machine.irql() >= IRQL.DISPATCH_LEVEL) return STATUS.INVALID_PARAMETER_4;
-    return yield* expand(routine, callout, parameter, size);
-  });
+  return new NtCall(routine, () =>
+    expandKernelStackAndCalloutEx(routine, callout, parameter, size, wait),
+  );
+}
+
+function* expandKernelStackAndCalloutEx(
+  routine: string,
+  callout: ExpandStackCallout,
+  parameter: unknown,
+  size: number,
+  wait: boolean,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const { machine } = currentGuest(routine);
+  if (refuseSize(machine, size)) return STATUS.INVALID_PARAMETER_3;
+  if (wait && machine.irql() >= IRQL.DISPATCH_LEVEL) return STATUS.INVALID_PARAMETER_4;
+  return yield* expand(routine, callout, parameter, size);
 }

@@ -34,11 +34,18 @@ function setTimer(
   const first = encode(OP.SetTimer, 0, Math.min(tolerance, MAXIMUM_TOLERANCE));
   const object = words64(timer.handle);
   const request = [first, ...object, ...words64(due), period, ...words64(dpc?.handle ?? 0)];
-  return new NtCall(routine, function* (): Generator<Request, boolean, number> {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    requireExisting(timer, dpc);
-    return (yield request) === 1;
-  });
+  return new NtCall(routine, () => setTimerSteps(routine, timer, dpc, request));
+}
+
+function* setTimerSteps(
+  routine: string,
+  timer: KTimer,
+  dpc: KDpc | null,
+  request: number[],
+): Generator<Request, boolean, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  requireExisting(timer, dpc);
+  return (yield request) === 1;
 }
 
 /**
@@ -93,11 +100,13 @@ export function KeSetCoalescableTimer(
  */
 export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
   const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
-  return new NtCall('KeCancelTimer', function* (): Generator<Request, boolean, number> {
-    requireIrql('KeCancelTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    requireExisting(timer, null);
-    return (yield request) === 1;
-  });
+  return new NtCall('KeCancelTimer', () => cancelTimer(timer, request));
+}
+
+function* cancelTimer(timer: KTimer, request: number[]): Generator<Request, boolean, number> {
+  requireIrql('KeCancelTimer', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  requireExisting(timer, null);
+  return (yield request) === 1;
 }
 
 /**

@@ -210,27 +210,35 @@ export function KeRegisterProcessorChangeCallback(
   flags: number,
 ): NtCall<ProcessorCallbackRegistration | null> {
   const routine = 'KeRegisterProcessorChangeCallback';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const machine = guestMachine(routine);
-    if ((flags & KE_PROCESSOR_CHANGE_ADD_EXISTING) === 0)
-      return new ProcessorCallbackRegistration();
-    let started = 0;
-    let status: number = STATUS.SUCCESS;
-    for (; started < machine.processorCount; started++) {
-      const state = KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddStartNotify;
-      status = yield* notify(callback, callbackContext, state, machine, started, STATUS.SUCCESS);
-      if (status >= 0xc0000000) break;
-    }
-    const failed = started < machine.processorCount;
-    const state = failed
-      ? KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddFailureNotify
-      : KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddCompleteNotify;
-    for (let index = 0; index < started; index++) {
-      yield* notify(callback, callbackContext, state, machine, index, failed ? status : 0);
-    }
-    return failed ? null : new ProcessorCallbackRegistration();
-  });
+  return new NtCall(routine, () =>
+    registerProcessorChangeCallback(routine, callback, callbackContext, flags),
+  );
+}
+
+function* registerProcessorChangeCallback(
+  routine: string,
+  callback: ProcessorCallbackFunction,
+  callbackContext: unknown,
+  flags: number,
+): Generator<Request, ProcessorCallbackRegistration | null, number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const machine = guestMachine(routine);
+  if ((flags & KE_PROCESSOR_CHANGE_ADD_EXISTING) === 0) return new ProcessorCallbackRegistration();
+  let started = 0;
+  let status: number = STATUS.SUCCESS;
+  for (; started < machine.processorCount; started++) {
+    const state = KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddStartNotify;
+    status = yield* notify(callback, callbackContext, state, machine, started, STATUS.SUCCESS);
+    if (status >= 0xc0000000) break;
+  }
+  const failed = started < machine.processorCount;
+  const state = failed
+    ? KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddFailureNotify
+    : KE_PROCESSOR_CHANGE_NOTIFY_STATE.KeProcessorAddCompleteNotify;
+  for (let index = 0; index < started; index++) {
+    yield* notify(callback, callbackContext, state, machine, index, failed ? status : 0);
+  }
+  return failed ? null : new ProcessorCallbackRegistration();
 }
 
 /** Ends a registration; one that has ended already is ended still. @irql PASSIVE_LEVEL @nt KeDeregisterProcessorChangeCallback */
