@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { IRQL, MODE } from '../../assembly/shared/types';
+import { IRQL, KTHREAD_STATE, MODE } from '../../assembly/shared/types';
 import {
   IoAcquireRemoveLock,
   IoInitializeRemoveLock,
@@ -62,6 +62,40 @@ describe('a remove lock', () => {
     });
     expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
     expect(order).toEqual(['remove', 1, 'removed']);
+  });
+
+  test('io.removelock-001: IoReleaseRemoveLockAndWait returns after the last release, and nobody acquires from its start', async () => {
+    const machine = await quietMachine();
+    const lock = new IoRemoveLock('disk');
+    const seen: unknown[] = [];
+    machine.systemProcess.createThread(function* () {
+      IoInitializeRemoveLock(lock, 0, 0, 0);
+      seen.push(yield* IoAcquireRemoveLock(lock, 'first'));
+      yield* IoReleaseRemoveLock(lock, 'first');
+      yield* IoAcquireRemoveLock(lock, 'first');
+      yield* IoAcquireRemoveLock(lock, 'second');
+      const remover = machine.systemProcess.createThread(function* () {
+        yield* IoAcquireRemoveLock(lock, 'remove');
+        yield* IoReleaseRemoveLockAndWait(lock, 'remove');
+      });
+      yield* delay(10);
+      seen.push(KTHREAD_STATE[remover.state], yield* IoAcquireRemoveLock(lock, 'late'));
+      yield* IoReleaseRemoveLock(lock, 'first');
+      yield* delay(10);
+      seen.push(KTHREAD_STATE[remover.state]);
+      yield* IoReleaseRemoveLock(lock, 'second');
+      yield* delay(10);
+      seen.push(KTHREAD_STATE[remover.state], yield* IoAcquireRemoveLock(lock, 'late'));
+    });
+    expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
+    expect(seen).toEqual([
+      STATUS.SUCCESS,
+      'Waiting',
+      STATUS.DELETE_PENDING,
+      'Waiting',
+      'Terminated',
+      STATUS.DELETE_PENDING,
+    ]);
   });
 
   test('is reported by its name by who waits for it', async () => {
