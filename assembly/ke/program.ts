@@ -572,12 +572,13 @@ function KiTakeHostCost(): u64 {
   return cost;
 }
 
-function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, opcode: i32, more: u64): void {
-  if ((opcode == OP.AcquireSpinLock || opcode == OP.Barrier) && KiIsSpinning(prcb)) {
-    store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
-    return;
-  }
-  const cost = KiCostOf(opcode) + more;
+/** Whether an instruction is an operation on objects or on its thread, and no more than that. */
+function KiIsSimple(opcode: i32): bool {
+  return <u32>(opcode - OP.Wait) <= <u32>(OP.SetAffinity - OP.Wait);
+}
+
+/** Ends an instruction that takes `cost`, of a thread that goes on or has left its processor. */
+function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
   if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) KiPay(prcb, thread, cost);
   else KiPayAndLeave(prcb, thread, cost);
 }
@@ -598,7 +599,7 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
     ? SYSTEM + KSYSTEM.HostInstruction
     : load<u32>(thread, KTHREAD.ProgramCounter);
   let word = load<u32>(pc);
-  if (KiIsLocal(<i32>(word & 0xff))) {
+  if (!KiIsSimple(<i32>(word & 0xff)) && KiIsLocal(<i32>(word & 0xff))) {
     const time = hosted ? KiComputeForHost(thread, pc, word) : KiFetch(thread);
     if (time != 0 || hosted) {
       store<u64>(prcb, now + time, KPRCB.ResumeTime64);
@@ -609,17 +610,28 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
   }
   const opcode = <i32>(word & 0xff);
   if (KiIsMisplaced(prcb, thread, opcode)) return true;
-  // A host or system call was answered by the host together with the instruction itself.
-  if (hosted && opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
-  if (opcode == OP.Exit && KiIsInFrame(thread)) {
-    KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
-    return true;
+  const simple = !hosted && KiIsSimple(opcode);
+  if (!simple) {
+    // A host or system call was answered by the host together with the instruction itself.
+    if (hosted && opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
+    if (opcode == OP.Exit && KiIsInFrame(thread)) {
+      KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
+      return true;
+    }
   }
   const length = KiInstruction(prcb, thread, pc, word);
   if (length == 0) return false;
   if (!hosted) store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
-  const costs = hosted || opcode == OP.CreateThread || opcode == OP.CreateProcess;
-  KiEndInstruction(prcb, thread, opcode, costs ? KiTakeHostCost() : 0);
-  KiEnterCall(prcb, thread);
+  let cost: u64 = load<u32>(SYSTEM, KSYSTEM.CostDdi);
+  if (!simple) {
+    if ((opcode == OP.AcquireSpinLock || opcode == OP.Barrier) && KiIsSpinning(prcb)) {
+      store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
+      return true;
+    }
+    const costs = hosted || opcode == OP.CreateThread || opcode == OP.CreateProcess;
+    cost = KiCostOf(opcode) + (costs ? KiTakeHostCost() : 0);
+  }
+  KiEndInstruction(prcb, thread, cost);
+  if (!simple) KiEnterCall(prcb, thread);
   return true;
 }
