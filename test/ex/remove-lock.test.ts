@@ -79,21 +79,21 @@ describe('a remove lock', () => {
         yield* IoReleaseRemoveLockAndWait(lock, 'remove');
       });
       yield* delay(10);
-      seen.push(KTHREAD_STATE[remover.state], yield* IoAcquireRemoveLock(lock, 'late'));
+      seen.push(remover.state, yield* IoAcquireRemoveLock(lock, 'late'));
       yield* IoReleaseRemoveLock(lock, 'first');
       yield* delay(10);
-      seen.push(KTHREAD_STATE[remover.state]);
+      seen.push(remover.state);
       yield* IoReleaseRemoveLock(lock, 'second');
       yield* delay(10);
-      seen.push(KTHREAD_STATE[remover.state], yield* IoAcquireRemoveLock(lock, 'late'));
+      seen.push(remover.state, yield* IoAcquireRemoveLock(lock, 'late'));
     });
     expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
     expect(seen).toEqual([
       STATUS.SUCCESS,
-      'Waiting',
+      KTHREAD_STATE.Waiting,
       STATUS.DELETE_PENDING,
-      'Waiting',
-      'Terminated',
+      KTHREAD_STATE.Waiting,
+      KTHREAD_STATE.Terminated,
       STATUS.DELETE_PENDING,
     ]);
   });
