@@ -11,7 +11,7 @@ import {
   SYSTEM,
 } from '../hal';
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
-import { ATTENTION, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { ATTENTION, KDPC_DATA, KGROUP, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, IRQL, KTHREAD_STATE, KWAIT_REASON, THREAD_FLAG } from '../shared/types';
 import { KiCheckApcs, KiDeliverApc } from './apc';
 import { KiIsSwappedOut, KiQueueForInSwap } from './balance';
@@ -258,6 +258,10 @@ function KiSwapContext(
     store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
     KiSetIdle(prcb);
     HalSetInterruptTime(prcb, KPRCB.TickTime64, KiIdleTickTime(prcb));
+    // Ticks would have seen to DPCs that wait in the queue; without them the idle loop does.
+    if (load<u32>(prcb, KPRCB.DpcData + KDPC_DATA.DpcQueueDepth) != 0) {
+      store<u32>(prcb, load<u32>(prcb, KPRCB.Attention) | ATTENTION.Dpc, KPRCB.Attention);
+    }
     return;
   }
   KiTrace(

@@ -336,6 +336,29 @@ describe('DPCs', () => {
     ]);
   });
 
+  test('one that waits for a tick of another processor runs when that goes idle before it', async () => {
+    const machine = await Machine.create({ processors: 2 });
+    const times: number[] = [];
+    const dpc = machine.createDpc(() => void times.push(machine.now));
+    dpc.targetProcessor = 1;
+    machine.systemProcess.createThread(
+      function* () {
+        yield* KeStallExecutionProcessor(10);
+        yield* KeInsertQueueDpc(dpc, 0, 0);
+      },
+      { affinity: 1n },
+    );
+    machine.systemProcess.createThread(
+      function* () {
+        yield* KeStallExecutionProcessor(100);
+      },
+      { affinity: 2n },
+    );
+    machine.run({ until: 15_000_000 });
+    // A switch takes 2.4 us, and a DPC begins 800 ns after the thread's end.
+    expect(times).toEqual([103_200]);
+  });
+
   test('a DPC with a target runs there; one of a processor that there is not changes nothing', async () => {
     const machine = await Machine.create({ processors: 2 });
     const ran: number[] = [];
