@@ -92,12 +92,12 @@ export function KiTerminateThread(
   extension: usize,
   status: u32,
 ): bool {
+  store<u32>(extension, 0, KTHREAD_EXTENSION.SuspendCount);
+  KiEndSuspension(prcb, extension);
   if (KiIsEnding(thread)) return false;
   const pending = load<u32>(extension, KTHREAD_EXTENSION.Pending);
   if ((pending & (APC_PENDING.Terminate | APC_PENDING.Ending)) != 0) return false;
   store<u32>(extension, status, KTHREAD_EXTENSION.TerminationStatus);
-  store<u32>(extension, 0, KTHREAD_EXTENSION.SuspendCount);
-  KiEndSuspension(prcb, extension);
   KiSetPending(extension, APC_PENDING.Terminate, 0);
   KiSignalApc(prcb, thread, extension);
   return true;

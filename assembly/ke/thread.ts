@@ -12,11 +12,11 @@ import {
   PRIORITY_CLASS,
   THREAD_FLAG,
 } from '../shared/types';
-import { KiHasUserApcs, KiPendingKernelApc } from './apc';
+import { KiHasUserApcs, KiIsApcDeliverable, KiPendingKernelApc } from './apc';
 import { KiAttachedProcess, KiIsAttached } from './attach';
 import { KeBugCheckEx } from './bugcheck';
 import { KiReadyThread } from './dispatch';
-import { KiDropTrapFrames } from './frame';
+import { KiDropTrapFrames, KiRequestApcCheck } from './frame';
 import { KiAbandonMutants } from './mutant';
 import {
   KiAllocateProcess,
@@ -199,10 +199,17 @@ export function KeStartThread(prcb: PKPRCB, thread: PKTHREAD): void {
   KiReadyThread(prcb, thread);
 }
 
+/** Lets kernel-mode APCs and a suspension come that have reached the running thread with its last instruction. */
+function KiRequestLastApcs(prcb: PKPRCB, thread: PKTHREAD): bool {
+  const extension: usize = load<u32>(thread, KTHREAD.Extension);
+  if (extension == 0 || !KiIsApcDeliverable(prcb, thread, extension)) return false;
+  KiRequestApcCheck(prcb);
+  return true;
+}
+
 /**
- * The running thread has nothing more to run. Where the host has a say, or the thread leaves user-mode
- * APCs behind, the host does what goes before the end, as the thread's next instructions; the next exit
- * ends it.
+ * The running thread has nothing more to run. Where the host has a say, or the thread has APCs left,
+ * the host does what goes before the end, as the thread's next instructions; the next exit ends it.
  */
 export function KiBeginExit(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
   const flags = load<u32>(thread, KTHREAD.Flags);
@@ -219,7 +226,8 @@ export function KiBeginExit(prcb: PKPRCB, thread: PKTHREAD, status: u32): void {
   }
   const system = (flags & THREAD_FLAG.System) != 0;
   const lifecycle = load<u32>(SYSTEM, KSYSTEM.Lifecycle) != 0 && !system;
-  if (!lifecycle && !KiHasUserApcs(thread)) {
+  const interrupted = KiRequestLastApcs(prcb, thread);
+  if (!lifecycle && !interrupted && !KiHasUserApcs(thread)) {
     KeTerminateThread(prcb, thread, status);
     return;
   }

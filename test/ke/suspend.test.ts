@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import {
@@ -14,6 +15,7 @@ import { KeSetEvent, KeStallExecutionProcessor, KeWaitForSingleObject } from '..
 import { KeEnterCriticalRegion, KeLeaveCriticalRegion } from '../../src/ke/irql';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import { NtStatusError } from '../../src/machine/guest';
+import { encode } from '../../src/machine/instruction';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import { runGuest } from './guest';
@@ -293,6 +295,28 @@ describe('a thread that is terminated', () => {
     thread.terminate(4);
     machine.run();
     expect([thread.state, thread.exitStatus]).toEqual([KTHREAD_STATE.Terminated, 4]);
+  });
+
+  test('is resumed for that if it is suspended on its way out', async () => {
+    const machine = await Machine.create({ processors: 2 });
+    const code = machine.loadProgram(program('p', (p) => p.compute(100_000)));
+    const thread = machine.createProcess().createThread(code, { affinity: 2n });
+    machine.systemProcess.createThread(
+      function* () {
+        // The interrupt takes 500 ns to get there: the thread's last instruction comes before it.
+        yield [encode(OP.Compute), 99_900, 0];
+        yield* KeSuspendThread(thread);
+      },
+      { affinity: 1n },
+    );
+    machine.run();
+    expect([thread.state, thread.waitReason]).toEqual([
+      KTHREAD_STATE.Waiting,
+      KWAIT_REASON.Suspended,
+    ]);
+    expect(thread.terminate(4)).toBe(false);
+    machine.run();
+    expect([thread.state, thread.exitStatus]).toEqual([KTHREAD_STATE.Terminated, 0]);
   });
 
   test('of the host gets no APC any more', async () => {
