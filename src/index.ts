@@ -879,6 +879,7 @@ export {
   PROCESS_CREATE_FLAGS,
   type ProcessAttributeList,
   THREAD_CREATE_FLAGS,
+  type ThreadAttributeList,
   type UserProcessParameters,
   type UserStartRoutine,
   ZwCreateThread,
@@ -1091,6 +1092,12 @@ export {
   type SystemHandleInformation,
   ZwQuerySystemInformation,
 } from './ps/system-query';
+export {
+  NtSetSystemInformation,
+  SYSTEM_SET_CLASS,
+  type SystemTimeAdjustment,
+  ZwSetSystemInformation,
+} from './ps/system-set';
 export { type CreateThreadNotifyRoutine, PSCREATETHREADNOTIFYTYPE } from './ps/thread-notify';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';

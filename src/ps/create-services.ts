@@ -1,5 +1,6 @@
 import { STATUS } from '../../assembly/shared/status';
 import { MODE, type PRIORITY_CLASS } from '../../assembly/shared/types';
+import type { GroupAffinity } from '../ke/affinity';
 import { type KernelCode, systemService } from '../ke/mode';
 import { currentGuest } from '../machine/guest';
 import type { ThreadBody } from '../machine/machine';
@@ -15,6 +16,7 @@ import { announceInTime, newThread } from './create';
 import { processManager } from './manager';
 import { createProcess, mainOf, startThread } from './new-process';
 import { openObject } from './open-services';
+import { groupMask, setGroupAffinity } from './thread-set';
 
 /** The making of processes and threads by others than programs: by system services. */
 
@@ -54,6 +56,12 @@ export interface ProcessAttributeList {
   /** In place of what the executable's code would be: what the first thread runs. Default: the image's. */
   readonly main?: ThreadBody;
   readonly priorityClass?: PRIORITY_CLASS;
+}
+
+/** PS_ATTRIBUTE_LIST of a thread, as far as it is looked at. */
+export interface ThreadAttributeList {
+  /** PsAttributeGroupAffinity. Default: the process's affinity. */
+  readonly groupAffinity?: GroupAffinity;
 }
 
 /** What NtCreateUserProcess comes to; on failure the handles are 0. */
@@ -208,7 +216,7 @@ const createThreadEx = systemService(
     _zeroBits: number,
     _stackSize: number,
     _maximumStackSize: number,
-    _attributeList: null,
+    attributeList: ThreadAttributeList | null,
   ): KernelCode<CreatedThread> {
     if ((createFlags & ~KNOWN_THREAD_FLAGS) !== 0) return noThread(STATUS.INVALID_PARAMETER);
     const { machine, thread: creator } = currentGuest('NtCreateThreadEx');
@@ -220,8 +228,12 @@ const createThreadEx = systemService(
       PROCESS_ACCESS.CREATE_THREAD,
       PsProcessType,
       function* (process: KProcess): KernelCode<CreatedThread> {
+        const affinity = attributeList?.groupAffinity;
+        if (affinity !== undefined && groupMask(process, affinity) === undefined)
+          return noThread(STATUS.INVALID_PARAMETER);
         const made = newThread(ps, process, body, options);
         if (made.thread === undefined) return noThread(made.status);
+        if (affinity !== undefined) yield* setGroupAffinity(made.thread, affinity);
         const { status, thread } = yield* announceInTime(ps, creator, made.thread);
         if (thread === undefined) return noThread(status);
         const access = withImpliedThreadRights(desiredAccess);
@@ -242,10 +254,11 @@ const createThreadEx = systemService(
  * Makes a thread, of the caller's process or of another. With the first thread of a process that is
  * told of too.
  *
- * @returns SUCCESS; INVALID_PARAMETER for unknown flags; PROCESS_IS_TERMINATING; INVALID_HANDLE;
+ * @returns SUCCESS; INVALID_PARAMETER for unknown flags, and for an affinity that names no processor,
+ *   or one that the process does not have; PROCESS_IS_TERMINATING; INVALID_HANDLE;
  *   OBJECT_TYPE_MISMATCH; ACCESS_DENIED; INSUFFICIENT_RESOURCES.
  * @irql PASSIVE_LEVEL
- * @nt NtCreateThreadEx (partial: of the flags CREATE_SUSPENDED is looked at; stack sizes and attributes are not)
+ * @nt NtCreateThreadEx (partial: of the flags CREATE_SUSPENDED is looked at, of the attributes the affinity; stack sizes are not)
  */
 export const NtCreateThreadEx = createThreadEx.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwCreateThreadEx */

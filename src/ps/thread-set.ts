@@ -12,7 +12,7 @@ import {
 } from '../ke/process';
 import type { ProcessorNumber } from '../ke/topology';
 import type { NtCall } from '../machine/guest';
-import type { KThread } from '../machine/views';
+import type { KProcess, KThread } from '../machine/views';
 import { captureString, type Handle, type UnicodeString } from '../ob/attributes';
 import { SE_PRIVILEGE, SeSinglePrivilegeCheck } from '../ob/security';
 import { PsThreadType } from '../ob/types';
@@ -132,12 +132,19 @@ function* setAffinityMask(thread: KThread, value: bigint): KernelCode<number> {
   return STATUS.SUCCESS;
 }
 
-function* setGroupAffinity(thread: KThread, { Mask, Group }: GroupAffinity): KernelCode<number> {
-  const { machine, process } = thread;
-  const mask = affinityIn('ThreadGroupInformation', Mask);
+/** @internal The processors that an affinity names; undefined if a thread of the process cannot have it. */
+export function groupMask(process: KProcess, { Mask, Group }: GroupAffinity): bigint | undefined {
+  const mask = affinityIn('GROUP_AFFINITY', Mask);
+  const { machine } = process;
   const allowed = Group === process.group ? processAffinity(process) : machine.groupAffinity(Group);
-  if (mask === 0n || (mask & ~allowed) !== 0n) return STATUS.INVALID_PARAMETER;
-  yield* setUserAffinity(thread, mask, idealIn(thread, Group, mask));
+  return mask === 0n || (mask & ~allowed) !== 0n ? undefined : mask;
+}
+
+/** @internal Lets a thread run on the processors of an affinity, and nowhere else. */
+export function* setGroupAffinity(thread: KThread, affinity: GroupAffinity): KernelCode<number> {
+  const mask = groupMask(thread.process, affinity);
+  if (mask === undefined) return STATUS.INVALID_PARAMETER;
+  yield* setUserAffinity(thread, mask, idealIn(thread, affinity.Group, mask));
   return STATUS.SUCCESS;
 }
 

@@ -41,6 +41,8 @@ import {
   NtOpenProcess,
   NtOpenThread,
 } from '../../src/ps/open-services';
+import { THREADINFOCLASS } from '../../src/ps/information-class';
+import { NtQueryInformationThread } from '../../src/ps/thread-query';
 import { callGuest } from '../ke/guest';
 import { runUser } from './user';
 
@@ -344,6 +346,29 @@ describe('suspension', () => {
 });
 
 describe('termination', () => {
+  test('ke.sched-023: NtCreateThreadEx takes a group affinity, and refuses one of an absent processor alone', async () => {
+    const { seen } = await runUser(
+      function* (_, note, thread) {
+        const make = (Mask: bigint, Group: number) =>
+          NtCreateThreadEx(ALL, null, -1, sleeper, 0, SUSPENDED, 0, 0, 0, {
+            groupAffinity: { Mask, Group },
+          });
+        const made = yield* make(2n, 0);
+        const group = THREADINFOCLASS.ThreadGroupInformation;
+        const { Mask, Group } = yield* NtQueryInformationThread(made.threadHandle, group, 16);
+        note([made.status, Mask, Group]);
+        note((yield* make(4n, 0)).status);
+        note((yield* make(1n, 1)).status);
+        note((yield* make(0n, 0)).status);
+        note(thread.process.threadCount);
+        yield* NtTerminateThread(made.threadHandle, 0);
+      },
+      { processors: 2 },
+    );
+    const refused = STATUS.INVALID_PARAMETER;
+    expect(seen).toEqual([[0, 2n, 0], refused, refused, refused, 2]);
+  });
+
   test('ps.thread-019: NtTerminateThread needs the right; the thread ends with the status', async () => {
     const { seen } = await runUser(function* (_machine, note) {
       const weak = yield* NtCreateThreadEx(
