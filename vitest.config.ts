@@ -16,7 +16,7 @@ export default defineConfig({
           name: 'debug',
           include: [
             'test/{facts,scenario}/**/*.test.ts',
-            'test/property/{apc,dispatcher,slices}.test.ts',
+            'test/property/{apc,dispatcher,slices,waits}.test.ts',
           ],
           env: { NTPS_CORE: 'debug' },
         },

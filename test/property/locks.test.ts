@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { EResource } from '../../src/ex/eresource';
 import {
   ExAcquirePushLockExclusive,
@@ -24,73 +23,17 @@ import {
   ExRundownRef,
   ExWaitForRundownProtectionRelease,
 } from '../../src/ex/rundown';
-import { KeWaitForSingleObject } from '../../src/ke/ddi';
-import { KeEnterCriticalRegion } from '../../src/ke/irql';
-import type { Request } from '../../src/machine/guest';
-import type { Machine } from '../../src/machine/machine';
-import type { KEvent, KThread } from '../../src/machine/views';
+import type { KThread } from '../../src/machine/views';
 import { quietMachine } from '../records';
 import { check } from './check';
+import { type Call, Crew, name, steps } from './crew';
 
 /** Random calls of a few threads, one at a time, held to a model of the lock after each. */
 
 const FILE = 'test/property/locks.test.ts';
 const THREADS = 4;
+const CREW = { count: THREADS, critical: true };
 const LENGTH = { maxLength: 60, size: 'max' } as const;
-
-type Call = () => Generator<Request, unknown, number>;
-
-/** Threads that do what they are told, and say what came of it. */
-class Crew {
-  private readonly events: KEvent[] = [];
-  private readonly calls: (Call | undefined)[] = [];
-  readonly threads: KThread[] = [];
-  /** What the last call of each came to; undefined while it waits. */
-  readonly results: unknown[] = [];
-
-  constructor(readonly machine: Machine) {
-    for (let index = 0; index < THREADS; index++) {
-      const event = machine.createEvent('synchronization');
-      this.events.push(event);
-      const body = () => this.body(index, event);
-      this.threads.push(machine.systemProcess.createThread(body, { name: `t${index}` }));
-    }
-    machine.run();
-  }
-
-  private *body(index: number, event: KEvent): Generator<Request, void, number> {
-    KeEnterCriticalRegion();
-    for (;;) {
-      yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-      this.results[index] = undefined;
-      this.results[index] = (yield* (this.calls[index] as Call)()) ?? 'done';
-    }
-  }
-
-  /** Whether a thread waits in a call. */
-  busy(index: number): boolean {
-    const thread = this.threads[index] as KThread;
-    return thread.waitReason !== KWAIT_REASON.Executive;
-  }
-
-  /** Lets a thread make a call, and everybody go on as far as they can. What it came to. */
-  call(index: number, call: Call): unknown {
-    this.calls[index] = call;
-    (this.events[index] as KEvent).set();
-    const result = this.machine.run();
-    if (result.reason === 'bugcheck') throw result.cause;
-    for (const thread of this.threads) expect(thread.state).toBe(KTHREAD_STATE.Waiting);
-    return this.results[index];
-  }
-}
-
-/** A call of one routine. */
-const steps = (routine: () => Iterable<Request, unknown, number>): Call =>
-  function* () {
-    return yield* routine();
-  };
-
-const name = (threads: readonly KThread[]) => threads.map((thread) => thread.name);
 
 /** Table 2.11 of the facts, as it stands there: who has a resource, and who waits for it. */
 class ResourceModel {
@@ -215,7 +158,7 @@ function modelResource(step: ResourceStep, model: ResourceModel): unknown {
 
 test('ERESOURCE is had and waited for as its table says', async () => {
   await check(FILE, fc.array(resourceStep, LENGTH), 100, async (plan) => {
-    const crew = new Crew(await quietMachine());
+    const crew = new Crew(await quietMachine(), CREW);
     const resource = new EResource().initialize();
     const model = new ResourceModel();
     for (const step of plan) {
@@ -231,9 +174,7 @@ test('ERESOURCE is had and waited for as its table says', async () => {
       expect(name(resource.exclusiveWaiters)).toEqual(model.forExclusive.map((t) => `t${t}`));
       expect(name(resource.sharedWaiters)).toEqual(model.forShared.map((t) => `t${t}`));
       const waiting = [...model.forExclusive, ...model.forShared];
-      expect(crew.threads.map((_, index) => crew.busy(index))).toEqual(
-        crew.threads.map((_, index) => waiting.includes(index)),
-      );
+      expect(crew.waiting).toEqual(crew.threads.map((_, index) => waiting.includes(index)));
     }
   });
 });
@@ -272,7 +213,7 @@ class PushModel {
 
 test('EX_PUSH_LOCK is had by one alone or by several, and nobody is forgotten who waits', async () => {
   await check(FILE, fc.array(pushStep, LENGTH), 100, async (plan) => {
-    const crew = new Crew(await quietMachine());
+    const crew = new Crew(await quietMachine(), CREW);
     const lock = new ExPushLock();
     const model = new PushModel();
     for (const { thread, kind } of plan) {
@@ -298,7 +239,7 @@ test('EX_PUSH_LOCK is had by one alone or by several, and nobody is forgotten wh
       const held = model.owners.size === 0 ? 0 : model.exclusive ? 1 : 1 + 16 * shares;
       const waiting = model.waiters.length === 0 ? 0 : !model.exclusive && shares > 1 ? 10 : 2;
       expect(lock.value).toBe(held + waiting);
-      expect(crew.threads.map((_, index) => crew.busy(index))).toEqual(
+      expect(crew.waiting).toEqual(
         crew.threads.map((_, index) => model.waiters.some((waiter) => waiter.thread === index)),
       );
     }
@@ -313,7 +254,7 @@ const rundownStep = fc.record({
 
 test('EX_RUNDOWN_REF is used until it is run down, and run down once nobody uses it', async () => {
   await check(FILE, fc.array(rundownStep, LENGTH), 100, async (plan) => {
-    const crew = new Crew(await quietMachine());
+    const crew = new Crew(await quietMachine(), CREW);
     const reference = new ExRundownRef();
     const model = { uses: 0, runDown: false, waiting: [] as number[] };
     for (const { thread, kind, count } of plan) {
@@ -345,9 +286,7 @@ test('EX_RUNDOWN_REF is used until it is run down, and run down once nobody uses
       }
       expect(crew.call(thread, call)).toBe(expected);
       expect(reference.count).toBe(2 * model.uses + (model.runDown ? 1 : 0));
-      expect(crew.threads.map((_, index) => crew.busy(index))).toEqual(
-        crew.threads.map((_, index) => model.waiting.includes(index)),
-      );
+      expect(crew.waiting).toEqual(crew.threads.map((_, index) => model.waiting.includes(index)));
     }
   });
 });

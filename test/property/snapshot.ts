@@ -253,6 +253,8 @@ function objects(read: Reader): WaitObject[] {
         KOBJECTS.EventSynchronizationObject,
         KOBJECTS.SemaphoreObject,
         KOBJECTS.MutantObject,
+        KOBJECTS.TimerNotificationObject,
+        KOBJECTS.TimerSynchronizationObject,
       ],
     ],
     ['thread', KSYSTEM.ThreadTable, [KOBJECTS.ThreadObject]],
