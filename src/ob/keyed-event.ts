@@ -22,10 +22,9 @@ export class KeyedEvent extends HostObject {
 
   /** Takes the first of the other side out; undefined: nobody is there. */
   meet(key: string, side: KeyedSide): KeyedWaiter | undefined {
-    const meeting = this.meetings.get(key);
-    const other = meeting?.[side === 'waiting' ? 'releasing' : 'waiting'];
+    const other = this.meetings.get(key)?.[side === 'waiting' ? 'releasing' : 'waiting'];
     const first = other?.shift();
-    if (other?.length === 0) this.meetings.delete(key);
+    if (first !== undefined && other?.length === 0) this.meetings.delete(key);
     return first;
   }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
+import { MODE } from '../../assembly/shared/types';
+import { KeDelayExecutionThread } from '../../src/ke/time';
 import { ACCESS } from '../../src/ob/access';
 import { OBJ } from '../../src/ob/attributes';
 import { EVENT_TYPE, NtCreateEvent, NtPulseEvent } from '../../src/ob/services/event';
@@ -151,4 +153,30 @@ test('keys of one process are not those of another', async () => {
     return [here, there];
   });
   expect(value).toEqual([STATUS.TIMEOUT, STATUS.TIMEOUT]);
+});
+
+test('of several that wait for one key each is let go on by a release of its own, in order', async () => {
+  const order: string[] = [];
+  const value = await runUser(function* (process) {
+    const { handle } = yield* NtCreateKeyedEvent(ALL, null, 0);
+    for (const name of ['first', 'second']) {
+      process.createThread(
+        function* () {
+          yield* NtWaitForKeyedEvent(handle, 2, false, null);
+          order.push(name);
+        },
+        { userMode: true },
+      );
+    }
+    yield* KeDelayExecutionThread(MODE.UserMode, false, SHORT);
+    return [
+      yield* NtReleaseKeyedEvent(handle, 2, false, SHORT),
+      yield* NtReleaseKeyedEvent(handle, 2, false, SHORT),
+      yield* NtReleaseKeyedEvent(handle, 2, false, SHORT),
+    ];
+  });
+  expect([value, order]).toEqual([
+    [STATUS.SUCCESS, STATUS.SUCCESS, STATUS.TIMEOUT],
+    ['first', 'second'],
+  ]);
 });
