@@ -15,6 +15,8 @@ export interface CrewOptions {
   readonly critical?: boolean;
   /** While they have nothing to do they compute so long at a time, in place of waiting: to a queue they are active. */
   readonly spinUs?: number;
+  /** Waking gives them nothing: their priorities are what they are set to, or lifted to. */
+  readonly disableBoost?: boolean;
   /** Ns that a call is given to do what it can; without, until nothing more happens. */
   readonly sliceNs?: number;
 }
@@ -44,7 +46,8 @@ export class Crew {
   hire(index: number): void {
     const body = () => this.body(index);
     const own = this.options.spinUs === undefined ? {} : { affinity: 1n << BigInt(index + 1) };
-    const options = { name: `t${index}`, ...own };
+    const { disableBoost = false } = this.options;
+    const options = { name: `t${index}`, disableBoost, ...own };
     this.threads[index] = this.machine.systemProcess.createThread(body, options);
     this.results[index] = 'done';
   }

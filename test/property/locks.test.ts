@@ -2,6 +2,11 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EResource } from '../../src/ex/eresource';
 import {
+  ExAcquireFastMutexUnsafe,
+  ExReleaseFastMutexUnsafe,
+  FastMutex,
+} from '../../src/ex/fast-mutex';
+import {
   ExAcquirePushLockExclusive,
   ExAcquirePushLockShared,
   ExfReleasePushLock,
@@ -23,6 +28,7 @@ import {
   ExRundownRef,
   ExWaitForRundownProtectionRelease,
 } from '../../src/ex/rundown';
+import { KeInsertQueueApc } from '../../src/ke/apc';
 import type { KThread } from '../../src/machine/views';
 import { quietMachine } from '../records';
 import { check } from './check';
@@ -287,6 +293,83 @@ test('EX_RUNDOWN_REF is used until it is run down, and run down once nobody uses
       expect(crew.call(thread, call)).toBe(expected);
       expect(reference.count).toBe(2 * model.uses + (model.runDown ? 1 : 0));
       expect(crew.waiting).toEqual(crew.threads.map((_, index) => model.waiting.includes(index)));
+    }
+  });
+});
+
+const ownPriority = fc.oneof(fc.integer({ min: 1, max: 15 }), fc.constant(24));
+const floorStep = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('acquire'), thread, lock: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('share'), thread, lock: fc.nat(1) }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('release'), thread, lock: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('set'), thread, lock: ownPriority }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('interrupt'), thread, lock: thread }) },
+);
+
+/** What each thread has: its own priority, or that of the highest who waits for what it owns, at most 14. */
+function lifted(own: readonly number[], locks: readonly ResourceModel[]): number[] {
+  const found = [...own];
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const lock of locks) {
+      const waiters = [...lock.forExclusive, ...lock.forShared];
+      const floor = Math.min(14, Math.max(0, ...waiters.map((waiter) => found[waiter] as number)));
+      for (const owner of lock.owners.keys()) {
+        if ((found[owner] as number) >= floor) continue;
+        found[owner] = floor;
+        changed = true;
+      }
+    }
+  }
+  return found;
+}
+
+test('who owns what others wait for has their priority, and its own when nobody does', async () => {
+  await check(FILE, fc.array(floorStep, LENGTH), 150, async (plan) => {
+    const crew = new Crew(await quietMachine(), { ...CREW, disableBoost: true });
+    const resources = [new EResource().initialize(), new EResource().initialize()];
+    const mutex = new FastMutex();
+    const models = [new ResourceModel(), new ResourceModel(), new ResourceModel()];
+    const own = crew.threads.map(() => 8);
+    for (const { kind, thread, lock } of plan) {
+      if (crew.busy(thread)) continue;
+      const model = models[lock] as ResourceModel;
+      const resource = resources[lock];
+      if (kind === 'set') {
+        own[thread] = lock;
+        crew.threads[thread]?.setPriority(lock);
+      } else if (kind === 'interrupt') {
+        // A special kernel-mode APC of whoever: a wait that it interrupts goes on where it was.
+        const target = crew.threads[lock] as KThread;
+        const apc = crew.machine.createApc(target, { kernelRoutine: (done) => done.delete() });
+        const call = () => KeInsertQueueApc(apc, null, null, 0);
+        expect(crew.call(thread, steps(call))).toBe(true);
+        expect(apc.exists).toBe(false);
+      } else if (kind === 'release') {
+        if (!model.owners.has(thread)) continue;
+        model.release(thread);
+        const call = () =>
+          resource === undefined
+            ? ExReleaseFastMutexUnsafe(mutex)
+            : ExReleaseResourceLite(resource);
+        crew.call(thread, steps(call));
+      } else if (resource === undefined) {
+        if (model.owners.has(thread)) continue;
+        model.acquire(0, true, thread);
+        const call = () => ExAcquireFastMutexUnsafe(mutex);
+        crew.call(thread, steps(call));
+      } else {
+        const form = kind === 'acquire' ? 0 : 1;
+        model.acquire(form, true, thread);
+        const call = () => (FORMS[form] as (typeof FORMS)[0])(resource, true);
+        crew.call(thread, steps(call));
+      }
+      expect(crew.threads.map(({ priority }) => priority)).toEqual(lifted(own, models));
+      const waiting = models.flatMap(({ forExclusive, forShared }) => [
+        ...forExclusive,
+        ...forShared,
+      ]);
+      expect(crew.waiting).toEqual(crew.threads.map((_, index) => waiting.includes(index)));
     }
   });
 });
