@@ -1,48 +1,133 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KTHREAD } from '../../assembly/shared/layout';
 import { APC_REGION, OP } from '../../assembly/shared/opcode';
+import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import type { GuestResult } from '../machine/dpc';
+import type { DriverLeftover, DriverObject } from '../machine/driver';
 import { isGenerator } from '../machine/generator';
+import { invokeNow, nameOfRoutine } from '../machine/guest';
 import { encode } from '../machine/instruction';
+import { qualifiedName } from '../machine/kernel-stack';
 import type { Machine } from '../machine/machine';
-import type { KThread } from '../machine/views';
+import type { KEvent, KThread } from '../machine/views';
 import { VerifierError } from './call';
+import { KeSetEvent, KeWaitForSingleObject } from './ddi';
 import type { KernelCode } from './mode';
 
 /** Calls of drivers' routines by the kernel, which holds them to what they must leave as they found it. */
 
+/** A routine that a driver has registered. */
+export interface Callout {
+  /** What it is, in messages: `thread-notify routine`. */
+  readonly sort: string;
+  readonly routine: (...parameters: never[]) => unknown;
+  /** Whose code it is; undefined: the kernel's, or code that no driver was loaded with. */
+  readonly driver: DriverObject | undefined;
+}
+
+/** Such as `thread-notify routine protect!onThread`. */
+export function describeCallout({ sort, routine, driver }: Callout): string {
+  return `${sort} ${qualifiedName(driver, nameOfRoutine(routine))}`;
+}
+
+/** What is left of a driver that has gone, if it is one of these. */
+export function leftCallouts(driver: DriverObject, callouts: Iterable<Callout>): DriverLeftover[] {
+  return [...callouts]
+    .filter((callout) => callout.driver === driver)
+    .map((callout) => ({ what: describeCallout(callout), routine: callout.routine }));
+}
+
 /** Stops the machine if a routine has not left level and APC state as it found them. */
-function verify(machine: Machine, thread: KThread, name: string, irql: number, apcs: number): void {
+function verify(
+  machine: Machine,
+  thread: KThread,
+  callout: Callout,
+  irql: number,
+  apcs: number,
+): void {
   const level = machine.irql();
   const left = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
   if (level === irql && left === apcs) return;
+  const which = `${describeCallout(callout)} returned`;
   if (level !== irql) {
     machine.bugCheck(BUGCHECK.IRQL_UNEXPECTED_VALUE, (level << 16) | (irql << 8));
-    throw new VerifierError(`${name} returned at IRQL ${level}; it was called at ${irql}`);
+    throw new VerifierError(`${which} at IRQL ${level}; it was called at ${irql}`);
   }
   machine.bugCheck(BUGCHECK.APC_INDEX_MISMATCH, 0, 0, left);
   throw new VerifierError(
-    `${name} returned with APC disable counts 0x${left.toString(16)}; it was called with 0x${apcs.toString(16)}. Leave every region that it enters, release every mutex`,
+    `${which} with APC disable counts 0x${left.toString(16)}; it was called with 0x${apcs.toString(16)}. Leave every region that it enters, release every mutex`,
   );
 }
 
-/** Calls a routine, generator or not; `name` is for reports. */
-export function* callDriverRoutine(
+/**
+ * Calls a routine in the context of a thread. What comes back is its result, or the rest of the call if
+ * it is a generator function.
+ */
+export function callDriverRoutine(
   thread: KThread,
-  name: string,
-  routine: () => unknown,
-): KernelCode<unknown> {
+  callout: Callout,
+  ...parameters: readonly unknown[]
+): GuestResult<unknown> {
   const { machine } = thread;
   const irql = machine.irql();
   const apcs = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
-  const running = routine();
-  const value = isGenerator(running) ? yield* running : running;
-  verify(machine, thread, name, irql, apcs);
-  return value;
+  const routine = callout.routine as (...parameters: readonly unknown[]) => GuestResult<unknown>;
+  const result = invokeNow(callout.driver, routine, ...parameters);
+  if (isGenerator(result)) return finish(thread, callout, result, irql, apcs);
+  verify(machine, thread, callout, irql, apcs);
+  return result;
+}
+
+function* finish(
+  thread: KThread,
+  callout: Callout,
+  running: KernelCode<unknown>,
+  irql: number,
+  apcs: number,
+): KernelCode<unknown> {
+  const result = yield* running;
+  verify(thread.machine, thread, callout, irql, apcs);
+  return result;
+}
+
+/** Enters (-1) or leaves (1) a critical region on behalf of the kernel, around the routines it calls. */
+export function changeCriticalRegion(thread: KThread, change: -1 | 1): void {
+  thread.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
 }
 
 /** Runs `body` in a critical region of the kernel's own: no normal kernel-mode APCs come meanwhile. */
 export function* inCriticalRegion(thread: KThread, body: () => KernelCode<void>): KernelCode<void> {
-  thread.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, -1);
+  changeCriticalRegion(thread, -1);
   yield* body();
   yield [encode(OP.ApcRegion, 0, APC_REGION.Critical), 1];
+}
+
+/** The calls of a registered routine that are under way: who removes it waits for their end. */
+export class CallsUnderWay {
+  /** Who makes them. */
+  private readonly threads: KThread[] = [];
+  private drained: KEvent | undefined;
+
+  begin(thread: KThread): void {
+    this.threads.push(thread);
+  }
+
+  *end(thread: KThread): KernelCode<void> {
+    this.threads.splice(this.threads.indexOf(thread), 1);
+    if (this.threads.length === 0 && this.drained !== undefined)
+      yield* KeSetEvent(this.drained, 0, false);
+  }
+
+  /** Waits until there are none; `what` is whose, for reports. */
+  *drain(machine: Machine, what: string): KernelCode<void> {
+    if (this.threads.length === 0) return;
+    const drained = machine.createEvent('notification');
+    this.drained = drained;
+    const { address } = drained;
+    const name = `the calls of ${what} under way to return`;
+    machine.waits.set(address, { name, owners: this.threads });
+    yield* KeWaitForSingleObject(drained, KWAIT_REASON.WrRundown, MODE.KernelMode, false, null);
+    machine.waits.delete(address);
+    drained.delete();
+  }
 }

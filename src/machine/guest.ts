@@ -94,13 +94,44 @@ export function* invoke<A extends readonly unknown[], T>(
   routine: (...args: A) => GuestResult<T>,
   ...args: A
 ): Generator<Request, T, number> {
+  const result = invokeNow(driver, routine, ...args);
+  return isGenerator<T>(result) ? yield* result : result;
+}
+
+/** The same at once: what comes back is the result, or the rest of the call of a generator function. */
+export function invokeNow<A extends readonly unknown[], T>(
+  driver: DriverObject | undefined,
+  routine: (...args: A) => GuestResult<T>,
+  ...args: A
+): GuestResult<T> {
   const name = nameOfRoutine(routine);
   const { machine, stack } = currentGuest(name);
   const outer = stack.driver;
-  stack.enter(name, machine.profile.routineStackBytes);
+  stack.enter(name, machine.profile.routineStackBytes, driver);
   stack.driver = driver;
   try {
-    return yield* run(routine, args);
+    const result = routine(...args);
+    return isGenerator<T>(result) ? invokeRest(driver, name, result) : result;
+  } catch (error) {
+    stack.note(error);
+    throw error;
+  } finally {
+    stack.driver = outer;
+    stack.leave();
+  }
+}
+
+function* invokeRest<T>(
+  driver: DriverObject | undefined,
+  name: string,
+  running: Generator<Request, T, number>,
+): Generator<Request, T, number> {
+  const { machine, stack } = currentGuest(name);
+  const outer = stack.driver;
+  stack.enter(name, machine.profile.routineStackBytes, driver);
+  stack.driver = driver;
+  try {
+    return yield* running;
   } catch (error) {
     stack.note(error);
     throw error;
@@ -308,8 +339,7 @@ export class Guests {
     const dpc = threadedDpcOf(thread);
     if (dpc === undefined)
       throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
-    const own = this.newContext(thread, dpc.routineName);
-    own.stack.driver = dpc.driver;
+    const own = this.newContext(thread, dpc.routineName, dpc.driver);
     return this.beginHosted(thread.index, thread, own, () => dpc.call(thread.address));
   }
 
@@ -393,8 +423,8 @@ export class Guests {
     const activation = new Activation(this.machine, index);
     const hosted = this.hosted.get(index);
     if (hosted !== undefined) return this.advance(index, activation, hosted);
-    const own = this.newContext(activation.thread, activation.routineName);
-    own.stack.driver = activation.driver;
+    const { thread, routineName, driver } = activation;
+    const own = this.newContext(thread, routineName, driver);
     return this.beginHosted(index, activation, own, () => activation.start());
   }
 
@@ -414,9 +444,10 @@ export class Guests {
     return this.advance(index, executed, hosted);
   }
 
-  private newContext(thread: KThread, routine: string): Context {
+  private newContext(thread: KThread, routine: string, driver?: DriverObject): Context {
     const stack = new KernelStack(this.machine);
-    stack.enter(routine, this.machine.profile.routineStackBytes);
+    stack.enter(routine, this.machine.profile.routineStackBytes, driver);
+    stack.driver = driver;
     return { machine: this.machine, thread, stack };
   }
 

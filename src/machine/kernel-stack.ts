@@ -9,6 +9,7 @@ const STACK_DISTANCE = 2 ** 18;
 
 /** A routine that is on a kernel stack, and what it takes of it. */
 export interface StackFrame {
+  /** As a debugger writes it: `protect!onProcess` for a driver's, the kernel's by its name alone. */
   readonly routine: string;
   readonly bytes: number;
 }
@@ -43,6 +44,8 @@ interface Segment {
  */
 export class KernelStack {
   private readonly routines: string[] = [];
+  /** Whose code they are. */
+  private readonly owners: (DriverObject | undefined)[] = [];
   private readonly bytes: number[] = [];
   private readonly segments: Segment[] = [];
   private segment: Segment;
@@ -58,9 +61,10 @@ export class KernelStack {
     this.segments.push(this.segment);
   }
 
-  /** Begins a routine: it takes `bytes` until it leaves. */
-  enter(routine: string, bytes: number): void {
+  /** Begins a routine, of a driver's code if one is named: it takes `bytes` until it leaves. */
+  enter(routine: string, bytes: number, owner?: DriverObject): void {
     this.routines.push(routine);
+    this.owners.push(owner);
     this.bytes.push(bytes);
     this.segment.used += bytes;
     if (this.segment.used <= this.segment.size) return;
@@ -71,6 +75,7 @@ export class KernelStack {
 
   leave(): void {
     this.routines.pop();
+    this.owners.pop();
     this.segment.used -= this.bytes.pop() as number;
   }
 
@@ -140,7 +145,10 @@ export class KernelStack {
   /** What is on it, the routine that was called last first. */
   chain(): StackFrame[] {
     return this.routines
-      .map((routine, index) => ({ routine, bytes: this.bytes[index] as number }))
+      .map((routine, index) => ({
+        routine: qualifiedName(this.owners[index], routine),
+        bytes: this.bytes[index] as number,
+      }))
       .reverse();
   }
 
@@ -148,6 +156,11 @@ export class KernelStack {
     const low = STACK_ADDRESS + this.machine.guests.nextStack() * STACK_DISTANCE;
     return { low, size, used: 0 };
   }
+}
+
+/** A routine by the image that holds it, `protect!onProcess`; the kernel's by its name alone. */
+export function qualifiedName(owner: DriverObject | undefined, routine: string): string {
+  return owner === undefined ? routine : `${owner.name}!${routine}`;
 }
 
 /** Parameter 1 of UNEXPECTED_KERNEL_MODE_TRAP: the processor's trap number. */

@@ -1,16 +1,24 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
-import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { IRQL, MODE } from '../../assembly/shared/types';
 import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
-import { callDriverRoutine, inCriticalRegion } from '../ke/callout';
-import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
+import {
+  type Callout,
+  CallsUnderWay,
+  callDriverRoutine,
+  describeCallout,
+  inCriticalRegion,
+  leftCallouts,
+} from '../ke/callout';
 import { ddiTime, type KernelCode } from '../ke/mode';
+import type { DriverObject } from '../machine/driver';
+import { isGenerator } from '../machine/generator';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
-import type { KEvent, KProcess, KThread } from '../machine/views';
+import type { KProcess, KThread } from '../machine/views';
 import { type Altitude, compareAltitudes, parseAltitude } from './altitude';
 import type { ObjectBody } from './object';
 import type { ObjectType } from './type';
@@ -97,10 +105,11 @@ export interface ObCallbackRegistration {
 interface CallbackEntry extends ObOperationRegistration {
   readonly altitude: Altitude;
   readonly registrationContext: unknown;
+  /** Absent routines are left out. */
+  readonly pre: Callout | undefined;
+  readonly post: Callout | undefined;
   /** Operations under way that it has been told of. */
-  calls: number;
-  readonly threads: KThread[];
-  drained: KEvent | undefined;
+  readonly calls: CallsUnderWay;
 }
 
 /** What ObRegisterCallbacks gives: a name for ObUnRegisterCallbacks. */
@@ -129,15 +138,19 @@ export class ObjectCallbacks {
   );
   /** By type, the access that a pre-operation callback may take away; what else it clears stays. */
   readonly modifiable = new Map<ObjectType, number>(MODIFIABLE);
-  /** Whether a routine lies in the image of a signed driver: others may not be registered. */
-  isSigned: (routine: unknown) => boolean = () => true;
-
   /** Those that are told of an operation on a type; undefined: there are none. */
   entriesFor(type: ObjectType, operation: OB_OPERATION): readonly CallbackEntry[] | undefined {
     const list = this.lists.get(type);
     if (list === undefined || list.length === 0) return undefined;
     const told = list.filter(({ Operations }) => (Operations & operation) !== 0);
     return told.length === 0 ? undefined : told;
+  }
+
+  /** Every routine that is registered. */
+  callouts(): Callout[] {
+    return [...this.lists.values()]
+      .flat()
+      .flatMap(({ pre, post }) => [pre ?? [], post ?? []].flat());
   }
 
   supports(type: ObjectType): boolean {
@@ -161,7 +174,11 @@ export class ObjectCallbacks {
   }
 }
 
-const callbacks = new PerMachine(() => new ObjectCallbacks());
+const callbacks = new PerMachine((machine) => {
+  const made = new ObjectCallbacks();
+  machine.drivers.onUnload((driver) => leftCallouts(driver, made.callouts()));
+  return made;
+});
 
 /** The object callbacks of a machine, with what about them can be set. */
 export function objectCallbacks(machine: Machine): ObjectCallbacks {
@@ -169,22 +186,24 @@ export function objectCallbacks(machine: Machine): ObjectCallbacks {
 }
 
 /** What is wrong with one of a registration's operations. */
-function operationStatus(known: ObjectCallbacks, operation: ObOperationRegistration): number {
+function operationStatus(
+  known: ObjectCallbacks,
+  operation: ObOperationRegistration,
+  driver: DriverObject | undefined,
+): number {
   const { ObjectType, Operations, PreOperation, PostOperation } = operation;
   const both = OB_OPERATION.HANDLE_CREATE | OB_OPERATION.HANDLE_DUPLICATE;
   if (!known.supports(ObjectType) || Operations === 0 || (Operations & ~both) !== 0)
     return STATUS.INVALID_PARAMETER;
   if (PreOperation === null && PostOperation === null) return STATUS.INVALID_PARAMETER;
-  const routines = [PreOperation, PostOperation].filter((routine) => routine !== null);
-  return routines.every((routine) => known.isSigned(routine))
-    ? STATUS.SUCCESS
-    : STATUS.ACCESS_DENIED;
+  return driver?.forceIntegrity === false ? STATUS.ACCESS_DENIED : STATUS.SUCCESS;
 }
 
 /** Entries for all that a registration asks for, or why there are none. */
 function makeEntries(
   known: ObjectCallbacks,
   registration: ObCallbackRegistration,
+  driver: DriverObject | undefined,
 ): number | CallbackEntry[] {
   const { Version, Altitude, RegistrationContext, OperationRegistration } = registration;
   const altitude = parseAltitude(Altitude);
@@ -193,10 +212,18 @@ function makeEntries(
   if (OperationRegistration.length === 0) return STATUS.INVALID_PARAMETER;
   const entries: CallbackEntry[] = [];
   for (const operation of OperationRegistration) {
-    const status = operationStatus(known, operation);
+    const status = operationStatus(known, operation, driver);
     if (status !== STATUS.SUCCESS) return status;
-    const state = { calls: 0, threads: [], drained: undefined };
-    const entry = { ...operation, altitude, registrationContext: RegistrationContext, ...state };
+    const callout = (sort: string, routine: Callout['routine'] | null) =>
+      routine === null ? undefined : { sort, routine, driver };
+    const entry: CallbackEntry = {
+      ...operation,
+      altitude,
+      registrationContext: RegistrationContext,
+      pre: callout('pre-operation callback', operation.PreOperation),
+      post: callout('post-operation callback', operation.PostOperation),
+      calls: new CallsUnderWay(),
+    };
     const twice = entries.some(({ ObjectType }) => ObjectType === operation.ObjectType);
     if (twice || known.collides(entry)) return STATUS.FLT_INSTANCE_ALTITUDE_COLLISION;
     entries.push(entry);
@@ -218,7 +245,7 @@ export interface CallbackRegistrationResult {
  * @returns STATUS_SUCCESS; STATUS_INVALID_PARAMETER for another version, an altitude that is no
  *   decimal number, no operation, no routine, or a type without callbacks;
  *   STATUS_FLT_INSTANCE_ALTITUDE_COLLISION if the type has a callback at the altitude;
- *   STATUS_ACCESS_DENIED for a routine outside of a signed driver.
+ *   STATUS_ACCESS_DENIED for a driver whose image is not signed or lacks FORCE_INTEGRITY.
  * @irql at most APC_LEVEL   @nt ObRegisterCallbacks
  */
 export function ObRegisterCallbacks(
@@ -230,25 +257,13 @@ export function ObRegisterCallbacks(
     const { machine } = currentGuest(routine);
     yield ddiTime(machine);
     const known = objectCallbacks(machine);
-    const entries = makeEntries(known, callbackRegistration);
+    const driver = machine.guests.currentDriver;
+    const entries = makeEntries(known, callbackRegistration, driver);
     if (typeof entries === 'number') return { status: entries, registrationHandle: null };
     for (const entry of entries) known.add(entry);
     const registrationHandle = new ObCallbackHandle(machine, entries);
     return { status: STATUS.SUCCESS, registrationHandle };
   });
-}
-
-/** Waits for the operations under way that an entry has been told of. */
-function* drain(machine: Machine, entry: CallbackEntry): KernelCode<void> {
-  if (entry.calls === 0) return;
-  const drained = machine.createEvent('notification');
-  entry.drained = drained;
-  const { address } = drained;
-  const name = 'the calls of an object callback under way to return';
-  machine.waits.set(address, { name, owners: entry.threads });
-  yield* KeWaitForSingleObject(drained, KWAIT_REASON.WrRundown, MODE.KernelMode, false, null);
-  machine.waits.delete(address);
-  drained.delete();
 }
 
 /**
@@ -269,7 +284,8 @@ export function ObUnRegisterCallbacks(registrationHandle: ObCallbackHandle): NtC
     registrationHandle.registered = false;
     yield ddiTime(machine);
     for (const entry of entries) objectCallbacks(machine).remove(entry);
-    for (const entry of entries) yield* drain(machine, entry);
+    for (const { calls, pre, post } of entries)
+      yield* calls.drain(machine, describeCallout((pre ?? post) as Callout));
   });
 }
 
@@ -304,8 +320,8 @@ function* ask(
   access: number,
   thread: KThread,
 ): KernelCode<Asked & { readonly access: number }> {
-  const { PreOperation } = entry;
-  if (PreOperation === null) return { entry, context: null, access };
+  const { pre } = entry;
+  if (pre === undefined) return { entry, context: null, access };
   const { sourceProcess, targetProcess, grantedAccess } = operation;
   const information = {
     Operation: operation.operation,
@@ -320,12 +336,11 @@ function* ask(
       TargetProcess: targetProcess,
     },
   };
-  const status = yield* callDriverRoutine(thread, 'a pre-operation callback', () =>
-    PreOperation(entry.registrationContext, information),
-  );
+  const called = callDriverRoutine(thread, pre, entry.registrationContext, information);
+  const status = isGenerator(called) ? yield* called : called;
   if (status !== undefined && status !== OB_PREOP_SUCCESS) {
     thread.machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, VIOLATION.KernelApi);
-    throw new VerifierError('a pre-operation callback returned what is not OB_PREOP_SUCCESS');
+    throw new VerifierError(`${describeCallout(pre)} returned what is not OB_PREOP_SUCCESS`);
   }
   return { entry, context: information.CallContext, access: information.Parameters.DesiredAccess };
 }
@@ -338,8 +353,8 @@ function* tell(
   grantedAccess: number,
   thread: KThread,
 ): KernelCode<void> {
-  const { PostOperation } = entry;
-  if (PostOperation !== null) {
+  const { post } = entry;
+  if (post !== undefined) {
     const information: ObPostOperationInformation = {
       Operation: operation.operation,
       KernelHandle: operation.kernelHandle,
@@ -349,13 +364,10 @@ function* tell(
       ReturnStatus: status,
       Parameters: { GrantedAccess: grantedAccess },
     };
-    yield* callDriverRoutine(thread, 'a post-operation callback', () =>
-      PostOperation(entry.registrationContext, information),
-    );
+    const called = callDriverRoutine(thread, post, entry.registrationContext, information);
+    if (isGenerator(called)) yield* called;
   }
-  entry.calls--;
-  entry.threads.splice(entry.threads.indexOf(thread), 1);
-  if (entry.calls === 0 && entry.drained !== undefined) yield* KeSetEvent(entry.drained, 0, false);
+  yield* entry.calls.end(thread);
 }
 
 /**
@@ -372,10 +384,7 @@ export function* ObpFilterHandle<R extends { readonly status: number }>(
   const entries = known.entriesFor(type, operation.operation);
   if (entries === undefined) return insert(grantedAccess);
   const { thread } = currentGuest('ObpFilterHandle');
-  for (const entry of entries) {
-    entry.calls++;
-    entry.threads.push(thread);
-  }
+  for (const entry of entries) entry.calls.begin(thread);
   yield [encode(OP.Compute, MODE.KernelMode), entries.length * machine.profile.costs.ddi, 0];
   const modifiable = known.modifiable.get(type) ?? 0;
   const asked: Asked[] = [];

@@ -1,3 +1,4 @@
+import type { DriverObject } from '../machine/driver';
 import type { CpuPort, HostBody } from '../machine/guest';
 import { requireInteger } from '../machine/profile';
 import type { LoadedProgram } from '../machine/program';
@@ -140,6 +141,12 @@ export class Image {
   get fullName(): string {
     return this.file.FileName;
   }
+}
+
+/** The image of a driver that is loaded. */
+export function driverImage({ image }: DriverObject): Image {
+  const { path, base, size } = image;
+  return new Image(path, { base, size }, true);
 }
 
 /** Drive C is the third volume, as on most machines. */

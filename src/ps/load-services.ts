@@ -2,14 +2,11 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
 import { ddiTime, type KernelCode } from '../ke/mode';
-import { isGenerator } from '../machine/generator';
 import { currentGuest, NtCall } from '../machine/guest';
 import { executiveOf, imageOf } from './executive';
 import type { Image } from './image';
-import { notifyImage } from './image-notify';
-import { mapImage } from './load';
+import { mapImage, notifySystemImage } from './load';
 import { processManager } from './manager';
-import { timeOfCalls } from './notify-table';
 
 /** The loading and unloading of images in a process that runs. */
 
@@ -76,12 +73,8 @@ export function LdrUnloadDll(baseAddress: number): NtCall<number> {
 
 /** Tells of a driver's image that has been loaded, in the context of who loads it: its process id is 0. */
 export function* notifyDriverImage(path: string): KernelCode<Image> {
-  const { machine, thread } = currentGuest('MmLoadSystemImage');
-  const ps = processManager(machine);
+  const ps = processManager(currentGuest('MmLoadSystemImage').machine);
   const image = ps.images.image(path);
-  if (ps.imageNotify.count === 0) return image;
-  const told = notifyImage(ps, thread, image.fullName, 0, image.info);
-  const calls = isGenerator(told) ? yield* told : told;
-  if (calls !== 0) yield timeOfCalls(machine, calls);
+  yield* notifySystemImage(ps, image);
   return image;
 }

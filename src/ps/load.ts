@@ -1,5 +1,6 @@
 import type { GuestResult } from '../machine/dpc';
 import { isGenerator, type Request } from '../machine/generator';
+import { currentGuest } from '../machine/guest';
 import type { KThread } from '../machine/views';
 import { processIdOf } from './cid';
 import { executiveOf, imageOf, type ProcessExecutive } from './executive';
@@ -29,6 +30,15 @@ export function* mapImage(
   const calls = isGenerator(told) ? yield* told : told;
   if (calls !== 0) yield timeOfCalls(ps.machine, calls);
   return true;
+}
+
+/** Tells of a driver's image that has been loaded, in the context of who loads it: its process id is 0. */
+export function* notifySystemImage(ps: PsState, image: Image): Generator<Request, void, number> {
+  if (ps.imageNotify.count === 0) return;
+  const { thread } = currentGuest('MmLoadSystemImage');
+  const told = notifyImage(ps, thread, image.fullName, 0, image.info);
+  const calls = isGenerator(told) ? yield* told : told;
+  if (calls !== 0) yield timeOfCalls(ps.machine, calls);
 }
 
 /** Maps what a new process begins with, in its first thread. */

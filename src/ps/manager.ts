@@ -2,7 +2,9 @@ import type { Lifecycle } from '../machine/lifecycle';
 import { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import { type NewProcessOptions, type ProcessCreation, requestProcess } from './embed';
+import { driverImage } from './image';
 import { PsLifecycle } from './lifecycle';
+import { notifySystemImage } from './load';
 import { PsState } from './state';
 
 /** The process manager of a machine. From its first use on it is in the life of every thread. */
@@ -12,6 +14,13 @@ export class ProcessManager extends PsState {
   constructor(machine: Machine) {
     super(machine);
     machine.lifecycle = this.lifecycle;
+    const { drivers } = machine;
+    drivers.onLoad((driver) => notifySystemImage(this, driverImage(driver)));
+    drivers.onUnload((driver) =>
+      [this.processNotify, this.threadNotify, this.imageNotify].flatMap((table) =>
+        table.leftBy(driver),
+      ),
+    );
   }
 
   /**

@@ -1,14 +1,22 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import { KTHREAD } from '../../assembly/shared/layout';
-import { APC_REGION, OP } from '../../assembly/shared/opcode';
+import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
-import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
+import { MODE } from '../../assembly/shared/types';
+import { VerifierError } from '../ke/call';
+import {
+  type Callout,
+  CallsUnderWay,
+  callDriverRoutine,
+  changeCriticalRegion,
+  describeCallout,
+  leftCallouts,
+} from '../ke/callout';
 import type { GuestResult } from '../machine/dpc';
+import type { DriverLeftover, DriverObject } from '../machine/driver';
 import { isGenerator, type Request } from '../machine/generator';
 import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
-import type { KEvent, KThread } from '../machine/views';
+import type { KThread } from '../machine/views';
 
 /**
  * Notify routines of one sort in 64 slots, called in the order of the slots. A free slot is taken by
@@ -20,28 +28,16 @@ import type { KEvent, KThread } from '../machine/views';
 
 export const PSP_MAX_NOTIFY = 64;
 
-/** The driver image that holds a routine, as far as registering it matters. */
-export interface NotifyOwner {
-  readonly name: string;
-  /** IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY. */
-  readonly forceIntegrity: boolean;
-  readonly unloaded: boolean;
-}
-
-type Callback = (a: unknown, b: unknown, c: unknown) => unknown;
 type Steps<T = void> = Generator<Request, T, number>;
 
-export interface NotifyEntry {
-  readonly routine: ((...parameters: never[]) => unknown) | null;
+/** NULL can be registered, and is as good as any routine until it is called. */
+export type NotifyRoutine = Callout['routine'] | null;
+
+export interface NotifyEntry extends Callout {
   /** Which of the routines of its sort registered it: a bit of the sort's own. */
   readonly kind: number;
-  readonly owner: NotifyOwner | undefined;
-  /** Calls under way. */
-  calls: number;
-  /** The threads that are in one, if the routine is a generator. */
-  readonly threads: KThread[];
-  /** Signaled when the last call has returned, for who removes it. */
-  drained: KEvent | undefined;
+  readonly registered: NotifyRoutine;
+  readonly calls: CallsUnderWay;
 }
 
 export class NotifyTable {
@@ -60,17 +56,20 @@ export class NotifyTable {
     private readonly sort: string,
   ) {}
 
-  find(routine: NotifyEntry['routine'], kinds: number): NotifyEntry | undefined {
+  find(routine: NotifyRoutine, kinds: number): NotifyEntry | undefined {
     return this.slots.find(
-      (entry) => entry?.routine === routine && ((entry as NotifyEntry).kind & kinds) !== 0,
+      (entry) => entry?.registered === routine && ((entry as NotifyEntry).kind & kinds) !== 0,
     );
   }
 
-  /** False if every slot is taken. */
-  add(routine: NotifyEntry['routine'], kind: number, owner: NotifyOwner | undefined): boolean {
+  /** Adds a routine, as the code of whoever is running; false if every slot is taken. */
+  add(registered: NotifyRoutine, kind: number): boolean {
     const slot = this.slots.indexOf(undefined);
     if (slot === -1) return false;
-    this.slots[slot] = { routine, kind, owner, calls: 0, threads: [], drained: undefined };
+    const { machine, sort } = this;
+    const driver = machine.guests.currentDriver;
+    const routine = registered ?? (() => this.callNothing());
+    this.slots[slot] = { sort, registered, routine, driver, kind, calls: new CallsUnderWay() };
     this.count++;
     this.highest = Math.max(this.highest, slot + 1);
     return true;
@@ -81,15 +80,15 @@ export class NotifyTable {
     this.slots[this.slots.indexOf(entry)] = undefined;
     this.count--;
     while (this.highest > 0 && this.slots[this.highest - 1] === undefined) this.highest--;
-    if (entry.calls === 0) return;
-    const drained = this.machine.createEvent('notification');
-    entry.drained = drained;
-    const { address } = drained;
-    const name = `the calls of ${this.sort} ${nameOf(entry)} under way to return`;
-    this.machine.waits.set(address, { name, owners: entry.threads });
-    yield* KeWaitForSingleObject(drained, KWAIT_REASON.WrRundown, MODE.KernelMode, false, null);
-    this.machine.waits.delete(address);
-    drained.delete();
+    yield* entry.calls.drain(this.machine, describeCallout(entry));
+  }
+
+  /** Those of a driver. */
+  leftBy(driver: DriverObject): DriverLeftover[] {
+    return leftCallouts(
+      driver,
+      this.slots.filter((entry) => entry !== undefined),
+    );
   }
 
   /**
@@ -136,79 +135,22 @@ export class NotifyTable {
    * routine that is no generator leaves none.
    */
   call(entry: NotifyEntry, thread: KThread, a: unknown, b: unknown, c: unknown): Steps | undefined {
-    const { machine } = this;
     this.calls++;
-    if (entry.routine === null || entry.owner?.unloaded === true) this.callNothing(entry);
-    const irql = machine.irql();
-    const apcs = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
-    const running = (entry.routine as Callback)(a, b, c);
-    if (isGenerator(running)) return this.finish(entry, thread, running, irql, apcs);
-    this.verify(entry, thread, irql, apcs);
-    return undefined;
+    const rest = callDriverRoutine(thread, entry, a, b, c);
+    return isGenerator(rest) ? this.finish(entry, thread, rest) : undefined;
   }
 
-  private *finish(
-    entry: NotifyEntry,
-    thread: KThread,
-    running: Steps<unknown>,
-    irql: number,
-    apcs: number,
-  ): Steps {
-    entry.calls++;
-    entry.threads.push(thread);
+  private *finish(entry: NotifyEntry, thread: KThread, running: Steps<unknown>): Steps {
+    entry.calls.begin(thread);
     yield* running;
-    this.verify(entry, thread, irql, apcs);
-    entry.threads.splice(entry.threads.indexOf(thread), 1);
-    entry.calls--;
-    if (entry.calls === 0 && entry.drained !== undefined) {
-      yield* KeSetEvent(entry.drained, 0, false);
-    }
+    yield* entry.calls.end(thread);
   }
 
-  /** Stops the machine if a routine has not left level and APC state as it found them. */
-  private verify(entry: NotifyEntry, thread: KThread, irql: number, apcs: number): void {
-    const { machine } = this;
-    const level = machine.irql();
-    const left = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
-    if (level === irql && left === apcs) return;
-    const which = `${this.sort} ${nameOf(entry)} returned`;
-    if (level !== irql) {
-      machine.bugCheck(BUGCHECK.IRQL_UNEXPECTED_VALUE, (level << 16) | (irql << 8));
-      throw new NotifyError(`${which} at IRQL ${level}; it was called at ${irql}`);
-    }
-    machine.bugCheck(BUGCHECK.APC_INDEX_MISMATCH, 0, 0, left);
-    throw new NotifyError(
-      `${which} with APC disable counts 0x${left.toString(16)}; it was called with 0x${apcs.toString(16)}. Leave every region that it enters, release every mutex`,
-    );
+  /** What there is to call is no code. */
+  private callNothing(): never {
+    this.machine.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, STATUS.ACCESS_VIOLATION);
+    throw new VerifierError(`${this.sort} NULL was called: NULL is registered`);
   }
-
-  /** What there is to call is no code: NULL was registered, or the driver is gone. */
-  private callNothing(entry: NotifyEntry): never {
-    const { machine } = this;
-    if (entry.owner?.unloaded === true) {
-      machine.bugCheck(BUGCHECK.DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS);
-      throw new NotifyError(
-        `${this.sort} ${nameOf(entry)} is called, but its driver ${entry.owner.name} is unloaded; remove it in DriverUnload`,
-      );
-    }
-    machine.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, STATUS.ACCESS_VIOLATION);
-    throw new NotifyError(`${this.sort} NULL was called: NULL is registered`);
-  }
-}
-
-/** What a notify routine did that stops the machine: the cause of the bugcheck. */
-export class NotifyError extends Error {
-  override readonly name = 'NotifyError';
-}
-
-function nameOf({ routine, owner }: NotifyEntry): string {
-  const name = routine === null ? 'NULL' : routine.name === '' ? '(anonymous)' : routine.name;
-  return owner === undefined ? name : `${owner.name}!${name}`;
-}
-
-/** Enters (-1) or leaves (1) a critical region on behalf of the kernel, around the routines it calls. */
-export function changeCriticalRegion(thread: KThread, change: -1 | 1): void {
-  thread.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
 }
 
 /** What calls of `count` routines take, ns. */

@@ -32,7 +32,7 @@ function* registerProcess(
   routine: ProcessRoutine,
   remove: boolean,
 ): Generator<Request, number, number> {
-  const { machine, thread } = currentGuest(name);
+  const { machine } = currentGuest(name);
   const listed = kind === PROCESS_NOTIFY.Legacy ? VIOLATION.IrqlPsPassive : VIOLATION.KernelApi;
   requireIrql(name, listed, IRQL.PASSIVE_LEVEL);
   const ps = processManager(machine);
@@ -43,11 +43,11 @@ function* registerProcess(
     yield* ps.processNotify.remove(known);
     return STATUS.SUCCESS;
   }
-  const owner = ps.ownerOf(routine, thread);
-  if (kind !== PROCESS_NOTIFY.Legacy && owner?.forceIntegrity === false)
+  const driver = machine.guests.currentDriver;
+  if (kind !== PROCESS_NOTIFY.Legacy && driver?.forceIntegrity === false)
     return STATUS.ACCESS_DENIED;
   if (known !== undefined && !ps.switches.duplicateProcessNotify) return STATUS.INVALID_PARAMETER;
-  return ps.processNotify.add(routine, kind, owner) ? STATUS.SUCCESS : STATUS.INVALID_PARAMETER;
+  return ps.processNotify.add(routine, kind) ? STATUS.SUCCESS : STATUS.INVALID_PARAMETER;
 }
 
 /**
@@ -113,12 +113,12 @@ function* registerThread(
   kind: THREAD_NOTIFY | undefined,
   routine: CreateThreadNotifyRoutine | null,
 ): Generator<Request, number, number> {
-  const { machine, thread } = currentGuest(name);
+  const { machine } = currentGuest(name);
   requireIrql(name, violation, IRQL.PASSIVE_LEVEL);
   yield timeOfCalls(machine, 1);
   if (kind === undefined) return STATUS.INVALID_PARAMETER;
   const ps = processManager(machine);
-  const added = ps.threadNotify.add(routine, kind, ps.ownerOf(routine, thread));
+  const added = ps.threadNotify.add(routine, kind);
   return added ? STATUS.SUCCESS : STATUS.INSUFFICIENT_RESOURCES;
 }
 
@@ -185,13 +185,13 @@ function* registerImage(
   routine: LoadImageNotifyRoutine | null,
   flags: number,
 ): Generator<Request, number, number> {
-  const { machine, thread } = currentGuest(name);
+  const { machine } = currentGuest(name);
   requireIrql(name, violation, IRQL.PASSIVE_LEVEL);
   yield timeOfCalls(machine, 1);
   if ((flags & ~PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE) !== 0) return STATUS.INVALID_PARAMETER_2;
   const ps = processManager(machine);
   const kind = flags === 0 ? IMAGE_NOTIFY.Native : IMAGE_NOTIFY.Every;
-  const added = ps.imageNotify.add(routine, kind, ps.ownerOf(routine, thread));
+  const added = ps.imageNotify.add(routine, kind);
   return added ? STATUS.SUCCESS : STATUS.INSUFFICIENT_RESOURCES;
 }
 

@@ -2,9 +2,8 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import type { Machine } from '../machine/machine';
 import { type LoadedProgram, program } from '../machine/program';
-import type { KThread } from '../machine/views';
 import { ImageCatalogue } from './image';
-import { type NotifyOwner, NotifyTable } from './notify-table';
+import { NotifyTable } from './notify-table';
 
 /** Where real systems or their documentation differ; the defaults are Windows 10 and 11 as documented or measured. */
 export interface PsSwitches {
@@ -30,8 +29,6 @@ export class PsState {
   readonly processNotify: NotifyTable;
   readonly threadNotify: NotifyTable;
   readonly imageNotify: NotifyTable;
-  /** The driver whose image holds a routine that a thread registers; undefined: the kernel's own. */
-  ownerOf: (routine: unknown, thread: KThread) => NotifyOwner | undefined = () => undefined;
 
   private waiting: LoadedProgram | undefined;
 

@@ -105,14 +105,6 @@ describe('ObRegisterCallbacks', () => {
     expect(value).toBe(STATUS.SUCCESS);
   });
 
-  test('refuses a routine outside of a signed driver', async () => {
-    const value = await runKernel(function* (_process, machine) {
-      objectCallbacks(machine).isSigned = (routine) => routine !== pre;
-      return yield* ObRegisterCallbacks(registration('1', { PreOperation: pre }));
-    });
-    expect(value).toEqual({ status: STATUS.ACCESS_DENIED, registrationHandle: null });
-  });
-
   test('refuses an altitude that the type has already, however it is written', async () => {
     const value = await runKernel(function* () {
       const at = (altitude: string, type = PsProcessType) =>

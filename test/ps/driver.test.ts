@@ -172,7 +172,7 @@ describe('loadDriver', () => {
     });
     expect(machine.run()).toMatchObject({
       code: 0x7e,
-      stack: ['DriverEntry', 'IopLoadUnloadDriver'],
+      stack: ['throwing!DriverEntry', 'IopLoadUnloadDriver'],
     });
   });
 

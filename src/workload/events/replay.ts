@@ -19,8 +19,7 @@ import { PsProcessType } from '../../ob/types';
 import { threadIdOf } from '../../ps/cid';
 import { announceThread, newProcessWithThread, newThread } from '../../ps/create';
 import { executiveOf, setExitStatus } from '../../ps/executive';
-import { notifyImage } from '../../ps/image-notify';
-import { mapImage } from '../../ps/load';
+import { mapImage, notifySystemImage } from '../../ps/load';
 import { type ProcessManager, processManager } from '../../ps/manager';
 import { compareEvents, type EventComparison } from './compare';
 import type { EventProcess, EventRecording } from './model';
@@ -415,11 +414,8 @@ export class EventReplay {
         };
       case 'load-driver':
         return function* () {
-          const { thread } = currentGuest('IopLoadDriver');
-          const image = ps.images.image(action.image);
-          const told = notifyImage(ps, thread, image.fullName, 0, image.info);
-          if (typeof told === 'object') yield* told;
-          else yield [encode(OP.Compute, MODE.KernelMode), 1, 0];
+          yield* notifySystemImage(ps, ps.images.image(action.image));
+          yield [encode(OP.Compute, MODE.KernelMode), 1, 0];
         };
     }
   }
