@@ -4,13 +4,15 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeAreApcsDisabled, KeGetCurrentIrql, KeRaiseIrql } from '../../src/ke/irql';
-import type { Request } from '../../src/machine/guest';
+import { currentGuest, type Request } from '../../src/machine/guest';
+import { Machine } from '../../src/machine/machine';
 import type { KEvent, KThread } from '../../src/machine/views';
 import { compareAltitudes, parseAltitude } from '../../src/ob/altitude';
 import { OBJ } from '../../src/ob/attributes';
 import {
   OB_OPERATION,
   OB_PREOP_SUCCESS,
+  type ObCallbackHandle,
   ObGetFilterVersion,
   type ObOperationRegistration,
   type ObPostOperationInformation,
@@ -425,4 +427,105 @@ test('a callback that returns at another level stops the machine', async () => {
     yield* open(process, PROCESS_ALL_ACCESS);
   });
   expect(stop).toEqual([BUGCHECK.IRQL_UNEXPECTED_VALUE, 0x10000n, 0n]);
+});
+
+/** A pre-operation callback that waits for an event, and notes where it is. */
+function noting(log: string[], event: KEvent) {
+  return {
+    *PreOperation() {
+      const { thread } = currentGuest('test');
+      log.push(`${thread.name} begins on ${thread.nextProcessor}`);
+      yield* wait(event);
+      log.push(`${thread.name} ends`);
+      return OB_PREOP_SUCCESS;
+    },
+  };
+}
+
+test('a callback runs on two processors at once; ObUnRegisterCallbacks waits for both calls', async () => {
+  const machine = await Machine.create({ processors: 2 });
+  const log: string[] = [];
+  const event = machine.createEvent('notification');
+  const process = machine.createProcess({ name: 'target' });
+  const held: { handle?: ObCallbackHandle | null } = {};
+  machine.systemProcess.createThread(function* () {
+    const { registrationHandle } = yield* ObRegisterCallbacks(
+      registration('1', noting(log, event)),
+    );
+    held.handle = registrationHandle;
+  });
+  machine.run();
+  for (const name of ['a', 'b']) {
+    process.createThread(
+      function* () {
+        yield* open(process, PROCESS_ALL_ACCESS);
+      },
+      { name },
+    );
+  }
+  machine.run();
+  machine.systemProcess.createThread(function* () {
+    if (held.handle) yield* ObUnRegisterCallbacks(held.handle);
+    log.push('unregistered');
+  });
+  machine.run();
+  event.set();
+  machine.run();
+  expect(log).toEqual(['b begins on 0', 'a begins on 1', 'b ends', 'a ends', 'unregistered']);
+});
+
+test('a callback that unregisters itself waits for ever, and is told of by name', async () => {
+  const machine = await Machine.create();
+  const process = machine.createProcess({ name: 'target' });
+  const held: { handle?: ObCallbackHandle | null } = {};
+  process.createThread(
+    function* () {
+      const { registrationHandle } = yield* ObRegisterCallbacks(
+        registration('1', {
+          PreOperation: function* onHandle() {
+            if (held.handle) yield* ObUnRegisterCallbacks(held.handle);
+          },
+        }),
+      );
+      held.handle = registrationHandle;
+      yield* open(process, PROCESS_ALL_ACCESS);
+    },
+    { name: 'opener' },
+  );
+  expect(machine.run()).toMatchObject({
+    reason: 'deadlock',
+    circle: [
+      {
+        thread: 'opener',
+        waitsFor: 'the calls of pre-operation callback onHandle under way to return',
+        ownedBy: 'opener',
+      },
+    ],
+  });
+});
+
+test('an operation under way is told to the end to who was told of its beginning', async () => {
+  const value = await runKernel(function* (process, machine) {
+    const log: string[] = [];
+    const event = machine.createEvent('notification');
+    yield* ObRegisterCallbacks(registration('2', noting(log, event)));
+    process.createThread(
+      function* () {
+        yield* open(process, PROCESS_ALL_ACCESS);
+      },
+      { name: 'opener' },
+    );
+    yield* wait(event, -10_000);
+    yield* ObRegisterCallbacks(
+      registration('1', {
+        PreOperation: () => {
+          log.push('new');
+        },
+      }),
+    );
+    event.set();
+    yield* wait(machine.createEvent('notification'), -10_000);
+    return log;
+  });
+  expect(value).toEqual(['opener begins on 0', 'opener ends']);
 });

@@ -6,13 +6,17 @@ import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { NtYieldExecution } from '../../src/ke/time';
 import { isGenerator } from '../../src/machine/generator';
 import { KeAreApcsDisabled, KeEnterCriticalRegion, KeRaiseIrql } from '../../src/ke/irql';
-import { currentGuest } from '../../src/machine/guest';
+import { currentGuest, type Request } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import type { KThread } from '../../src/machine/views';
 import { processManager } from '../../src/ps/manager';
 import {
   PsRemoveCreateThreadNotifyRoutine,
+  PsRemoveLoadImageNotifyRoutine,
+  PsSetCreateProcessNotifyRoutine,
+  PsSetCreateProcessNotifyRoutineEx,
   PsSetCreateThreadNotifyRoutine,
+  PsSetLoadImageNotifyRoutine,
 } from '../../src/ps/register';
 import {
   type CreateThreadNotifyRoutine,
@@ -28,6 +32,73 @@ function* notify(thread: KThread) {
   if (isGenerator(told)) yield* told;
   yield* NtYieldExecution();
 }
+
+describe.each([
+  [
+    'PsSetCreateProcessNotifyRoutine',
+    (routine: () => Generator<Request, void, number>, remove: boolean) =>
+      PsSetCreateProcessNotifyRoutine(routine, remove),
+    'process-notify routine onEvent',
+  ],
+  [
+    'PsSetCreateProcessNotifyRoutineEx',
+    (routine: () => Generator<Request, void, number>, remove: boolean) =>
+      PsSetCreateProcessNotifyRoutineEx(routine, remove),
+    'process-notify routine onEvent',
+  ],
+  [
+    'PsRemoveLoadImageNotifyRoutine',
+    (routine: () => Generator<Request, void, number>, remove: boolean) =>
+      remove ? PsRemoveLoadImageNotifyRoutine(routine) : PsSetLoadImageNotifyRoutine(routine),
+    'load-image-notify routine onEvent',
+  ],
+])('%s', (_name, change, what) => {
+  /** A process of one thread, which ends at once. */
+  const spawnProcess = (machine: Machine, name: string) =>
+    processManager(machine).createProcess({ image: `C:\\${name}.exe`, main: function* () {} });
+
+  test('waits for calls under way on two processors, and none begins after it', async () => {
+    const machine = await Machine.create({ processors: 2 });
+    const log: string[] = [];
+    const event = machine.createEvent('notification');
+    const onEvent = function* () {
+      log.push('begins');
+      yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+      log.push('ends');
+    };
+    machine.systemProcess.createThread(function* () {
+      yield* change(onEvent, false);
+    });
+    machine.run();
+    spawnProcess(machine, 'a');
+    spawnProcess(machine, 'b');
+    machine.run();
+    machine.systemProcess.createThread(function* () {
+      log.push(`removed ${yield* change(onEvent, true)}`);
+    });
+    machine.run();
+    log.push('the event is set');
+    event.set();
+    machine.run();
+    expect(log).toEqual(['begins', 'begins', 'the event is set', 'ends', 'ends', 'removed 0']);
+  });
+
+  test('inside the routine itself waits for ever, and is told of by name', async () => {
+    const machine = await Machine.create();
+    const onEvent = function* (): Generator<Request, void, number> {
+      yield* change(onEvent, true);
+    };
+    machine.systemProcess.createThread(function* () {
+      yield* change(onEvent, false);
+    });
+    machine.run();
+    spawnProcess(machine, 'a');
+    expect(machine.run()).toMatchObject({
+      reason: 'deadlock',
+      circle: [{ waitsFor: `the calls of ${what} under way to return` }],
+    });
+  });
+});
 
 describe('thread-notify routines', () => {
   test('are called in the order of their slots, of which the first free one is taken', async () => {
