@@ -1052,6 +1052,7 @@ export {
   PSCREATEPROCESSNOTIFYTYPE,
   type PsCreateNotifyInfo,
 } from './ps/process-notify';
+export { PS_PROTECTED_SIGNER, PS_PROTECTED_TYPE, protectionLevel } from './ps/protection';
 export { type LoadedDll, LdrLoadDll, LdrUnloadDll, notifyDriverImage } from './ps/load-services';
 export { ProcessManager, processManager } from './ps/manager';
 export {

@@ -109,7 +109,12 @@ export class WorkItemError extends Error {
 /** The worker threads of a machine. */
 export class WorkerPool {
   private readonly queue: KQueue;
-  private readonly checks: WorkerCheck[] = [checkLevel, checkMutants, checkApcs];
+  private readonly checks: WorkerCheck[] = [
+    checkLevel,
+    checkMutants,
+    checkImpersonation,
+    checkApcs,
+  ];
   /** Items that are queued, and those that run. */
   private readonly waiting = new Set<WorkQueueItem>();
   private readonly running = new Map<KThread, Pick<WorkQueueItem, 'call' | 'driver'>>();
@@ -316,6 +321,15 @@ const checkMutants: WorkerCheck = (thread, routine, parameter, item) => {
     code: BUGCHECK.SYSTEM_EXIT_OWNED_MUTEX,
     parameters: [routine, parameter, item, 0],
     what: 'with a mutex that it owns; release it first',
+  };
+};
+
+const checkImpersonation: WorkerCheck = ({ impersonation }, routine, parameter, item) => {
+  if (impersonation === undefined) return undefined;
+  return {
+    code: BUGCHECK.IMPERSONATING_WORKER_THREAD,
+    parameters: [routine, parameter, item],
+    what: 'while it impersonates; call PsRevertToSelf',
   };
 };
 

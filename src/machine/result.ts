@@ -295,6 +295,18 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'INVALID_WORK_QUEUE_ITEM',
     'A work item (parameter 1; its routine is parameter 4) was initialized again while it was in a queue (parameter 2), so that its links were lost. Initialize an item once its routine has been called.',
   ],
+  [BUGCHECK.IMPERSONATING_WORKER_THREAD]: [
+    'IMPERSONATING_WORKER_THREAD',
+    'A work item (parameter 3; its routine is parameter 1, with parameter 2) returned while its worker thread impersonated a client. Call PsRevertToSelf before it returns.',
+  ],
+  [BUGCHECK.WORKER_THREAD_RETURNED_WITH_BAD_IO_PRIORITY]: [
+    'WORKER_THREAD_RETURNED_WITH_BAD_IO_PRIORITY',
+    'A work item (parameter 4; its routine is parameter 1, with parameter 3) left its worker thread with an I/O priority (parameter 2) that is not the usual one, 2. Set it back before the routine returns.',
+  ],
+  [BUGCHECK.WORKER_THREAD_RETURNED_WITH_NON_DEFAULT_PAGE_PRIORITY]: [
+    'WORKER_THREAD_RETURNED_WITH_NON_DEFAULT_PAGE_PRIORITY',
+    'A work item (parameter 4; its routine is parameter 1, with parameter 3) left its worker thread with a page priority (parameter 2) that is not the usual one, 5. Set it back before the routine returns.',
+  ],
   [BUGCHECK.WORKER_THREAD_RETURNED_AT_BAD_IRQL]: [
     'WORKER_THREAD_RETURNED_AT_BAD_IRQL',
     'A work item returned at a raised IRQL (parameter 1 is the routine, 2 the level, 3 its parameter, 4 the item). Lower the level, or release the spin lock or fast mutex, before it returns.',

@@ -44,7 +44,7 @@ export function* ObpDereference(header: ObjectHeader): KernelCode<void> {
 function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
   const { body, type } = header;
   if (body instanceof KThread || body instanceof KProcess) {
-    const over = !body.held && (body instanceof KThread ? body.signalState !== 0 : body.exited);
+    const over = body instanceof KThread ? body.signalState !== 0 : body.exited;
     if (over) yield* type.procedures.delete?.(body) ?? [];
     body.setReferenced(false);
     return;
@@ -53,6 +53,15 @@ function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
   yield* type.procedures.delete?.(body) ?? [];
   if (body instanceof KMutant) body.disown();
   if (body instanceof KernelObject) deleteObject(body);
+}
+
+/** A process or thread has come to its end: what its type does then, if nobody in the kernel refers to it. */
+export function* ObpEndOfLife(
+  body: KProcess | KThread,
+  { procedures }: ObjectType,
+): KernelCode<void> {
+  const header = body.objectHeader as ObjectHeader | undefined;
+  if (header === undefined || header.pointerCount === 0) yield* procedures.delete?.(body) ?? [];
 }
 
 /** Lets a thread of the system delete an object. */

@@ -197,6 +197,7 @@ export function newPrimaryToken(process: KProcess, account: TokenDescription): T
   const token = new Token(process.machine, account, TOKEN_TYPE.TokenPrimary, level);
   token.inUse = true;
   process.token = token;
+  process.machine.needLifecycle();
   return token;
 }
 

@@ -131,6 +131,7 @@ const createUserProcess = systemService(
         parent,
         body: attributeList.main ?? mainOf(ps, image),
         priorityClass: attributeList.priorityClass,
+        inheritToken: true,
         inheritHandles: (processFlags & PROCESS_CREATE_FLAGS.INHERIT_HANDLES) !== 0,
         origin: { commandLine: processParameters?.commandLine ?? null },
       });

@@ -13,7 +13,10 @@ export interface NewProcessOptions {
   /** The executable's path. */
   readonly image: string;
   readonly commandLine?: string;
-  /** Whose handles, affinity and priority it inherits. Default: the creator's process. */
+  /**
+   * Whose handles, token, affinity and priority it inherits. Default: the creator's process, but for the
+   * token: without a creator that is an ordinary user's.
+   */
   readonly parent?: KProcess;
   /** The thread in whose context it is made. Default: a thread of the system. */
   readonly creator?: KThread;
@@ -61,6 +64,7 @@ function* create(
     body: options.main ?? mainOf(ps, image),
     priorityClass: options.priorityClass,
     inheritHandles: options.inheritHandles ?? false,
+    inheritToken: options.parent !== undefined || options.creator !== undefined,
     origin,
   });
   creation.status = created.status;

@@ -5,6 +5,8 @@ import type { GuestResult } from '../machine/dpc';
 import { isGenerator, type Request } from '../machine/generator';
 import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';
+import { ObpEndOfLife } from '../ob/reference';
+import { PsProcessType } from '../ob/types';
 import { threadKinds } from './create';
 import {
   isSubsystemProcess,
@@ -17,6 +19,7 @@ import { costOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
 import type { PsState } from './state';
 import { notifyThread, THREAD_NOTIFY } from './thread-notify';
+import { revertToSelf } from './token';
 
 type Steps<T = void> = Generator<Request, T, number>;
 
@@ -30,7 +33,11 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
   const { threadCount } = process;
   const last = threadCount === process.exitingThreads + 1 && process !== ps.machine.systemProcess;
   const told = ps.threadNotify.count + ps.processNotify.count !== 0;
-  const plain = process.executive === undefined && process.handleTable === undefined;
+  const plain =
+    process.executive === undefined &&
+    process.handleTable === undefined &&
+    process.token === undefined &&
+    thread.impersonation === undefined;
   if (threadCount === 1 && plain && !told) return 0;
   process.exitingThreads++;
   if (last) setExitStatus(process, status);
@@ -45,6 +52,7 @@ function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolea
     const told = notifyThread(ps, thread, thread, kinds, false);
     calls += isGenerator(told) ? yield* told : told;
   }
+  if (thread.impersonation !== undefined) yield* revertToSelf(thread);
   if (last) calls += yield* exitProcess(ps, thread, process);
   process.exitingThreads--;
   return costOfCalls(ps.machine, calls);
@@ -71,6 +79,7 @@ function* exitProcess(
   }
   if (executive !== undefined) executive.modules = [];
   if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
+  yield* ObpEndOfLife(process, PsProcessType);
   return calls;
 }
 

@@ -7,6 +7,7 @@ import type { KThread } from '../machine/views';
 import { announceThread, hasListeners, newProcessWithThread, newThread } from './create';
 import { exitThread } from './exit';
 import type { PsState } from './state';
+import { inheritToken } from './token';
 
 /** What the process manager does around the life of threads, and for what programs ask of it. */
 export class PsLifecycle implements Lifecycle {
@@ -27,7 +28,9 @@ export class PsLifecycle implements Lifecycle {
     priorityClass: PRIORITY_CLASS,
   ): GuestResult<Created> {
     const options = { name: program.name, priorityClass, parent: creator.process };
-    return this.started(creator, newProcessWithThread(this.ps, program, options, {}));
+    const created = newProcessWithThread(this.ps, program, options, {});
+    if (created.thread !== undefined) inheritToken(creator.process, created.thread.process);
+    return this.started(creator, created);
   }
 
   private started(creator: KThread, created: Created): GuestResult<Created> {

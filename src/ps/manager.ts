@@ -5,6 +5,7 @@ import { type NewProcessOptions, type ProcessCreation, requestProcess } from './
 import { driverImage } from './image';
 import { PsLifecycle } from './lifecycle';
 import { notifySystemImage } from './load';
+import './protection';
 import { PsState } from './state';
 
 /** The process manager of a machine. From its first use on it is in the life of every thread. */

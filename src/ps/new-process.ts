@@ -10,6 +10,7 @@ import { announceInTime, newProcessWithThread } from './create';
 import type { ProcessExecutive, ProcessOrigin } from './executive';
 import type { Image } from './image';
 import type { PsState } from './state';
+import { inheritToken } from './token';
 
 /** Processes of executables, with what they inherit. */
 
@@ -20,6 +21,8 @@ export interface ProcessRequest {
   readonly body: ThreadBody;
   readonly priorityClass: PRIORITY_CLASS | undefined;
   readonly inheritHandles: boolean;
+  /** It works with its parent's token, not with an ordinary user's. */
+  readonly inheritToken: boolean;
   readonly origin: ProcessOrigin;
 }
 
@@ -55,6 +58,7 @@ export function* createProcess(
   const { thread } = created;
   if (thread === undefined) return created;
   if (inheritHandles) obInheritHandles(parent, thread.process);
+  if (request.inheritToken) inheritToken(parent, thread.process);
   return yield* announceInTime(ps, creator, thread);
 }
 

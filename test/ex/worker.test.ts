@@ -26,6 +26,9 @@ import { Machine } from '../../src/machine/machine';
 import type { MachineOptions } from '../../src/machine/options';
 import type { KernelObject } from '../../src/machine/views';
 import { PsIsSystemThread, PsTerminateSystemThread } from '../../src/ps/system-thread';
+import { THREADINFOCLASS } from '../../src/ps/information-class';
+import { ZwSetInformationThread } from '../../src/ps/thread-set';
+import { PsImpersonateClient, PsReferencePrimaryToken, PsRevertToSelf } from '../../src/ps/token';
 import { runGuest } from '../ke/guest';
 
 const SECOND = 1_000_000_000;
@@ -382,6 +385,45 @@ describe('a work item', () => {
       yield* wait(currentGuest('test').machine[create]());
     });
     expect(result).toMatchObject({ code: 0x39, parameters: [ROUTINE, 5n, ITEM, 0n] });
+  });
+
+  test('that returns impersonating is IMPERSONATING_WORKER_THREAD', async () => {
+    const result = await stop(function* () {
+      const { thread, machine } = currentGuest('test');
+      const client = machine.createProcess();
+      const token = PsReferencePrimaryToken(client).duplicate(2, 2, false);
+      yield* PsImpersonateClient(thread, token, false, false, 2);
+    });
+    expect(result).toMatchObject({ code: 0xdf, parameters: [ROUTINE, 5n, ITEM, 0n] });
+  });
+
+  test('that reverts to itself before it returns is none', async () => {
+    const result = await stop(function* () {
+      const { thread, machine } = currentGuest('test');
+      const client = machine.createProcess();
+      const token = PsReferencePrimaryToken(client).duplicate(2, 2, false);
+      yield* PsImpersonateClient(thread, token, false, false, 2);
+      yield* PsRevertToSelf();
+    });
+    expect(result.reason).toBe('idle');
+  });
+
+  test.each([
+    [
+      'I/O priority',
+      () => ZwSetInformationThread(-2, THREADINFOCLASS.ThreadIoPriority, 1, 4),
+      0x128,
+    ],
+    [
+      'page priority',
+      () => ZwSetInformationThread(-2, THREADINFOCLASS.ThreadPagePriority, 1, 4),
+      0x15b,
+    ],
+  ])('that leaves another %s stops the machine', async (_name, set, code) => {
+    const result = await stop(function* () {
+      yield* set();
+    });
+    expect(result).toMatchObject({ code, parameters: [ROUTINE, 1n, 5n, ITEM] });
   });
 
   test.each([

@@ -1,16 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { MODE } from '../../assembly/shared/types';
+import { KWAIT_REASON, MODE, PRIORITY_CLASS } from '../../assembly/shared/types';
+import { KeWaitForSingleObject } from '../../src/ke/ddi';
+import { NtYieldExecution } from '../../src/ke/time';
+import { currentGuest } from '../../src/machine/guest';
+import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KProcess, KThread } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import { NtClose, ObOpenObjectByPointer } from '../../src/ob/handle';
 import { SE_PRIVILEGE, SID } from '../../src/ob/privilege';
-import { ObDereferenceObject } from '../../src/ob/reference';
+import { ObDereferenceObject, ObDereferenceObjectDeferDelete } from '../../src/ob/reference';
 import { SeSinglePrivilegeCheck } from '../../src/ob/security';
 import { objectManager } from '../../src/ob/state';
 import { SECURITY_IMPERSONATION_LEVEL, TOKEN_TYPE, type Token } from '../../src/ob/token';
 import { PsProcessType, PsThreadType, SeTokenObjectType } from '../../src/ob/types';
+import { NtWaitForSingleObject } from '../../src/ob/services/wait';
+import { NtCreateUserProcess } from '../../src/ps/create-services';
+import { processManager } from '../../src/ps/manager';
 import { THREADINFOCLASS } from '../../src/ps/information-class';
 import { NtSetInformationThread } from '../../src/ps/thread-set';
 import {
@@ -44,6 +51,7 @@ const BAD = 0xdead;
 const UNMAPPED = { address: 0xdeadbee0 };
 const READ = TOKEN_ACCESS.READ;
 const ALL = TOKEN_ACCESS.ALL_ACCESS;
+const ALL_ACCESS = 0x1fffff;
 const TOKEN = THREADINFOCLASS.ThreadImpersonationToken;
 const IMPERSONATION = SECURITY_IMPERSONATION_LEVEL.SecurityImpersonation;
 const IDENTIFICATION = SECURITY_IMPERSONATION_LEVEL.SecurityIdentification;
@@ -336,6 +344,108 @@ describe('PsReferencePrimaryToken', () => {
     });
     expect(value).toEqual([false, true, false, true]);
   });
+});
+
+describe('the token of a new process', () => {
+  /** What is told of a process that ends at once, made by a parent that is an administrator's. */
+  async function childOf(make: (parent: KProcess) => void) {
+    const machine = await Machine.create();
+    const ps = processManager(machine);
+    const seen: unknown[] = [];
+    const note = () => {
+      const { process } = currentGuest('test').thread;
+      const token = PsReferencePrimaryToken(process);
+      seen.push(token.isAdministrator);
+      ObDereferenceObjectDeferDelete(token);
+    };
+    const parent = machine.createProcess({ name: 'parent' });
+    assignAccount(parent, 'administrator');
+    ps.images.describe('C:\\child.exe', {
+      main: function* () {
+        yield* NtYieldExecution();
+        note();
+      },
+    });
+    make(parent);
+    machine.run();
+    return { seen };
+  }
+
+  const create = (machine: Machine, options: { parent?: KProcess }) =>
+    processManager(machine).createProcess({ image: 'C:\\child.exe', ...options });
+
+  test('is a copy of its parent’s', async () => {
+    const { seen } = await childOf((parent) => create(parent.machine, { parent }));
+    expect(seen).toEqual([true]);
+  });
+
+  test('of an embedder’s without a parent is an ordinary user’s', async () => {
+    const { seen } = await childOf((parent) => create(parent.machine, {}));
+    expect(seen).toEqual([false]);
+  });
+
+  test('goes with the process, and so does the token of a program’s child', async () => {
+    const machine = await Machine.create();
+    const parent = machine.createProcess({ name: 'parent' });
+    assignAccount(parent, 'administrator');
+    const tokens = () => objectManager(machine).statistics(SeTokenObjectType).objects;
+    const child = machine.loadProgram(program('child', (p) => p.compute(1)));
+    const seen = [tokens()];
+    machine.onHostCall(1, () => void seen.push(tokens()));
+    parent.createThread(
+      machine.loadProgram(
+        program('main', (p) => {
+          const made = p.register();
+          p.createProcess(made, child, PRIORITY_CLASS.Normal).hostCall(1).wait(made).delay(1e6);
+        }),
+      ),
+    );
+    machine.run();
+    seen.push(tokens());
+    expect(seen).toEqual([1, 2, 0]);
+  });
+
+  test('stays with a process that has ended while somebody has a handle to it', async () => {
+    const { seen } = await runUser(function* (machine, note, thread) {
+      assignAccount(thread.process, 'administrator');
+      processManager(machine).images.describe('C:\\child.exe', { main: function* () {} });
+      const attributes = { imageName: 'C:\\child.exe' };
+      const { processHandle, threadHandle } = yield* NtCreateUserProcess(
+        ...([ALL_ACCESS, ALL_ACCESS, null, null, 0, 0, null, attributes] as const),
+      );
+      yield* NtWaitForSingleObject(processHandle, false, null);
+      const token = yield* NtOpenProcessToken(processHandle, ALL);
+      note(token.status);
+      yield* NtClose(token.handle);
+      const tokens = () => objectManager(machine).statistics(SeTokenObjectType).objects;
+      note(tokens());
+      yield* NtClose(threadHandle);
+      yield* NtClose(processHandle);
+      note(tokens());
+    });
+    expect(seen).toEqual([STATUS.SUCCESS, 2, 1]);
+  });
+});
+
+test('a thread that ends while it impersonates gives the token back', async () => {
+  const machine = await Machine.create();
+  const tokens = () => objectManager(machine).statistics(SeTokenObjectType).objects;
+  const seen: number[] = [];
+  const process = machine.createProcess({ name: 'server' });
+  const keeper = machine.createEvent('notification');
+  process.createThread(function* () {
+    yield* KeWaitForSingleObject(keeper, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+  });
+  process.createThread(
+    function* () {
+      yield* impersonateSelf();
+      seen.push(tokens());
+    },
+    { userMode: true },
+  );
+  machine.run();
+  seen.push(tokens());
+  expect(seen).toEqual([2, 1]);
 });
 
 describe('PsImpersonateClient', () => {
