@@ -1,43 +1,44 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Machine, MachineError, STATUS } from '../index';
+import { type DriverObject, type DriverOptions, type Machine, MachineError } from '../index';
 import * as ntps from '../index';
 
 /** What a driver's file exports by default, or a function of the library that gives it. */
-interface DriverModule {
-  readonly name?: string;
-  /** DRIVER_INITIALIZE. */
-  readonly DriverEntry: (
-    driverObject: { readonly DriverName: string; DriverUnload: unknown },
-    registryPath: string,
-  ) => number | Generator<readonly number[], number, number>;
-}
+type DriverModule = Omit<DriverOptions, 'name'> & { readonly name?: string };
 
 function isDriver(value: unknown): value is DriverModule {
   return typeof value === 'object' && value !== null && 'DriverEntry' in value;
 }
 
-export interface LoadedDriver {
+export interface DriverFile {
   readonly file: string;
-  readonly name: string;
-  readonly module: DriverModule;
-  /** What its DriverEntry returned; STATUS.PENDING before. */
-  status: number;
+  readonly options: DriverOptions;
+}
+
+/** Why a file cannot be imported, and what to do. */
+function unusable(file: string, error: unknown): MachineError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+    return new MachineError(
+      `${file}: this Node.js (${process.version}) does not run TypeScript; compile it with tsc, or use Node.js 22.18 or newer`,
+    );
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new MachineError(
+    `${file}: this driver cannot be imported (${why}); if it imports ntps, install that beside it, or export a function (ntps) => ({ name, DriverEntry })`,
+  );
 }
 
 /**
- * Imports a driver's file: a module whose default export is `{ name, DriverEntry }`, or a function
- * that is given the library and returns that.
+ * Imports a driver's file: a module whose default export is what `machine.loadDriver` takes, or a
+ * function that is given the library and returns that.
  *
  * @throws MachineError if it cannot be imported or has no DriverEntry.
  */
-export async function importDriver(file: string): Promise<LoadedDriver> {
+export async function importDriver(file: string): Promise<DriverFile> {
   const url = pathToFileURL(resolve(file)).href;
   const imported: { readonly default?: unknown } = await import(url).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new MachineError(
-      `${file}: this driver cannot be imported (${why}); if it imports ntps, install that beside it, or export a function (ntps) => ({ name, DriverEntry })`,
-    );
+    throw unusable(file, error);
   });
   const exported = imported.default;
   const module: unknown =
@@ -50,19 +51,28 @@ export async function importDriver(file: string): Promise<LoadedDriver> {
     );
   }
   const name = module.name ?? file.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '');
-  return { file, name, module, status: STATUS.PENDING };
+  return { file, options: { ...module, name } };
 }
 
-/** Calls a driver's DriverEntry in a thread of the system. */
-export function startDriver(machine: Machine, driver: LoadedDriver): void {
-  const { name, module } = driver;
-  machine.systemProcess.createThread(
-    function* () {
-      const driverObject = { DriverName: `\\Driver\\${name}`, DriverUnload: null };
-      const path = `\\Registry\\Machine\\System\\CurrentControlSet\\Services\\${name}`;
-      const result = module.DriverEntry(driverObject, path);
-      driver.status = typeof result === 'object' ? yield* result : result;
-    },
-    { name: `driver ${name}` },
-  );
+/** Drivers of files, in a machine. */
+export class LoadedDrivers {
+  readonly drivers: DriverObject[] = [];
+  #machine: Machine | undefined;
+
+  constructor(private readonly files: readonly DriverFile[]) {}
+
+  /** Asks for them to be loaded; their DriverEntry runs with the machine. */
+  load(machine: Machine): void {
+    this.#machine = machine;
+    for (const { options } of this.files) this.drivers.push(machine.loadDriver(options));
+  }
+
+  /** Unloads those that can be, the last first, and lets the machine run for a second of its time. */
+  unload(): ntps.RunResult | undefined {
+    for (const driver of [...this.drivers].reverse()) {
+      if (driver.state === 'loaded' && driver.DriverUnload !== null) driver.unload();
+    }
+    const machine = this.#machine;
+    return machine?.run({ until: machine.now + 1e9 });
+  }
 }

@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import {
+  type DriverObject,
   type EventRecording,
   type EventReplayReport,
+  type RunResult,
   readEvents,
   replayEvents,
   STATUS,
   writeEvents,
 } from '../index';
-import { importDriver, type LoadedDriver, startDriver } from './driver-file';
+import { importDriver, LoadedDrivers } from './driver-file';
 import { openRecording } from './open';
 import { Progress } from './progress';
 import { milliseconds } from './report';
@@ -48,7 +50,26 @@ function recordingLines(recording: EventRecording): string[] {
   ];
 }
 
-function replayLines(report: EventReplayReport, drivers: readonly LoadedDriver[], top: number) {
+function bugCheckLines(result: RunResult | undefined): string[] {
+  if (result?.reason !== 'bugcheck') return [];
+  const { name, code, explanation, stack, cause } = result;
+  return [
+    `bugcheck ${name} (0x${code.toString(16)}): ${explanation}`,
+    ...(cause instanceof Error ? [`cause: ${cause.message}`] : []),
+    ...(stack.length === 0 ? [] : [`stack: ${stack.join(', called by ')}`]),
+  ];
+}
+
+function driverLine({ name, status, state }: DriverObject): string {
+  return `driver ${name}: DriverEntry returned ${hex(status)}; at the end it is ${state}`;
+}
+
+function replayLines(
+  report: EventReplayReport,
+  drivers: readonly DriverObject[],
+  unloading: RunResult | undefined,
+  top: number,
+): string[] {
   const { comparison, notDone, actions, lagMaxNs, result } = report;
   const { paired, equal, differences, unrecorded } = comparison;
   const some = <T>(all: readonly T[], line: (each: T) => string): string[] => [
@@ -56,7 +77,7 @@ function replayLines(report: EventReplayReport, drivers: readonly LoadedDriver[]
     ...(all.length > top ? [`and ${all.length - top} more`] : []),
   ];
   return [
-    ...drivers.map(({ name, status }) => `driver ${name}: DriverEntry returned ${hex(status)}`),
+    ...drivers.map(driverLine),
     `replayed: ${actions - notDone.length} of ${actions} actions, at most ${milliseconds(lagMaxNs)} ms late`,
     ...some(notDone, ({ line, action, why }) => `not done: line ${line}, ${action}: ${why}`),
     `callbacks told of ${paired} recorded events, ${equal} of them in order and in detail; beyond the recording of ${counted(unrecorded)}`,
@@ -64,9 +85,7 @@ function replayLines(report: EventReplayReport, drivers: readonly LoadedDriver[]
     ...some(differences, ({ line, difference, text }) =>
       line === undefined ? `${difference}: ${text}` : `line ${line}, ${difference}: ${text}`,
     ),
-    ...(result.reason === 'bugcheck'
-      ? [`bugcheck ${result.name} (0x${result.code.toString(16)}): ${result.explanation}`]
-      : []),
+    ...bugCheckLines(result.reason === 'bugcheck' ? result : unloading),
     `digest ${report.digest}`,
   ];
 }
@@ -74,7 +93,8 @@ function replayLines(report: EventReplayReport, drivers: readonly LoadedDriver[]
 function asJson(
   recording: EventRecording,
   report: EventReplayReport,
-  drivers: readonly LoadedDriver[],
+  drivers: readonly DriverObject[],
+  unloading: RunResult | undefined,
 ): string {
   const { events: _, skipped, otherHosts, ...rest } = recording;
   const { observed: __, comparison, ...replay } = report;
@@ -84,20 +104,25 @@ function asJson(
       skipped: Object.fromEntries(skipped),
       otherHosts: Object.fromEntries(otherHosts),
     },
-    drivers: drivers.map(({ file, name, status }) => ({ file, name, status })),
+    drivers: drivers.map(({ name, status, state }) => ({ name, status, state })),
+    unloading: unloading?.reason === 'bugcheck' ? unloading : null,
     replay: {
       ...replay,
       comparison: { ...comparison, unrecorded: Object.fromEntries(comparison.unrecorded) },
     },
   };
   const plain = (_key: string, value: unknown) =>
-    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+    typeof value === 'bigint'
+      ? `0x${value.toString(16)}`
+      : value instanceof Error
+        ? value.message
+        : value;
   return JSON.stringify(whole, plain, 2);
 }
 
 /** `ntps run --events`: replays process events under the drivers that are given. */
 export async function runEvents(flags: EventsFlags): Promise<void> {
-  const drivers = await Promise.all((flags.driver ?? []).map(importDriver));
+  const loaded = new LoadedDrivers(await Promise.all((flags.driver ?? []).map(importDriver)));
   const input = await openRecording(flags.events);
   const reading = new Progress('reading', input.sizeBytes);
   const { profile, processors, host } = flags;
@@ -110,18 +135,19 @@ export async function runEvents(flags: EventsFlags): Promise<void> {
   const report = await replayEvents(recording, {
     profile,
     ...(processors === undefined ? {} : { processors }),
-    onStart: (machine) => {
-      for (const driver of drivers) startDriver(machine, driver);
-    },
+    onStart: (machine) => loaded.load(machine),
     onProgress: (done) => replaying.update(done),
   }).finally(() => replaying.stop());
   if (flags.export !== undefined)
     writeFileSync(flags.export, [...writeEvents(report.observed)].join(''));
-  if (flags.json === true) console.log(asJson(recording, report, drivers));
+  const stopped = report.result.reason === 'bugcheck';
+  const unloading = stopped ? undefined : loaded.unload();
+  const { drivers } = loaded;
+  if (flags.json === true) console.log(asJson(recording, report, drivers, unloading));
   else {
-    const lines = [...recordingLines(recording), ...replayLines(report, drivers, flags.top)];
-    console.log(lines.join('\n'));
+    const replay = replayLines(report, drivers, unloading, flags.top);
+    console.log([...recordingLines(recording), ...replay].join('\n'));
   }
   const failed = drivers.some(({ status }) => (status | 0) < 0 || status === STATUS.PENDING);
-  if (failed || report.result.reason === 'bugcheck') process.exitCode = 1;
+  if (failed || stopped || unloading?.reason === 'bugcheck') process.exitCode = 1;
 }

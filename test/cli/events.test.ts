@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import ts from 'typescript';
 import { afterAll, expect, test } from 'vitest';
 import { create, exit } from '../workload/events/log-text';
 
@@ -42,8 +43,55 @@ test('ntps run --driver loads a driver that refuses a creation', async () => {
     });`,
   );
   const { stdout } = await run('--events', EVENTS, '--driver', driver);
-  expect(stdout).toContain('driver driver: DriverEntry returned 0x00000000\n');
+  expect(stdout).toContain(
+    'driver driver: DriverEntry returned 0x00000000; at the end it is loaded\n',
+  );
   expect(stdout).toContain('not done: line 1, create: was refused with 0xc0000022\n');
+});
+
+test('ntps run --driver unloads a driver at the end, and tells what it left', async () => {
+  const driver = file(
+    'leaves.mjs',
+    `export default (ntps) => ({
+      *DriverEntry() {
+        return yield* ntps.PsSetCreateThreadNotifyRoutine(function onThread() {});
+      },
+      DriverUnload() {},
+    });`,
+  );
+  await expect(run('--events', EVENTS, '--driver', driver)).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(
+      /bugcheck DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS \(0xce\): .*\ncause: driver 'leaves' was unloaded and left thread-notify routine leaves!onThread\n/,
+    ),
+  });
+});
+
+const MIMIKATZ = file('mimikatz.json', create(1, 8, 'C:\\\\tools\\\\mimikatz.exe', 4) + exit(2, 8));
+
+test('examples/drivers/refuse.js does not let an executable run', async () => {
+  const { stdout } = await run('--events', MIMIKATZ, '--driver', 'examples/drivers/refuse.js');
+  expect(stdout).toMatch(/^refuse: process \d+ of 4\n/);
+  expect(stdout).toContain('not done: line 1, create: was refused with 0xc0000022\n');
+  expect(stdout).toContain(
+    'driver refuse: DriverEntry returned 0x00000000; at the end it is unloaded\n',
+  );
+});
+
+test('examples/drivers/protect runs under a replay, compiled', async () => {
+  const source = readFileSync('examples/drivers/protect/protect.ts', 'utf8');
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+  });
+  // Beside the library, as if that were installed.
+  const folderInside = mkdtempSync('build/protect-');
+  const driver = join(folderInside, 'protect.mjs');
+  writeFileSync(driver, outputText);
+  const { stdout } = await run('--events', MIMIKATZ, '--driver', driver);
+  rmSync(folderInside, { recursive: true });
+  expect(stdout).toMatch(/^protect: mimikatz\.exe was not let run, for process \d+\n/);
+  expect(stdout).toContain('driver protect: DriverEntry returned 0x00000000');
+  expect(stdout).toContain('; at the end it is unloaded\n');
 });
 
 test('a file that is no driver is refused with a remedy', async () => {
