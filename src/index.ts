@@ -1045,6 +1045,13 @@ export {
   inspectProcesses,
   inspectThread,
 } from './ps/inspect';
+export {
+  type InspectedCallbacks,
+  type InspectedNotifyRoutine,
+  type InspectedObjectCallback,
+  type InspectedRoutine,
+  inspectCallbacks,
+} from './ps/inspect-callbacks';
 export { type InspectedHandle, inspectHandles } from './ps/inspect-handles';
 export {
   type CreateProcessNotifyRoutine,

@@ -4,13 +4,12 @@ import {
   type EventRecording,
   type EventReplayReport,
   type RunResult,
-  readEvents,
   replayEvents,
   STATUS,
   writeEvents,
 } from '../index';
 import { importDriver, LoadedDrivers } from './driver-file';
-import { openRecording } from './open';
+import { readEventFile } from './events-input';
 import { Progress } from './progress';
 import { milliseconds } from './report';
 
@@ -123,14 +122,8 @@ function asJson(
 /** `ntps run --events`: replays process events under the drivers that are given. */
 export async function runEvents(flags: EventsFlags): Promise<void> {
   const loaded = new LoadedDrivers(await Promise.all((flags.driver ?? []).map(importDriver)));
-  const input = await openRecording(flags.events);
-  const reading = new Progress('reading', input.sizeBytes);
-  const { profile, processors, host } = flags;
-  const recording = await readEvents(input, {
-    name: input.name,
-    ...(host === undefined ? {} : { host }),
-    onProgress: () => reading.update(input.bytesRead),
-  }).finally(() => reading.stop());
+  const { profile, processors } = flags;
+  const recording = await readEventFile(flags.events, flags.host);
   const replaying = new Progress('replaying', recording.events.length);
   const report = await replayEvents(recording, {
     profile,

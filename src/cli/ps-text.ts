@@ -1,7 +1,11 @@
 /** Processes and threads as the kernel debugger shows them: `!process 0 7`, `!thread`. */
 import type {
+  InspectedCallbacks,
   InspectedHandle,
+  InspectedNotifyRoutine,
+  InspectedObjectCallback,
   InspectedProcess,
+  InspectedRoutine,
   InspectedThread,
   InspectedWait,
   InspectedWaitObject,
@@ -63,7 +67,7 @@ export function threadLines(
   const ticks = Math.floor(nowNs / tickNs) - since;
   const started = wait === undefined ? [] : [tickLine(since, ticks, ticks * tickNs)];
   return [
-    `THREAD ${address(thread.address)}  Cid ${cid(processId)}.${cid(threadId)}  ${stateOf(thread)}`,
+    `THREAD ${address(thread.address)}  Cid ${cid(processId)}.${cid(threadId)}  Teb: ${hex(thread.teb ?? 0, 16)}  ${stateOf(thread)}`,
     ...(thread.suspendCount === 0 ? [] : [`    SuspendCount ${thread.suspendCount}`]),
     ...(wait === undefined ? [] : waitLines(wait)),
     ...[
@@ -76,6 +80,7 @@ export function threadLines(
       named('Start Routine', 26, `${thread.name} (${thread.guest.toLowerCase()})`),
       `Priority ${priority} BasePriority ${basePriority} PriorityDecrement ${foregroundBoost} UnusualBoost ${thread.unusualBoost}`,
       ...(thread.exitStatus === undefined ? [] : [`ExitStatus ${hex(thread.exitStatus >>> 0, 8)}`]),
+      ...(thread.stack.length === 0 ? [] : ['Call Site', ...thread.stack]),
     ].map((line) => `    ${line}`),
   ];
 }
@@ -86,10 +91,10 @@ function tickLine(since: number, ticks: number, waitedNs: number): string {
 
 /** The head of a process, as `!process 0 0` shows it. */
 export function processHead(process: InspectedProcess): string[] {
-  const { processId, parentProcessId } = process;
+  const { processId, parentProcessId, sessionId, peb = 0 } = process;
   return [
     `PROCESS ${address(process.address)}`,
-    `    Cid: ${cid(processId)}    ParentCid: ${cid(parentProcessId)}`,
+    `    SessionId: ${sessionId}  Cid: ${cid(processId)}    Peb: ${hex(peb, 8)}  ParentCid: ${cid(parentProcessId)}`,
     `    HandleCount: ${process.handleCount}.`,
     `    Image: ${process.name}`,
   ];
@@ -97,9 +102,12 @@ export function processHead(process: InspectedProcess): string[] {
 
 /** A process and its threads, as `!process 0 7` shows them. */
 export function processLines(process: InspectedProcess, nowNs: number, tickNs: number): string[] {
-  const { threads, exitStatus } = process;
+  const { threads, exitStatus, protection } = process;
   return [
     ...processHead(process),
+    ...(protection === undefined
+      ? []
+      : [`    ${named('Protection', 34, `0x${hex(protection, 2)}`)}`]),
     `    ${named('ElapsedTime', 34, time(process.elapsedNs))}`,
     `    ${named('UserTime', 34, time(process.userTimeNs))}`,
     `    ${named('KernelTime', 34, time(process.kernelTimeNs))}`,
@@ -139,4 +147,42 @@ export function handleLines(handles: readonly InspectedHandle[]): string[] {
 function clientLine({ processId, threadId }: InspectedHandle): string[] {
   if (processId === undefined) return [];
   return [`        Cid: ${cid(processId)}${threadId === undefined ? '' : `.${cid(threadId)}`}`];
+}
+
+const NO_ROUTINE = 'none';
+
+function routineText(routine: InspectedRoutine | undefined): string {
+  return routine === undefined ? NO_ROUTINE : `${hex(routine.address, 16)} ${routine.routine}`;
+}
+
+const underWay = (calls: number): string => (calls === 0 ? '' : `  ${calls} calls under way`);
+
+function notifyLines(array: string, routines: readonly InspectedNotifyRoutine[]): string[] {
+  return [
+    `nt!${array}: ${routines.length} of 64`,
+    ...routines.map(
+      (each) =>
+        `    [${`${each.slot}`.padStart(2, '0')}] ${routineText(each)}  (${each.registeredBy})${underWay(each.callsUnderWay)}`,
+    ),
+  ];
+}
+
+function objectCallbackLines(each: InspectedObjectCallback): string[] {
+  const { objectType, altitude, operations, preOperation, postOperation, callsUnderWay } = each;
+  return [
+    `    ${objectType}  Altitude: ${altitude}  Operations: ${operations.join(' ')}${underWay(callsUnderWay)}`,
+    `        PreOperation:  ${routineText(preOperation)}`,
+    `        PostOperation: ${routineText(postOperation)}`,
+  ];
+}
+
+/** What is registered, as the kernel's arrays and lists of it have it. */
+export function callbackLines({ process, thread, image, object }: InspectedCallbacks): string[] {
+  return [
+    ...notifyLines('PspCreateProcessNotifyRoutine', process),
+    ...notifyLines('PspCreateThreadNotifyRoutine', thread),
+    ...notifyLines('PspLoadImageNotifyRoutine', image),
+    `CallbackList of object types: ${object.length}`,
+    ...object.flatMap(objectCallbackLines),
+  ];
 }

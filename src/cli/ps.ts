@@ -1,19 +1,29 @@
 import type { Command } from 'commander';
 import {
+  type InspectedCallbacks,
   type InspectedHandle,
   type InspectedProcess,
+  inspectCallbacks,
   inspectHandles,
   inspectProcess,
   type Machine,
+  MachineError,
+  replayEvents,
   runWorkload,
 } from '../index';
+import { importDriver, LoadedDrivers } from './driver-file';
+import { readEventFile } from './events-input';
 import { integerOption, processorCount, profileOption } from './options';
-import { handleLines, processHead, processLines } from './ps-text';
+import { callbackLines, handleLines, processHead, processLines } from './ps-text';
 import { readWorkload } from './rtapp/read';
 import { textOf } from './text';
 
 interface PsFlags {
-  readonly at: number;
+  readonly at?: number;
+  readonly events?: string;
+  readonly driver?: readonly string[];
+  readonly host?: string;
+  readonly callbacks?: boolean;
   readonly process?: number;
   readonly brief?: boolean;
   readonly handles?: boolean;
@@ -22,11 +32,30 @@ interface PsFlags {
   readonly json?: boolean;
 }
 
+/** The machine as it stands when recorded events have happened again, under drivers. */
+async function machineAfter(events: string, flags: PsFlags): Promise<Machine> {
+  if (flags.at !== undefined)
+    throw new MachineError('ps: --at is of a workload; with --events the end is shown');
+  const loaded = new LoadedDrivers(await Promise.all((flags.driver ?? []).map(importDriver)));
+  const recording = await readEventFile(events, flags.host);
+  let machine: Machine | undefined;
+  const { profile, processors } = flags;
+  await replayEvents(recording, {
+    profile,
+    ...(processors === undefined ? {} : { processors }),
+    onStart: (started) => {
+      machine = started;
+      loaded.load(started);
+    },
+  });
+  return machine as Machine;
+}
+
 /** The machine as it stands when a workload has run for so long. */
 async function machineAt(path: string, flags: PsFlags): Promise<Machine> {
   const workload = readWorkload(await textOf(path), path === '-' ? '<stdin>' : path);
   let machine: Machine | undefined;
-  const { profile, processors, at } = flags;
+  const { profile, processors, at = DEFAULT_AT_MS } = flags;
   await runWorkload(
     { ...workload, durationNs: at * 1e6 },
     {
@@ -39,6 +68,9 @@ async function machineAt(path: string, flags: PsFlags): Promise<Machine> {
   );
   return machine as Machine;
 }
+
+/** Of a workload, ms. */
+const DEFAULT_AT_MS = 1000;
 
 interface Shown extends InspectedProcess {
   /** Absent: not asked for. */
@@ -72,16 +104,32 @@ function print(machine: Machine, processes: readonly Shown[], brief: boolean): v
   }
 }
 
-async function psCommand(path: string, flags: PsFlags): Promise<void> {
-  const machine = await machineAt(path, flags);
+function machineOf(path: string | undefined, flags: PsFlags): Promise<Machine> {
+  const { events } = flags;
+  if (events !== undefined) {
+    if (path !== undefined) throw new MachineError('ps: give a workload or --events, not both');
+    return machineAfter(events, flags);
+  }
+  if (path === undefined) throw new MachineError('ps: give a workload, or events with --events');
+  return machineAt(path, flags);
+}
+
+async function psCommand(path: string | undefined, flags: PsFlags): Promise<void> {
+  const machine = await machineOf(path, flags);
   const processes = [...machine.allProcesses()]
     .map((process) => ({
       ...inspectProcess(process),
       ...(flags.handles === true ? { handles: inspectHandles(process) } : {}),
     }))
     .filter(({ processId }) => flags.process === undefined || processId === flags.process);
-  if (flags.json === true) console.log(JSON.stringify({ nowNs: machine.now, processes }, null, 2));
-  else print(machine, processes, flags.brief === true);
+  const callbacks: InspectedCallbacks | undefined =
+    flags.callbacks === true ? inspectCallbacks(machine) : undefined;
+  if (flags.json === true) {
+    console.log(JSON.stringify({ nowNs: machine.now, processes, callbacks }, null, 2));
+    return;
+  }
+  print(machine, processes, flags.brief === true);
+  if (callbacks !== undefined) console.log(callbackLines(callbacks).join('\n'));
 }
 
 /** Registers `ntps ps`. */
@@ -91,8 +139,16 @@ export function addPsCommand(cli: Command): void {
     .description(
       'show the processes and threads of a run as a kernel debugger does (!process 0 7), at a time of it',
     )
-    .argument('<workload>', 'rt-app workload (JSON, - for standard input)')
-    .option('--at <ms>', 'virtual time', integerOption(0, 9_007_199_254), 1000)
+    .argument('[workload]', 'rt-app workload (JSON, - for standard input)')
+    .option(
+      '--at <ms>',
+      'virtual time of a workload; default: 1000',
+      integerOption(0, 9_007_199_254),
+    )
+    .option('--events <file>', 'show what recorded process events leave, instead of a workload')
+    .option('--driver <file...>', 'with --events: drivers (JavaScript) that are told of them')
+    .option('--host <name>', 'with --events: of several machines, which')
+    .option('--callbacks', 'what drivers have registered, too')
     .option('--process <id>', 'only this one', integerOption(0, 0x7fffffff))
     .option('--brief', 'processes only, children below their parents (!process 0 0)')
     .option('--handles', 'the handles of each process too (!handle)')

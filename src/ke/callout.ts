@@ -23,11 +23,24 @@ export interface Callout {
   readonly routine: (...parameters: never[]) => unknown;
   /** Whose code it is; undefined: the kernel's, or code that no driver was loaded with. */
   readonly driver: DriverObject | undefined;
+  /** A number that stands for its address. */
+  readonly address: number;
+}
+
+/** A routine that whoever is running registers. */
+export function newCallout(machine: Machine, sort: string, routine: Callout['routine']): Callout {
+  const driver = machine.guests.currentDriver;
+  return { sort, routine, driver, address: machine.drivers.addressOf(routine, driver) };
+}
+
+/** Such as `protect!onThread`. */
+export function calloutName({ routine, driver }: Callout): string {
+  return qualifiedName(driver, nameOfRoutine(routine));
 }
 
 /** Such as `thread-notify routine protect!onThread`. */
-export function describeCallout({ sort, routine, driver }: Callout): string {
-  return `${sort} ${qualifiedName(driver, nameOfRoutine(routine))}`;
+export function describeCallout(callout: Callout): string {
+  return `${callout.sort} ${calloutName(callout)}`;
 }
 
 /** What is left of a driver that has gone, if it is one of these. */
@@ -107,6 +120,10 @@ export class CallsUnderWay {
   /** Who makes them. */
   private readonly threads: KThread[] = [];
   private drained: KEvent | undefined;
+
+  get count(): number {
+    return this.threads.length;
+  }
 
   begin(thread: KThread): void {
     this.threads.push(thread);

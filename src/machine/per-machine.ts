@@ -13,4 +13,9 @@ export class PerMachine<T> {
     this.values.set(machine, made);
     return made;
   }
+
+  /** What has been made; undefined: nobody has used it. */
+  peek(machine: Machine): T | undefined {
+    return this.values.get(machine);
+  }
 }

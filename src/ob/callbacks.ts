@@ -10,6 +10,7 @@ import {
   describeCallout,
   inCriticalRegion,
   leftCallouts,
+  newCallout,
 } from '../ke/callout';
 import { ddiTime, type KernelCode } from '../ke/mode';
 import type { DriverObject } from '../machine/driver';
@@ -104,6 +105,8 @@ export interface ObCallbackRegistration {
 
 interface CallbackEntry extends ObOperationRegistration {
   readonly altitude: Altitude;
+  /** As it was written. */
+  readonly altitudeText: string;
   readonly registrationContext: unknown;
   /** Absent routines are left out. */
   readonly pre: Callout | undefined;
@@ -146,11 +149,14 @@ export class ObjectCallbacks {
     return told.length === 0 ? undefined : told;
   }
 
+  /** Every entry, by type and from the highest altitude on. */
+  entries(): readonly CallbackEntry[] {
+    return [...this.lists.values()].flat();
+  }
+
   /** Every routine that is registered. */
   callouts(): Callout[] {
-    return [...this.lists.values()]
-      .flat()
-      .flatMap(({ pre, post }) => [pre ?? [], post ?? []].flat());
+    return this.entries().flatMap(({ pre, post }) => [pre ?? [], post ?? []].flat());
   }
 
   supports(type: ObjectType): boolean {
@@ -185,6 +191,11 @@ export function objectCallbacks(machine: Machine): ObjectCallbacks {
   return callbacks.of(machine);
 }
 
+/** The same, for who only looks; undefined: there have never been any. */
+export function knownObjectCallbacks(machine: Machine): ObjectCallbacks | undefined {
+  return callbacks.peek(machine);
+}
+
 /** What is wrong with one of a registration's operations. */
 function operationStatus(
   known: ObjectCallbacks,
@@ -201,9 +212,9 @@ function operationStatus(
 
 /** Entries for all that a registration asks for, or why there are none. */
 function makeEntries(
+  machine: Machine,
   known: ObjectCallbacks,
   registration: ObCallbackRegistration,
-  driver: DriverObject | undefined,
 ): number | CallbackEntry[] {
   const { Version, Altitude, RegistrationContext, OperationRegistration } = registration;
   const altitude = parseAltitude(Altitude);
@@ -212,13 +223,14 @@ function makeEntries(
   if (OperationRegistration.length === 0) return STATUS.INVALID_PARAMETER;
   const entries: CallbackEntry[] = [];
   for (const operation of OperationRegistration) {
-    const status = operationStatus(known, operation, driver);
+    const status = operationStatus(known, operation, machine.guests.currentDriver);
     if (status !== STATUS.SUCCESS) return status;
     const callout = (sort: string, routine: Callout['routine'] | null) =>
-      routine === null ? undefined : { sort, routine, driver };
+      routine === null ? undefined : newCallout(machine, sort, routine);
     const entry: CallbackEntry = {
       ...operation,
       altitude,
+      altitudeText: Altitude,
       registrationContext: RegistrationContext,
       pre: callout('pre-operation callback', operation.PreOperation),
       post: callout('post-operation callback', operation.PostOperation),
@@ -257,8 +269,7 @@ export function ObRegisterCallbacks(
     const { machine } = currentGuest(routine);
     yield ddiTime(machine);
     const known = objectCallbacks(machine);
-    const driver = machine.guests.currentDriver;
-    const entries = makeEntries(known, callbackRegistration, driver);
+    const entries = makeEntries(machine, known, callbackRegistration);
     if (typeof entries === 'number') return { status: entries, registrationHandle: null };
     for (const entry of entries) known.add(entry);
     const registrationHandle = new ObCallbackHandle(machine, entries);

@@ -1,6 +1,6 @@
 import { KTHREAD } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
-import { IRQL, KTHREAD_STATE, MODE, THREAD_FLAG } from '../../assembly/shared/types';
+import { IRQL, KTHREAD_STATE, THREAD_FLAG } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
@@ -9,6 +9,7 @@ import { ObpReference } from '../ob/reference';
 import { processIdOf, rowOfProcessId, rowOfThreadId, threadIdOf } from './cid';
 import { imageOf, parentIdOf, processExitStatus, processExitTime100ns } from './executive';
 import { processManager } from './manager';
+import { pebAddress, tebAddress } from './teb';
 
 /** Who a thread or process is, and how it stands. Times are system times, 100 ns since 1601. */
 
@@ -133,26 +134,15 @@ export function SeLocateProcessImageName(process: KProcess): {
   return { status, imageFileName };
 }
 
-/** Where environment blocks lie: one a thread or process, apart by what one takes. */
-const TEB_BASE = 0x7f_f000_0000;
-const TEB_BYTES = 0x2000;
-const PEB_BASE = 0x7f_a000_0000;
-const PEB_BYTES = 0x1000;
-
-/** The address of a thread's TEB; 0 for one without user mode. */
-function tebOf(thread: KThread): number {
-  return thread.mode === MODE.UserMode ? TEB_BASE + thread.index * TEB_BYTES : 0;
-}
-
 /** 0 in a thread without user mode, or that is attached to another process. @irql any @nt PsGetCurrentThreadTeb */
 export function PsGetCurrentThreadTeb(): number {
   const { thread } = currentGuest('PsGetCurrentThreadTeb');
-  return thread.attachedProcess === thread.process ? tebOf(thread) : 0;
+  return thread.attachedProcess === thread.process ? tebAddress(thread) : 0;
 }
 
 /** 0 of System. @irql any @nt PsGetProcessPeb */
 export function PsGetProcessPeb(process: KProcess): number {
-  return process === process.machine.systemProcess ? 0 : PEB_BASE + process.index * PEB_BYTES;
+  return pebAddress(process);
 }
 
 /** A process, with a reference that the caller has to give back. */

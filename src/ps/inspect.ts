@@ -14,7 +14,9 @@ import {
   WAIT_REASON_NAMES,
 } from '../machine/words';
 import { processIdOf, processIdOfRow, threadIdOf } from './cid';
+import type { ProcessExecutive } from './executive';
 import { handleCountOf } from './inspect-handles';
+import { pebAddress, tebAddress } from './teb';
 
 /** An object that a thread waits for. */
 export interface InspectedWaitObject {
@@ -74,6 +76,10 @@ export interface InspectedThread {
   readonly attachedProcessId?: number;
   readonly kernelApcDisable: number;
   readonly specialApcDisable: number;
+  /** Address of its TEB; absent: it has no user mode. */
+  readonly teb?: number;
+  /** The routines of the host that it is in, the one that was called last first. */
+  readonly stack: readonly string[];
   /** Absent while it has not ended. */
   readonly exitStatus?: number;
 }
@@ -83,6 +89,11 @@ export interface InspectedProcess {
   readonly parentProcessId: number;
   readonly address: number;
   readonly name: string;
+  readonly sessionId: number;
+  /** Address of its PEB; absent: it is System. */
+  readonly peb?: number;
+  /** PS_PROTECTION; absent: it is not protected. */
+  readonly protection?: number;
   readonly priorityClass: string;
   readonly basePriority: number;
   readonly foreground: boolean;
@@ -146,6 +157,7 @@ export function inspectThread(thread: KThread): InspectedThread {
   const { state } = thread;
   const wait = waitOf(thread);
   const attached = thread.attachedProcess;
+  const teb = tebAddress(thread);
   return {
     threadId: threadIdOf(thread),
     processId: processIdOf(thread.process),
@@ -171,17 +183,25 @@ export function inspectThread(thread: KThread): InspectedThread {
     ...(attached === thread.process ? {} : { attachedProcessId: processIdOf(attached) }),
     kernelApcDisable: thread.kernelApcDisable,
     specialApcDisable: thread.specialApcDisable,
+    ...(teb === 0 ? {} : { teb }),
+    stack: thread.machine.guests.chainOf(thread.index).map(({ routine }) => routine),
     ...(state === KTHREAD_STATE.Terminated ? { exitStatus: thread.exitStatus } : {}),
   };
 }
 
 /** A process as it is now, with its threads. */
 export function inspectProcess(process: KProcess): InspectedProcess {
+  const executive = process.executive as ProcessExecutive | undefined;
+  const protection = executive?.protection ?? 0;
+  const peb = pebAddress(process);
   return {
     processId: processIdOf(process),
     parentProcessId: processIdOfRow(process.parentIndex),
     address: process.address,
     name: process.name,
+    sessionId: executive?.sessionId ?? 0,
+    ...(peb === 0 ? {} : { peb }),
+    ...(protection === 0 ? {} : { protection }),
     priorityClass: PRIORITY_CLASS_NAMES[process.priorityClass],
     basePriority: process.basePriority,
     foreground: process.foreground,

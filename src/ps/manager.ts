@@ -39,4 +39,9 @@ export function processManager(machine: Machine): ProcessManager {
   return managers.of(machine);
 }
 
+/** The same, for who only looks; undefined: it is in nobody's life yet. */
+export function knownProcessManager(machine: Machine): ProcessManager | undefined {
+  return managers.peek(machine);
+}
+
 Machine.lifecycleOf = (machine) => processManager(machine).lifecycle;

@@ -10,6 +10,7 @@ import {
   changeCriticalRegion,
   describeCallout,
   leftCallouts,
+  newCallout,
 } from '../ke/callout';
 import type { GuestResult } from '../machine/dpc';
 import type { DriverLeftover, DriverObject } from '../machine/driver';
@@ -67,9 +68,8 @@ export class NotifyTable {
     const slot = this.slots.indexOf(undefined);
     if (slot === -1) return false;
     const { machine, sort } = this;
-    const driver = machine.guests.currentDriver;
-    const routine = registered ?? (() => this.callNothing());
-    this.slots[slot] = { sort, registered, routine, driver, kind, calls: new CallsUnderWay() };
+    const callout = newCallout(machine, sort, registered ?? (() => this.callNothing()));
+    this.slots[slot] = { ...callout, registered, kind, calls: new CallsUnderWay() };
     this.count++;
     this.highest = Math.max(this.highest, slot + 1);
     return true;

@@ -67,7 +67,7 @@ test('ntps run --driver unloads a driver at the end, and tells what it left', as
   });
 });
 
-const MIMIKATZ = file('mimikatz.json', create(1, 8, 'C:\\\\tools\\\\mimikatz.exe', 4) + exit(2, 8));
+const MIMIKATZ = file('mimikatz.json', create(1, 8, 'mimikatz.exe', 4) + exit(2, 8));
 
 test('examples/drivers/refuse.js does not let an executable run', async () => {
   const { stdout } = await run('--events', MIMIKATZ, '--driver', 'examples/drivers/refuse.js');

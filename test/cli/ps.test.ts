@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { create } from '../workload/events/log-text';
+
+const folder = mkdtempSync(join(tmpdir(), 'ntps-ps-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const EVENTS = join(folder, 'log.json');
+writeFileSync(EVENTS, create(1, 8, 'a.exe', 4) + create(2, 12, 'b.exe', 8));
 
 const ps = async (...options: string[]) => {
   const { stdout } = await promisify(execFile)(process.execPath, [
@@ -16,17 +25,17 @@ const PLAYER = 'examples/workloads/media-player.json';
 test('ntps ps shows processes and threads as a kernel debugger does', async () => {
   const text = await ps(PLAYER, '--at', '500', '--process', '12');
   expect(text).toMatch(
-    /^PROCESS [0-9a-f]{8}\n {4}Cid: 000c {4}ParentCid: 0000\n {4}HandleCount: 0\.\n {4}Image: media-player\.json\n/,
+    /^PROCESS [0-9a-f]{8}\n {4}SessionId: 0 {2}Cid: 000c {4}Peb: 7fa0002000 {2}ParentCid: 0000\n {4}HandleCount: 0\.\n {4}Image: media-player\.json\n/,
   );
   expect(text).toContain('    ElapsedTime                       00:00:00.500\n');
   expect(text).toMatch(
-    / {8}THREAD [0-9a-f]{8} {2}Cid 000c\.0010 {2}WAIT: \(DelayExecution\) KernelMode Non-Alertable\n {16}until 00:00:00\.520\n/,
+    / {8}THREAD [0-9a-f]{8} {2}Cid 000c\.0010 {2}Teb: [0-9a-f]{16} {2}WAIT: \(DelayExecution\) KernelMode Non-Alertable\n {16}until 00:00:00\.520\n/,
   );
   expect(text).toMatch(
     /WAIT: \(UserRequest\) UserMode Non-Alertable\n {16}[0-9a-f]{8} {2}NotificationEvent\n/,
   );
   expect(text).toMatch(/Wait Start TickCount {6}31 {7}Ticks: 1 \(00:00:00\.015\)\n/);
-  expect(text).toMatch(/Cid 000c\.0020 {2}RUNNING on processor 3\n/);
+  expect(text).toMatch(/Cid 000c\.0020 {2}Teb: [0-9a-f]{16} {2}RUNNING on processor 3\n/);
   expect(text).toContain('Priority 12 BasePriority 11 PriorityDecrement 0 UnusualBoost 0\n');
 });
 
@@ -37,4 +46,32 @@ test('ntps ps --brief lists processes, --json has everything', async () => {
   const { nowNs, processes } = JSON.parse(await ps(PLAYER, '--at', '20', '--json'));
   expect(nowNs).toBe(20e6);
   expect(processes).toMatchObject([{ name: 'System' }, { threads: { length: 7 } }]);
+});
+
+test('ntps ps --events shows the tree that recorded events leave, and the callbacks of a driver', async () => {
+  const driver = 'examples/drivers/refuse.js';
+  const text = await ps('--events', EVENTS, '--driver', driver, '--brief', '--callbacks');
+  expect(text).toMatch(/^PROCESS .*\n.*\n.*\n {4}Image: System\n/);
+  expect(text).toMatch(/ {4}PROCESS .*\n.*\n.*\n {8}Image: C:\\Windows\\a\.exe\n/);
+  expect(text).toMatch(/ {8}PROCESS .*\n.*\n.*\n {12}Image: C:\\Windows\\b\.exe\n/);
+  expect(text).toMatch(
+    /\nnt!PspCreateProcessNotifyRoutine: 2 of 64\n {4}\[00\] [0-9a-f]{16} .* {2}\(PsSetCreateProcessNotifyRoutineEx\)\n {4}\[01\] fffff801000[0-9a-f]{5} refuse!onProcess {2}\(PsSetCreateProcessNotifyRoutineEx\)\n/,
+  );
+  expect(text).toMatch(
+    /\nCallbackList of object types: 1\n {4}Process {2}Altitude: 1 {2}Operations: CREATE\n {8}PreOperation: {2}none\n/,
+  );
+});
+
+test('ntps ps shows what a thread is in', async () => {
+  const text = await ps('--events', EVENTS);
+  expect(text).toMatch(/ {12}Call Site\n {12}KeWaitForSingleObject\n/);
+});
+
+test.each([
+  [['ps'], 'give a workload, or events with --events'],
+  [['ps', PLAYER, '--events', EVENTS], 'give a workload or --events, not both'],
+  [['ps', '--at', '5', '--events', EVENTS], '--at is of a workload'],
+])('%o is refused with a remedy', async (options, message) => {
+  const refused = promisify(execFile)(process.execPath, ['build/cli.js', ...options]);
+  await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining(message) });
 });

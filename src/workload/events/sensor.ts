@@ -12,7 +12,9 @@ import { PsProcessType } from '../../ob/types';
 import { processIdOf, rowOfProcessId, rowOfThreadId, threadIdOf } from '../../ps/cid';
 import { executiveOf, processExitStatus } from '../../ps/executive';
 import { processManager } from '../../ps/manager';
-import type { PsCreateNotifyInfo } from '../../ps/process-notify';
+import type { LoadImageNotifyRoutine } from '../../ps/image-notify';
+import type { CreateProcessNotifyRoutineEx, PsCreateNotifyInfo } from '../../ps/process-notify';
+import type { CreateThreadNotifyRoutine } from '../../ps/thread-notify';
 import {
   PsSetCreateProcessNotifyRoutineEx,
   PsSetCreateThreadNotifyRoutine,
@@ -56,15 +58,15 @@ export class EventSensor {
 
   /** Registers its routines; in a thread of the system. */
   *attach(): Generator<Request, void, number> {
+    const sensorProcess: CreateProcessNotifyRoutineEx = (process, _, info) =>
+      this.#processNotify(process, info);
+    const sensorThread: CreateThreadNotifyRoutine = (process, thread, create) =>
+      this.#threadNotify(process, thread, create);
+    const sensorImage: LoadImageNotifyRoutine = (name, process) => this.#imageNotify(name, process);
     const statuses = [
-      yield* PsSetCreateProcessNotifyRoutineEx(
-        (process, _, info) => this.#processNotify(process, info),
-        false,
-      ),
-      yield* PsSetCreateThreadNotifyRoutine((process, thread, create) =>
-        this.#threadNotify(process, thread, create),
-      ),
-      yield* PsSetLoadImageNotifyRoutine((name, process) => this.#imageNotify(name, process)),
+      yield* PsSetCreateProcessNotifyRoutineEx(sensorProcess, false),
+      yield* PsSetCreateThreadNotifyRoutine(sensorThread),
+      yield* PsSetLoadImageNotifyRoutine(sensorImage),
     ];
     const registered = yield* ObRegisterCallbacks({
       Version: OB_FLT_REGISTRATION_VERSION,
