@@ -37,7 +37,15 @@ export default [
   {
     input: { cli: 'build/ts/src/cli/main.js' },
     output: { dir: 'build', format: 'es', banner: '#!/usr/bin/env node' },
-    external: [/^node:/, 'ajv', 'cli-progress', 'cli-table3', 'commander', 'jsonc-parser'],
+    external: [
+      /^node:/,
+      'ajv',
+      'cli-progress',
+      'cli-table3',
+      'commander',
+      'fflate',
+      'jsonc-parser',
+    ],
     plugins: [library, resolve({ preferBuiltins: true })],
   },
   {

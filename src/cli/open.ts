@@ -1,8 +1,9 @@
-/** Recordings as files and standard input of Node; gzip is told by its first bytes. */
+/** Recordings as files and standard input of Node; gzip and ZIP are told by their first bytes. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { InputDamaged, RecordingError } from '../index';
+import { isZip, unzipped } from './zip';
 
 const CHUNK_BYTES = 1 << 18;
 const PIECE_BYTES = 1 << 14;
@@ -22,11 +23,12 @@ export class RecordingInput implements AsyncIterable<Uint8Array> {
     this.#source = source;
   }
 
-  /** @throws InputDamaged if gzip data ends early or is damaged, after all before it. */
+  /** @throws InputDamaged if packed data ends early or is damaged, after all before it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const chunks = this.#counted();
     const first = await firstBytes(chunks);
     if (first[0] === 0x1f && first[1] === 0x8b) yield* gunzipped(joined(first, chunks));
+    else if (isZip(first)) yield* unzipped(joined(first, chunks));
     else yield* joined(first, chunks);
   }
 

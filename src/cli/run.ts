@@ -96,7 +96,10 @@ export function addRunCommand(cli: Command): void {
     .description(
       'run an rt-app workload (JSON, - for standard input) on the NT scheduler, or replay recorded process events',
     )
-    .option('--events <file>', 'Sysmon or Security events as JSON, instead of a workload')
+    .option(
+      '--events <file>',
+      'Sysmon or Security events as JSON (gzip or ZIP too), instead of a workload',
+    )
     .option('--driver <file...>', 'with --events: drivers (JavaScript) that are told of them')
     .option('--host <name>', 'with --events: of several machines, which')
     .option('--export <file>', 'with --events: write what callbacks told, as events')

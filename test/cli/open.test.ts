@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { strToU8, zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRecording } from '../../src/cli/open';
 import { readRecording } from '../../src/workload/ftrace';
@@ -52,6 +53,25 @@ describe('openRecording', () => {
     const summary = await read('bad', damaged);
     expect(summary.lines).toBeGreaterThan(2500);
     expect(summary.warnings.map((each) => each.kind)).toContain('damaged-input');
+  });
+
+  it('reads the one file of a ZIP archive, stored or deflated, folders aside', async () => {
+    const plain = await read('plain2', FIRST + SECOND);
+    for (const level of [0, 6] as const) {
+      const zip = zipSync({ folder: { 'log.txt': [strToU8(FIRST + SECOND), { level }] } });
+      expect(await read('log.zip', zip)).toEqual({ ...plain, name: 'log.zip' });
+    }
+  });
+
+  it('uses what can be read of an archive that ends early or has several files', async () => {
+    const zip = zipSync({ 'a.txt': strToU8(FIRST), 'b.txt': strToU8(SECOND) });
+    for (const [name, bytes] of [
+      ['cut.zip', zip.subarray(0, 5000)],
+      ['several.zip', zip],
+    ] as const) {
+      const summary = await read(name, bytes);
+      expect(summary.warnings.map((each) => each.kind)).toContain('damaged-input');
+    }
   });
 
   it('names a file that is not there or is a directory', async () => {
