@@ -948,6 +948,24 @@ export {
   ZwQueueApcThreadEx,
   ZwTestAlert,
 } from './ps/apc-services';
+export { MEM, PAGE } from './ps/address-space';
+export {
+  type CopiedMemory,
+  MEMORY_INFORMATION_CLASS,
+  type MemoryBasicInformation,
+  NtAllocateVirtualMemory,
+  NtFreeVirtualMemory,
+  NtQueryVirtualMemory,
+  NtReadVirtualMemory,
+  NtWriteVirtualMemory,
+  type VirtualRange,
+  ZwAllocateVirtualMemory,
+  ZwFreeVirtualMemory,
+  ZwQueryVirtualMemory,
+  ZwReadVirtualMemory,
+  ZwWriteVirtualMemory,
+} from './ps/memory-services';
+export type { VmCounters } from './ps/vm-counters';
 export type { BadPointer } from './ps/information';
 export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {

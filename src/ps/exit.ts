@@ -7,6 +7,7 @@ import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';
 import { ObpEndOfLife } from '../ob/reference';
 import { PsProcessType } from '../ob/types';
+import { knownAddressSpace } from './address-space';
 import { threadKinds } from './create';
 import {
   isSubsystemProcess,
@@ -78,6 +79,7 @@ function* exitProcess(
     calls = isGenerator(told) ? yield* told : told;
   }
   if (executive !== undefined) executive.modules = [];
+  knownAddressSpace(process)?.clear();
   if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
   yield* ObpEndOfLife(process, PsProcessType);
   return calls;

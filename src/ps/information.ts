@@ -55,7 +55,7 @@ export interface SetClass<B, V> {
 /** Classes by number; 'unmodelled' ones exist, and are STATUS_NOT_IMPLEMENTED. */
 export type Classes<C> = ReadonlyMap<number, C | 'unmodelled'>;
 
-function isBadPointer(value: unknown): value is BadPointer {
+export function isBadPointer(value: unknown): value is BadPointer {
   return typeof value === 'object' && value !== null && 'address' in value;
 }
 

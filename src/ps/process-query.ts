@@ -28,6 +28,12 @@ import { PROCESSINFOCLASS } from './information-class';
 import { processManager } from './manager';
 import { processSettings } from './process-settings';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
+import {
+  VM_COUNTERS_BYTES,
+  VM_COUNTERS_EX_BYTES,
+  type VmCounters,
+  vmCounters,
+} from './vm-counters';
 
 /** What there is to know of a process by its handle. Times are 100 ns, system times since 1601. */
 
@@ -55,6 +61,7 @@ export interface WrittenName {
 /** What the classes of NtQueryInformationProcess give. */
 export interface ProcessInformation {
   [PROCESSINFOCLASS.ProcessBasicInformation]: ProcessBasicInformation;
+  [PROCESSINFOCLASS.ProcessVmCounters]: VmCounters;
   [PROCESSINFOCLASS.ProcessTimes]: KernelUserTimes;
   [PROCESSINFOCLASS.ProcessDebugPort]: { readonly DebugPort: number };
   [PROCESSINFOCLASS.ProcessDefaultHardErrorMode]: { readonly DefaultHardErrorMode: number };
@@ -175,7 +182,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
     ],
     [PROCESSINFOCLASS.ProcessQuotaLimits, 'unmodelled'],
     [PROCESSINFOCLASS.ProcessIoCounters, 'unmodelled'],
-    [PROCESSINFOCLASS.ProcessVmCounters, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessVmCounters,
+      { lengths: [VM_COUNTERS_BYTES, VM_COUNTERS_EX_BYTES], access: LIMITED, query: vmCounters },
+    ],
     [PROCESSINFOCLASS.ProcessTimes, { lengths: [32], access: LIMITED, query: timesOf }],
     [PROCESSINFOCLASS.ProcessDebugPort, one(8, 'DebugPort', FULL, () => 0)],
     [PROCESSINFOCLASS.ProcessLdtInformation, 'unmodelled'],
