@@ -923,6 +923,7 @@ export {
   ImageCatalogue,
   type ImageInfo,
   type ImageInfoEx,
+  type ImageHeader,
   type ImageOptions,
 } from './ps/image';
 export {
@@ -966,6 +967,8 @@ export {
   ZwWriteVirtualMemory,
 } from './ps/memory-services';
 export type { VmCounters } from './ps/vm-counters';
+export type { ProcessHandle, ProcessHandleSnapshot } from './ps/handle-snapshot';
+export type { SectionImageInformation } from './ps/image-information';
 export type { BadPointer } from './ps/information';
 export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {
@@ -1112,10 +1115,26 @@ export {
   type SystemThread,
 } from './ps/system-thread';
 export {
+  GetProcessInformation,
+  MACHINE_ATTRIBUTES,
+  NtQuerySystemInformationEx,
+  PROCESS_INFORMATION_CLASS,
+  type ProcessMachineInformation,
+  type SupportedArchitecture,
+  ZwQuerySystemInformationEx,
+} from './ps/machine-type';
+export { SYSTEM_INFORMATION_CLASS } from './ps/system-class';
+export type {
+  SystemExtendedThreadInformation,
+  SystemProcessInformation,
+} from './ps/system-processes';
+export {
   NtQuerySystemInformation,
-  SYSTEM_INFORMATION_CLASS,
+  type QuerySystemInformation,
   type SystemHandle,
   type SystemHandleInformation,
+  type SystemInformation,
+  type SystemProcessIdInformation,
   ZwQuerySystemInformation,
 } from './ps/system-query';
 export {
@@ -1124,6 +1143,15 @@ export {
   type SystemTimeAdjustment,
   ZwSetSystemInformation,
 } from './ps/system-set';
+export type {
+  SystemBasicInformation,
+  SystemInterruptInformation,
+  SystemPerformanceInformation,
+  SystemProcessorInformation,
+  SystemProcessorPerformance,
+  SystemTimeAdjustmentInformation,
+  SystemTimeOfDayInformation,
+} from './ps/system-times';
 export { type CreateThreadNotifyRoutine, PSCREATETHREADNOTIFYTYPE } from './ps/thread-notify';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';

@@ -30,6 +30,27 @@ export interface ImageOptions {
   readonly partialMap?: boolean;
   /** What its processes run. Default: they wait to be terminated. */
   readonly main?: ProgramBody;
+  /** What its PE header says of entry point, stack and versions. */
+  readonly header?: Partial<ImageHeader>;
+}
+
+/** What a PE header says, as far as SECTION_IMAGE_INFORMATION has it. */
+export interface ImageHeader {
+  /** From the base; 0: it has none. Default 0x1000. */
+  readonly entryPoint: number;
+  /** Of the initial thread, bytes. Default 0x100000. */
+  readonly stackReserve: number;
+  /** Default 0x1000. */
+  readonly stackCommit: number;
+  /** Major and minor. Default [6, 0]. */
+  readonly subsystemVersion: readonly [major: number, minor: number];
+  /** The same of the system that it is for. Default [6, 0]. */
+  readonly systemVersion: readonly [major: number, minor: number];
+  /** IMAGE_FILE_… flags. Default: executable, with large addresses unless it is x86. */
+  readonly characteristics: number;
+  /** IMAGE_DLLCHARACTERISTICS_… flags. Default: relocatable, no execution of data. */
+  readonly dllCharacteristics: number;
+  readonly checkSum: number;
 }
 
 /** IMAGE_INFO. Nobody can write to it. */
@@ -86,6 +107,7 @@ export class Image {
   readonly main: ProgramBody | undefined;
   readonly file: FileObject;
   readonly info: ImageInfo;
+  readonly header: ImageHeader;
   /** What a process of this executable maps, itself first, as the catalogue was when it was last asked. */
   mapping: readonly Image[] | undefined;
 
@@ -103,6 +125,7 @@ export class Image {
     this.imports = options.imports ?? [];
     this.main = options.main;
     this.file = { FileName: volumePath(path) };
+    this.header = headerOf(options.header ?? {}, this.machine, named);
     const level = requireInteger(named('signatureLevel'), options.signatureLevel ?? 0, 0, 15);
     const type = requireInteger(named('signatureType'), options.signatureType ?? 0, 0, 7);
     const foreign = this.machine === 'arm64';
@@ -147,6 +170,36 @@ export class Image {
 export function driverImage({ image }: DriverObject): Image {
   const { path, base, size } = image;
   return new Image(path, { base, size }, true);
+}
+
+/** IMAGE_FILE_EXECUTABLE_IMAGE, and IMAGE_FILE_LARGE_ADDRESS_AWARE or IMAGE_FILE_32BIT_MACHINE. */
+const CHARACTERISTICS = 0x22;
+const CHARACTERISTICS_32 = 0x102;
+/** IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE and _NX_COMPAT. */
+const DLL_CHARACTERISTICS = 0x140;
+
+function headerOf(
+  given: Partial<ImageHeader>,
+  machine: ImageMachine,
+  named: (field: string) => string,
+): ImageHeader {
+  const version = (field: string, parts: readonly [number, number] = [6, 0]) => {
+    for (const part of parts) requireInteger(named(`header.${field}`), part, 0, 0xffff);
+    return parts;
+  };
+  const number = (field: string, value: number | undefined, usual: number) =>
+    requireInteger(named(`header.${field}`), value ?? usual, 0, 0xffff_ffff);
+  const usual = machine === 'x86' ? CHARACTERISTICS_32 : CHARACTERISTICS;
+  return {
+    entryPoint: number('entryPoint', given.entryPoint, 0x1000),
+    stackReserve: number('stackReserve', given.stackReserve, 0x10_0000),
+    stackCommit: number('stackCommit', given.stackCommit, 0x1000),
+    subsystemVersion: version('subsystemVersion', given.subsystemVersion),
+    systemVersion: version('systemVersion', given.systemVersion),
+    characteristics: number('characteristics', given.characteristics, usual),
+    dllCharacteristics: number('dllCharacteristics', given.dllCharacteristics, DLL_CHARACTERISTICS),
+    checkSum: number('checkSum', given.checkSum, 0),
+  };
 }
 
 /** Drive C is the third volume, as on most machines. */

@@ -1,6 +1,6 @@
 import { STATUS } from '../../assembly/shared/status';
 import type { MODE } from '../../assembly/shared/types';
-import { systemService } from '../ke/mode';
+import { currentProcess, systemService } from '../ke/mode';
 import { processAffinity, processBoostDisabled, processCycleTime } from '../ke/process';
 import type { NtCall } from '../machine/guest';
 import type { KProcess } from '../machine/views';
@@ -24,6 +24,12 @@ import {
   queryObject,
 } from './information';
 import { PROCESS_ACCESS } from './access';
+import { handleSnapshot, type ProcessHandleSnapshot } from './handle-snapshot';
+import {
+  SECTION_IMAGE_INFORMATION_BYTES,
+  type SectionImageInformation,
+  sectionImageInformation,
+} from './image-information';
 import { PROCESSINFOCLASS } from './information-class';
 import { processManager } from './manager';
 import { processSettings } from './process-settings';
@@ -89,6 +95,9 @@ export interface ProcessInformation {
     readonly CurrentCycleCount: number;
   };
   [PROCESSINFOCLASS.ProcessPagePriority]: { readonly PagePriority: number };
+  [PROCESSINFOCLASS.ProcessCookie]: { readonly Cookie: number };
+  [PROCESSINFOCLASS.ProcessImageInformation]: SectionImageInformation;
+  [PROCESSINFOCLASS.ProcessHandleInformation]: ProcessHandleSnapshot;
   [PROCESSINFOCLASS.ProcessGroupInformation]: { readonly Groups: readonly number[] };
   [PROCESSINFOCLASS.ProcessProtectionInformation]: { readonly Level: number };
   [PROCESSINFOCLASS.ProcessSubsystemInformation]: { readonly SubsystemInformation: number };
@@ -165,6 +174,11 @@ function one(
     alignment: Math.min(bytes, 4),
     query: (process) => ({ [field]: value(process) }),
   };
+}
+
+/** Of no other process of the boot; what it is made of is no secret here. */
+function cookieOf({ sequenceNumber }: KProcess): number {
+  return Math.imul(sequenceNumber, 0x9e37_79b1) >>> 0;
 }
 
 /** Nothing debugs a process: there is no debug object. */
@@ -276,8 +290,30 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       one(4, 'IoPriority', LIMITED, (process) => processSettings(process).ioPriority),
     ],
     [PROCESSINFOCLASS.ProcessExecuteFlags, 'unmodelled'],
-    [PROCESSINFOCLASS.ProcessCookie, 'unmodelled'],
-    [PROCESSINFOCLASS.ProcessImageInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessCookie,
+      {
+        lengths: [4],
+        access: LIMITED | PROCESS_ACCESS.VM_WRITE,
+        query: (process): Answer =>
+          process === currentProcess('NtQueryInformationProcess')
+            ? { Cookie: cookieOf(process) }
+            : { status: STATUS.INVALID_PARAMETER },
+      },
+    ],
+    [
+      PROCESSINFOCLASS.ProcessImageInformation,
+      {
+        lengths: [SECTION_IMAGE_INFORMATION_BYTES],
+        access: LIMITED,
+        query: (process): Answer => {
+          const { image } = executive(process);
+          return image === undefined
+            ? { status: STATUS.INVALID_PARAMETER }
+            : sectionImageInformation(image);
+        },
+      },
+    ],
     [
       PROCESSINFOCLASS.ProcessCycleTime,
       {
@@ -297,7 +333,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       PROCESSINFOCLASS.ProcessGroupInformation,
       { lengths: [2], access: LIMITED, query: ({ group }) => ({ Groups: [group] }) },
     ],
-    [PROCESSINFOCLASS.ProcessHandleInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessHandleInformation,
+      { lengths: 'variable', access: FULL, query: handleSnapshot },
+    ],
     [
       PROCESSINFOCLASS.ProcessProtectionInformation,
       one(1, 'Level', LIMITED, (process) => executive(process).protection),
@@ -373,8 +412,8 @@ export interface QueryInformationProcess {
  *   STATUS_INFO_LENGTH_MISMATCH with the right length; STATUS_PORT_NOT_SET without a debugger;
  *   STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtQueryInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory, quotas and image headers)
+ * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, I/O counters, LDTs, device maps and handle tracing)
  */
 export const NtQueryInformationProcess = queryInformationProcess.nt as QueryInformationProcess;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory, quotas and image headers) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, I/O counters, LDTs, device maps and handle tracing) */
 export const ZwQueryInformationProcess = queryInformationProcess.zw as QueryInformationProcess;

@@ -5,7 +5,8 @@ import { NtClose } from '../../src/ob/handle';
 import { NtSetInformationObject, OBJECT_INFORMATION_CLASS } from '../../src/ob/query';
 import { EVENT_ACCESS, EVENT_TYPE, NtCreateEvent } from '../../src/ob/services/event';
 import { processIdOfRow } from '../../src/ps/cid';
-import { NtQuerySystemInformation, SYSTEM_INFORMATION_CLASS } from '../../src/ps/system-query';
+import { SYSTEM_INFORMATION_CLASS } from '../../src/ps/system-class';
+import { NtQuerySystemInformation } from '../../src/ps/system-query';
 import { runUser } from '../ob/user';
 
 const FLAGS = OBJECT_INFORMATION_CLASS.ObjectHandleFlagInformation;
