@@ -243,6 +243,7 @@ export {
   KeRevertToUserAffinityThreadEx,
   KeRevertToUserGroupAffinityThread,
   KeSetIdealProcessorThread,
+  KeSetIdealProcessorThreadEx,
   KeSetSystemAffinityThread,
   KeSetSystemAffinityThreadEx,
   KeSetSystemGroupAffinityThread,
@@ -281,6 +282,8 @@ export {
   type ApcState,
   KeAlertResumeThread,
   KeAlertThread,
+  KeAttachProcess,
+  KeDetachProcess,
   KeForceResumeThread,
   KeInitializeApc,
   KeInsertQueueApc,
@@ -384,6 +387,7 @@ export {
   KeSetBasePriorityThread,
   KeSetPriorityThread,
 } from './ke/priority';
+export { type CycleTime, KeQueryRuntimeThread, KeQueryTotalCycleTimeThread } from './ke/runtime';
 export {
   KeInsertHeadQueue,
   KeInsertQueue,
@@ -916,7 +920,11 @@ export {
   PsIsThreadTerminating,
   PsLookupProcessByProcessId,
   PsLookupThreadByThreadId,
+  RtlGetVersion,
   SeLocateProcessImageName,
+  type VersionInformation,
+  ZwCurrentProcess,
+  ZwCurrentThread,
 } from './ps/identity';
 export {
   Image,
@@ -949,6 +957,28 @@ export {
   ZwQueueApcThreadEx,
   ZwTestAlert,
 } from './ps/apc-services';
+export {
+  type DiskCounters,
+  PsGetThreadProperty,
+  PsIsCurrentThreadPrefetching,
+  PsIsDiskCountersEnabled,
+  PsQueryTotalCycleTimeProcess,
+  PsSetCurrentThreadPrefetching,
+  PsUpdateDiskCounters,
+} from './ps/accounting';
+export {
+  AffinityToken,
+  PsAllocateAffinityToken,
+  PsFreeAffinityToken,
+  PsRevertToUserMultipleGroupAffinityThread,
+  PsSetSystemMultipleGroupAffinityThread,
+} from './ps/affinity-token';
+export {
+  IoGetInitiatorProcess,
+  IoGetRequestorProcess,
+  IoGetRequestorProcessId,
+  IoIs32bitProcess,
+} from './ps/requestor';
 export { MEM, PAGE } from './ps/address-space';
 export {
   type CopiedMemory,

@@ -1,4 +1,5 @@
 import { OP } from '../../assembly/shared/opcode';
+import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
@@ -6,6 +7,7 @@ import type { Machine } from '../machine/machine';
 import { requireInteger } from '../machine/profile';
 import type { KThread } from '../machine/views';
 import { requireIrql, VIOLATION } from './call';
+import type { ProcessorNumber } from './topology';
 
 /**
  * Where a thread may run, for host threads. Its user affinity is what it was created with or given
@@ -161,4 +163,27 @@ export function KeSetIdealProcessorThread(thread: KThread, processor: number): n
   const index = machine.processorIndex(thread.group, processor);
   if (index !== undefined) thread.setIdealProcessor(index);
   return previous;
+}
+
+/**
+ * The same by group and number.
+ *
+ * @returns SUCCESS with the processor before; INVALID_PARAMETER for a processor that there is not, or
+ *   of another group than the thread's.
+ * @irql at most DISPATCH_LEVEL   @nt KeSetIdealProcessorThreadEx
+ */
+export function KeSetIdealProcessorThreadEx(
+  thread: KThread,
+  idealProcessor: ProcessorNumber,
+): { readonly status: number; readonly previousIdealProcessor: ProcessorNumber | undefined } {
+  const routine = 'KeSetIdealProcessorThreadEx';
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.DISPATCH_LEVEL);
+  const { machine } = currentGuest(routine);
+  const index = machine.processorIndex(idealProcessor.Group, idealProcessor.Number);
+  if (index === undefined || idealProcessor.Group !== thread.group)
+    return { status: STATUS.INVALID_PARAMETER, previousIdealProcessor: undefined };
+  const place = machine.processorPlace(thread.idealProcessor);
+  thread.setIdealProcessor(index);
+  const previousIdealProcessor = { Group: place?.group ?? 0, Number: place?.groupIndex ?? 0 };
+  return { status: STATUS.SUCCESS, previousIdealProcessor };
 }

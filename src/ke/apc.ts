@@ -1,3 +1,4 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KAPC_ENVIRONMENT, MODE } from '../../assembly/shared/types';
@@ -7,7 +8,7 @@ import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { LoadedProgram } from '../machine/program';
 import type { KProcess, KThread } from '../machine/views';
-import { call, requireIrql, VIOLATION } from './call';
+import { call, requireIrql, VerifierError, VIOLATION } from './call';
 
 /** Asynchronous procedure calls, alerts, suspension, and other processes' address spaces, for host threads. */
 
@@ -201,4 +202,37 @@ export function KeUnstackDetachProcess(_apcState: ApcState): NtCall<number> {
   return call(routine, [encode(OP.DetachProcess)], () =>
     requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL),
   );
+}
+
+/**
+ * The older form of KeStackAttachProcess: to the process that is current already it does nothing, to
+ * another while attached it is bugcheck INVALID_PROCESS_ATTACH_ATTEMPT.
+ *
+ * @irql below DISPATCH_LEVEL   @nt KeAttachProcess
+ */
+export function KeAttachProcess(process: KProcess): NtCall<void> {
+  const routine = 'KeAttachProcess';
+  return new NtCall(routine, function* (): Generator<Request, void, number> {
+    requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL);
+    const { machine, thread } = currentGuest(routine);
+    const current = thread.attachedProcess;
+    if (current === process) return;
+    if (current !== thread.process) {
+      const code = BUGCHECK.INVALID_PROCESS_ATTACH_ATTEMPT;
+      machine.bugCheck(code, process.handle, current.handle, 1);
+      throw new VerifierError(`${routine} was called by a thread that is attached to a process`);
+    }
+    yield* KeStackAttachProcess(process);
+  });
+}
+
+/** Takes KeAttachProcess back; nothing happens to a thread that is not attached. @irql below DISPATCH_LEVEL @nt KeDetachProcess */
+export function KeDetachProcess(): NtCall<void> {
+  const routine = 'KeDetachProcess';
+  return new NtCall(routine, function* (): Generator<Request, void, number> {
+    requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL);
+    const { thread } = currentGuest(routine);
+    if (thread.attachedProcess === thread.process) return;
+    yield* KeUnstackDetachProcess({ process: thread.process });
+  });
 }

@@ -285,7 +285,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.CRITICAL_PROCESS_DIED]: [
     'CRITICAL_PROCESS_DIED',
-    'A process (parameter 1, parameter 2 is 0) ended without which the system cannot go on: it is marked as critical.',
+    'A process (parameter 1 is its handle, parameter 2 is 0) or a thread (parameter 2 is 1) ended without which the system cannot go on: it is marked as critical, by ProcessBreakOnTermination or ThreadBreakOnTermination. Take the mark away before its end, or find out who ends it.',
   ],
   [BUGCHECK.SYSTEM_EXIT_OWNED_MUTEX]: [
     'SYSTEM_EXIT_OWNED_MUTEX',

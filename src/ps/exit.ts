@@ -19,6 +19,7 @@ import {
 import { costOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
 import type { PsState } from './state';
+import { threadExecutive } from './thread-executive';
 import { notifyThread, THREAD_NOTIFY } from './thread-notify';
 import { revertToSelf } from './token';
 
@@ -31,6 +32,10 @@ type Steps<T = void> = Generator<Request, T, number>;
  */
 export function exitThread(ps: PsState, thread: KThread, status: number): GuestResult<number> {
   const { process } = thread;
+  if (threadExecutive(thread).critical) {
+    ps.machine.bugCheck(BUGCHECK.CRITICAL_PROCESS_DIED, thread.handle, 1);
+    return 0;
+  }
   const { threadCount } = process;
   const last = threadCount === process.exitingThreads + 1 && process !== ps.machine.systemProcess;
   const told = ps.threadNotify.count + ps.processNotify.count !== 0;

@@ -4,6 +4,7 @@ import { IRQL, KTHREAD_STATE, THREAD_FLAG } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
+import type { Handle } from '../ob/attributes';
 import { headerOf } from '../ob/object';
 import { ObpReference } from '../ob/reference';
 import { processIdOf, rowOfProcessId, rowOfThreadId, threadIdOf } from './cid';
@@ -216,4 +217,40 @@ export function PsGetVersion(): {
   requireIrql('PsGetVersion', VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
   const buildNumber = NtBuildNumber % 0x1_0000;
   return { checked: false, majorVersion: 10, minorVersion: 0, buildNumber, csdVersion: '' };
+}
+
+/** RTL_OSVERSIONINFOEXW, as far as it is told. */
+export interface VersionInformation {
+  readonly dwMajorVersion: number;
+  readonly dwMinorVersion: number;
+  readonly dwBuildNumber: number;
+  /** VER_PLATFORM_WIN32_NT. */
+  readonly dwPlatformId: number;
+  readonly szCSDVersion: string;
+  /** VER_NT_WORKSTATION. */
+  readonly wProductType: number;
+}
+
+/** @returns SUCCESS with the version. @irql PASSIVE_LEVEL @nt RtlGetVersion */
+export function RtlGetVersion(): { readonly status: number } & VersionInformation {
+  requireIrql('RtlGetVersion', VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  return {
+    status: STATUS.SUCCESS,
+    dwMajorVersion: 10,
+    dwMinorVersion: 0,
+    dwBuildNumber: NtBuildNumber % 0x1_0000,
+    dwPlatformId: 2,
+    szCSDVersion: '',
+    wProductType: 1,
+  };
+}
+
+/** The pseudo handle of the current process: -1. @irql any @nt ZwCurrentProcess */
+export function ZwCurrentProcess(): Handle {
+  return -1;
+}
+
+/** The pseudo handle of the current thread: -2. @irql any @nt ZwCurrentThread */
+export function ZwCurrentThread(): Handle {
+  return -2;
 }

@@ -13,6 +13,7 @@ import {
   THREAD_STATE_NAMES,
   WAIT_REASON_NAMES,
 } from '../machine/words';
+import { type DiskCounters, diskCounters } from './accounting';
 import { processIdOf, processIdOfRow, threadIdOf } from './cid';
 import type { ProcessExecutive } from './executive';
 import { handleCountOf } from './inspect-handles';
@@ -104,6 +105,8 @@ export interface InspectedProcess {
   /** Absent while it has not ended. */
   readonly exitStatus?: number;
   readonly handleCount: number;
+  /** Absent if PsUpdateDiskCounters was not called for it. */
+  readonly disk?: DiskCounters;
   /** Those that have ended and are referred to included. */
   readonly threads: readonly InspectedThread[];
 }
@@ -194,6 +197,7 @@ export function inspectProcess(process: KProcess): InspectedProcess {
   const executive = process.executive as ProcessExecutive | undefined;
   const protection = executive?.protection ?? 0;
   const peb = pebAddress(process);
+  const disk = diskCounters(process);
   return {
     processId: processIdOf(process),
     parentProcessId: processIdOfRow(process.parentIndex),
@@ -210,6 +214,7 @@ export function inspectProcess(process: KProcess): InspectedProcess {
     kernelTimeNs: process.kernelTime100ns * 100,
     ...(process.signalState === 0 ? {} : { exitStatus: process.exitStatus }),
     handleCount: handleCountOf(process),
+    ...(disk === undefined ? {} : { disk }),
     threads: process.threads().map(inspectThread),
   };
 }

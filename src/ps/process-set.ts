@@ -314,8 +314,8 @@ export interface SetInformationProcess {
  *   STATUS_INVALID_PARAMETER; STATUS_PRIVILEGE_NOT_HELD; STATUS_INVALID_HANDLE;
  *   STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtSetInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory and quotas; instrumentation callbacks are not called)
+ * @nt NtSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; STATUS_NOT_IMPLEMENTED for classes of memory and quotas)
  */
 export const NtSetInformationProcess = setInformationProcess.nt as SetInformationProcess;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationProcess (partial: STATUS_NOT_IMPLEMENTED for classes of memory and quotas; instrumentation callbacks are not called) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; STATUS_NOT_IMPLEMENTED for classes of memory and quotas) */
 export const ZwSetInformationProcess = setInformationProcess.zw as SetInformationProcess;

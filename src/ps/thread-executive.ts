@@ -17,6 +17,8 @@ export class ThreadExecutive {
   /** ControlMask and StateMask of POWER_THROTTLING_THREAD_STATE. */
   throttlingControl = 0;
   throttlingState = 0;
+  /** It prefetches: what it reads ahead is not held against it. */
+  prefetching = false;
 }
 
 const NOTHING_SET: Readonly<ThreadExecutive> = Object.freeze(new ThreadExecutive());

@@ -183,6 +183,7 @@ function setIdealProcessorEx(thread: KThread, processor: ProcessorNumber): numbe
 function setBreakOnTermination(thread: KThread, value: number, { mode }: Caller): number {
   const critical = numberIn('ThreadBreakOnTermination', value, 0, ULONG_MAX) !== 0;
   if (!SeSinglePrivilegeCheck(SE_PRIVILEGE.DEBUG, mode)) return STATUS.PRIVILEGE_NOT_HELD;
+  if (critical) thread.machine.needLifecycle();
   ownThreadExecutive(thread).critical = critical;
   return STATUS.SUCCESS;
 }
@@ -352,8 +353,8 @@ export interface SetInformationThread {
  *   STATUS_INVALID_PARAMETER; STATUS_PRIVILEGE_NOT_HELD; STATUS_INVALID_HANDLE;
  *   STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtSetInformationThread (partial: STATUS_NOT_IMPLEMENTED for classes that need user memory)
+ * @nt NtSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for classes that need user memory)
  */
 export const NtSetInformationThread = setInformationThread.nt as SetInformationThread;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationThread (partial: STATUS_NOT_IMPLEMENTED for classes that need user memory) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for classes that need user memory) */
 export const ZwSetInformationThread = setInformationThread.zw as SetInformationThread;
