@@ -561,6 +561,7 @@ export class Machine {
       options.name ?? (host || port ? `thread ${index}` : (body as LoadedProgram).name),
     );
     thread.createdNs = this.now;
+    thread.madeForUserMode = (flags & THREAD_FLAG.UserMode) !== 0;
     thread.held = true;
     this.guests.remove(index);
     this.threads.set(index, thread);

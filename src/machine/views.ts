@@ -10,6 +10,7 @@ import {
   KTHREAD_EXTENSION,
   KTIMER,
   KTIMER_OBJECT,
+  KTRAP_FRAME,
   PROCESS_FLAG,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
@@ -392,9 +393,31 @@ export class KThread extends KernelObject {
   /** @internal What the end of a system thread takes back; undefined: PsCreateSystemThread did not make it. */
   systemThreadEnd: (() => void) | undefined;
 
-  /** Whether it has no user mode. @irql at most DISPATCH_LEVEL @nt PsIsSystemThread */
+  /** @internal Whether it was made with a user mode; undefined: the core made it. */
+  madeForUserMode: boolean | undefined;
+
+  /**
+   * @internal THREAD_FLAG bits of what it runs now, and of what that is in front of, down to what it
+   * was made for.
+   */
+  *flagsOfFrames(): Generator<number, void> {
+    const { memory } = this.machine;
+    let flags = this.word(KTHREAD.Flags);
+    let frame = this.extended(KTHREAD_EXTENSION.TrapFrame);
+    yield flags;
+    while ((flags & THREAD_FLAG.TrapFrame) !== 0) {
+      flags = memory.u32(frame + KTRAP_FRAME.Flags);
+      frame = memory.u32(frame + KTRAP_FRAME.Previous);
+      yield flags;
+    }
+  }
+
+  /** Whether it has no user mode, whatever it is in now. @irql at most DISPATCH_LEVEL @nt PsIsSystemThread */
   get isSystemThread(): boolean {
-    return (this.word(KTHREAD.Flags) & THREAD_FLAG.UserMode) === 0;
+    if (this.madeForUserMode !== undefined) return !this.madeForUserMode;
+    let flags = 0;
+    for (const own of this.flagsOfFrames()) flags = own;
+    return (flags & THREAD_FLAG.UserMode) === 0;
   }
 
   get guest(): GUEST {

@@ -1,4 +1,3 @@
-import { MODE } from '../../assembly/shared/types';
 import type { KProcess, KThread } from '../machine/views';
 
 /** Where environment blocks lie: one a thread or process, apart by what one takes. */
@@ -9,7 +8,7 @@ const PEB_BYTES = 0x1000;
 
 /** The address of a thread's TEB; 0 for one without user mode. */
 export function tebAddress(thread: KThread): number {
-  return thread.mode === MODE.UserMode ? TEB_BASE + thread.index * TEB_BYTES : 0;
+  return thread.isSystemThread ? 0 : TEB_BASE + thread.index * TEB_BYTES;
 }
 
 /** The address of a process's PEB; 0 of System. */
