@@ -981,6 +981,22 @@ export {
 } from './ps/requestor';
 export { MEM, PAGE } from './ps/address-space';
 export {
+  CONTEXT,
+  type RegisterName,
+  type ThreadRegisters,
+  threadRegisters,
+} from './ps/context';
+export {
+  type GottenContext,
+  NtGetContextThread,
+  NtSetContextThread,
+  PsGetContextThread,
+  PsSetContextThread,
+  type ThreadContext,
+  ZwGetContextThread,
+  ZwSetContextThread,
+} from './ps/context-services';
+export {
   type CopiedMemory,
   MEMORY_INFORMATION_CLASS,
   type MemoryBasicInformation,

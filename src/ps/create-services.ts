@@ -12,6 +12,7 @@ import { onHandle } from '../ob/services/on-handle';
 import { PsProcessType } from '../ob/types';
 import { PROCESS_ACCESS, withImpliedProcessRights, withImpliedThreadRights } from './access';
 import { type ClientId, clientIdOf } from './cid';
+import { setThreadStart, type ThreadStart } from './context';
 import { announceInTime, newThread } from './create';
 import { processManager } from './manager';
 import { createProcess, mainOf, startThread } from './new-process';
@@ -204,6 +205,15 @@ function bodyOf(startRoutine: UserStartRoutine, argument: unknown): [ThreadBody,
   return [startRoutine as LoadedProgram, { userMode: true, ...registers }];
 }
 
+/** The same, as its first registers show it. */
+function startOf(startRoutine: UserStartRoutine, argument: unknown): ThreadStart {
+  const number = typeof argument === 'number' && Number.isSafeInteger(argument);
+  return {
+    address: 'address' in startRoutine ? startRoutine.address : 0,
+    argument: number || typeof argument === 'bigint' ? BigInt.asUintN(64, BigInt(argument)) : 0n,
+  };
+}
+
 const createThreadEx = systemService(
   'CreateThreadEx',
   function* (
@@ -235,6 +245,7 @@ const createThreadEx = systemService(
         const made = newThread(ps, process, body, options);
         if (made.thread === undefined) return noThread(made.status);
         if (affinity !== undefined) yield* setGroupAffinity(made.thread, affinity);
+        setThreadStart(made.thread, startOf(startRoutine, argument));
         const { status, thread } = yield* announceInTime(ps, creator, made.thread);
         if (thread === undefined) return noThread(status);
         const access = withImpliedThreadRights(desiredAccess);
