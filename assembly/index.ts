@@ -55,6 +55,7 @@ import {
   KeInitializeProcess,
   KeInitializeThread,
   KeStartThread,
+  KiEndProcess,
   KiHostPrcb,
   KiReleaseProcess,
   KiReleaseTerminatedThread,
@@ -630,6 +631,13 @@ export function hostCloseProcess(process: u32): void {
     KPROCESS.Flags,
   );
   KiReleaseProcess(process);
+}
+
+/** A process ends that has had no thread. */
+export function hostEndProcess(process: u32): void {
+  const prcb = KiBeginHostCall();
+  KiEndProcess(prcb, process);
+  KiEndHostCall(prcb);
 }
 
 export function hostSetForeground(process: u32, foreground: bool, quantum: u32): void {

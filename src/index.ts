@@ -980,6 +980,19 @@ export {
   IoIs32bitProcess,
 } from './ps/requestor';
 export { MEM, PAGE } from './ps/address-space';
+export { NtCreateProcessEx, ZwCreateProcessEx } from './ps/create-process-ex';
+export { ImageFile, NtOpenFile, ZwOpenFile } from './ps/image-file';
+export {
+  type MappedView,
+  NtMapViewOfSection,
+  NtQuerySection,
+  NtUnmapViewOfSection,
+  SECTION_INFORMATION_CLASS,
+  type SectionBasicInformation,
+  ZwMapViewOfSection,
+  ZwQuerySection,
+  ZwUnmapViewOfSection,
+} from './ps/section-services';
 export {
   CONTEXT,
   type RegisterName,

@@ -297,6 +297,12 @@ export function KeTerminateThread(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
   if (left != 0 || (flags & PROCESS_FLAG.System) != 0) return;
 
   if ((flags & PROCESS_FLAG.ExitStatusSet) == 0) store<u32>(process, status, KPROCESS.ExitStatus);
+  KiEndProcess(prcb, process);
+}
+
+/** The end of a process that has no thread, or none any more. */
+export function KiEndProcess(prcb: PKPRCB, process: PKPROCESS): void {
+  const flags = load<u32>(process, KPROCESS.Flags);
   if ((flags & PROCESS_FLAG.ExitTimeSet) == 0)
     store<u64>(process, load<u64>(SYSTEM, KSYSTEM.Time64), KPROCESS.IdleSince64);
   store<u32>(process, flags | PROCESS_FLAG.Exited, KPROCESS.Flags);

@@ -170,7 +170,9 @@ interface Named {
 function named(mode: MODE, fileHandle: Handle, eventHandle: Handle): Named {
   const file = ObpReferenceByHandle(fileHandle, 0, IoFileObjectType, mode);
   if (file.header === undefined) return { status: file.status, headers: [] };
-  const body = file.header.body as KFile;
+  const { body } = file.header;
+  if (!(body instanceof KFile))
+    return { status: STATUS.INVALID_DEVICE_REQUEST, headers: [file.header] };
   if (eventHandle === 0) return { status: STATUS.SUCCESS, file: body, headers: [file.header] };
   const event = ObpReferenceByHandle(eventHandle, 2, ExEventObjectType, mode);
   if (event.header === undefined) return { status: event.status, headers: [file.header] };
@@ -272,8 +274,8 @@ const cancelIoFile = systemService(
     const { status, header } = ObpReferenceByHandle(fileHandle, 0, IoFileObjectType, mode);
     if (header === undefined) return status;
     const { thread } = currentGuest('NtCancelIoFile');
-    const file = header.body as KFile;
-    for (const request of [...file.pending]) {
+    const pending = header.body instanceof KFile ? [...header.body.pending] : [];
+    for (const request of pending) {
       if (request.thread === thread) yield* request.cancel();
     }
     ioStatusBlock.status = STATUS.SUCCESS;
@@ -290,7 +292,7 @@ export const ZwCancelIoFile = cancelIoFile.zw;
 
 IoFileObjectType.procedures = {
   delete(body) {
-    (body as KFile).event.delete();
+    if (body instanceof KFile) body.event.delete();
     return undefined;
   },
 };

@@ -92,6 +92,7 @@ export interface CoreExports {
   hostStartWaitingThread(thread: number, object: number): void;
   hostCloseThread(thread: number): void;
   hostCloseProcess(process: number): void;
+  hostEndProcess(process: number): void;
   hostSetForeground(process: number, foreground: number, quantum: number): void;
   hostSetPriority(thread: number, priority: number): number;
   hostSetBasePriority(thread: number, increment: number): number;

@@ -624,6 +624,11 @@ export class KProcess extends KernelObject {
     return this.word(KPROCESS.ThreadCount);
   }
 
+  /** @internal How many threads it has had. */
+  get threadsCreated(): number {
+    return this.word(KPROCESS.ThreadsCreated);
+  }
+
   get exitStatus(): number {
     return this.word(KPROCESS.ExitStatus);
   }

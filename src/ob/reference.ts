@@ -43,6 +43,11 @@ export function* ObpDereference(header: ObjectHeader): KernelCode<void> {
 /** What the last reference leaves: the type's procedure first, then the row. */
 function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
   const { body, type } = header;
+  if (body instanceof KProcess && !body.held && !body.exited && body.threadsCreated === 0) {
+    yield* type.procedures.abandoned?.(body) ?? [];
+    // Who was told of its end may have taken a reference.
+    if (header.pointerCount !== 0) return;
+  }
   if (body instanceof KThread || body instanceof KProcess) {
     const over = body instanceof KThread ? body.signalState !== 0 : body.exited;
     if (over) yield* type.procedures.delete?.(body) ?? [];

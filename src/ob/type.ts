@@ -21,6 +21,8 @@ export interface ObjectTypeProcedures {
   ): KernelCode<void> | undefined;
   /** The last reference has gone, and so will the object. At PASSIVE_LEVEL. */
   delete?(body: ObjectBody): KernelCode<void> | undefined;
+  /** The last reference has gone to a process that has never had a thread: nothing else will end it. */
+  abandoned?(body: KProcess): KernelCode<void>;
   /** FALSE keeps a handle from being closed. */
   okayToClose?(body: ObjectBody, process: KProcess, handle: number, mode: MODE): boolean;
   /** What the rest of a path that has come to this object means. */

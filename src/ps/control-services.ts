@@ -11,6 +11,8 @@ import { onHandle } from '../ob/services/on-handle';
 import { PsProcessType, PsThreadType } from '../ob/types';
 import { PROCESS_ACCESS, THREAD_ACCESS } from './access';
 import { isTerminating, setExitStatus } from './executive';
+import { exitThreadless } from './exit';
+import { processManager } from './manager';
 
 /** The end of threads and processes that others ask for, and their suspension. */
 
@@ -82,6 +84,10 @@ const terminateProcess = systemService(
       function* (process: KProcess) {
         if (process === machine.systemProcess) return STATUS.ACCESS_DENIED;
         if (isTerminating(process)) return STATUS.PROCESS_IS_TERMINATING;
+        if (process.threadsCreated === 0) {
+          yield* exitThreadless(processManager(machine), process, exitStatus);
+          return STATUS.SUCCESS;
+        }
         setExitStatus(process, exitStatus);
         yield* terminateOthers(process, exitStatus);
         return process === thread.process ? STATUS.PENDING : STATUS.SUCCESS;

@@ -3,6 +3,7 @@ import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
 import { isGenerator, type Request } from '../machine/generator';
+import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';
 import { ObpEndOfLife } from '../ob/reference';
@@ -16,7 +17,7 @@ import {
   setExitStatus,
   setExitTime,
 } from './executive';
-import { costOfCalls } from './notify-table';
+import { costOfCalls, timeOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
 import type { PsState } from './state';
 import { threadExecutive } from './thread-executive';
@@ -88,6 +89,19 @@ function* exitProcess(
   if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
   yield* ObpEndOfLife(process, PsProcessType);
   return calls;
+}
+
+/**
+ * The end of a process that has never had a thread, in the context of who ends it or drops its last
+ * reference: it is told of, though its creation never was.
+ */
+export function* exitThreadless(ps: PsState, process: KProcess, status: number): Steps {
+  const { machine } = ps;
+  const { thread } = currentGuest('PspExitProcess');
+  setExitStatus(process, status);
+  const calls = yield* exitProcess(ps, thread, process);
+  yield timeOfCalls(machine, calls + 1);
+  machine.core.hostEndProcess(process.address);
 }
 
 /** Waits for the threads that have begun to end before the last one did. */

@@ -27,7 +27,7 @@ export interface ProcessRequest {
 }
 
 /** The priority class of a child whose creator names none. */
-function inheritedClass({ priorityClass }: KProcess): PRIORITY_CLASS {
+export function inheritedClass({ priorityClass }: KProcess): PRIORITY_CLASS {
   const low = priorityClass === PRIORITY_CLASS.Idle || priorityClass === PRIORITY_CLASS.BelowNormal;
   return low ? priorityClass : PRIORITY_CLASS.Normal;
 }
