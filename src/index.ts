@@ -743,14 +743,6 @@ export {
   ZwSetEventBoostPriority,
 } from './ob/services/event';
 export {
-  JOB_OBJECT_ACCESS,
-  JobObject,
-  NtCreateJobObject,
-  NtOpenJobObject,
-  ZwCreateJobObject,
-  ZwOpenJobObject,
-} from './ob/services/job';
-export {
   KEYEDEVENT_ACCESS,
   NtCreateKeyedEvent,
   NtOpenKeyedEvent,
@@ -853,7 +845,7 @@ export {
   PsThreadType,
   SeTokenObjectType,
 } from './ob/types';
-export { PROCESS_ACCESS, THREAD_ACCESS } from './ps/access';
+export { JOB_OBJECT_ACCESS, PROCESS_ACCESS, THREAD_ACCESS } from './ps/access';
 export type { ClientId } from './ps/cid';
 export { ZwLoadDriver, ZwUnloadDriver } from './ps/driver';
 export {
@@ -1140,6 +1132,40 @@ export {
   type PsCreateNotifyInfo,
 } from './ps/process-notify';
 export { PS_PROTECTED_SIGNER, PS_PROTECTED_TYPE, protectionLevel } from './ps/protection';
+export {
+  type JobBasicLimits,
+  type JobCompletionPort,
+  type JobExtendedLimits,
+  JOBOBJECTINFOCLASS,
+} from './ps/job-information-class';
+export { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, JobObject } from './ps/job';
+export { JOB_OBJECT_LIMIT } from './ps/job-limits';
+export {
+  type IoCounters,
+  type JobBasicAccounting,
+  type JobInformation,
+  NtQueryInformationJobObject,
+  type QueryInformationJobObject,
+  ZwQueryInformationJobObject,
+} from './ps/job-query';
+export {
+  NtAssignProcessToJobObject,
+  NtCreateJobObject,
+  NtIsProcessInJob,
+  NtOpenJobObject,
+  NtTerminateJobObject,
+  ZwAssignProcessToJobObject,
+  ZwCreateJobObject,
+  ZwIsProcessInJob,
+  ZwOpenJobObject,
+  ZwTerminateJobObject,
+} from './ps/job-services';
+export {
+  type JobSetting,
+  NtSetInformationJobObject,
+  type SetInformationJobObject,
+  ZwSetInformationJobObject,
+} from './ps/job-set';
 export { type LoadedDll, LdrLoadDll, LdrUnloadDll, notifyDriverImage } from './ps/load-services';
 export { ProcessManager, processManager } from './ps/manager';
 export {

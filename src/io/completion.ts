@@ -20,6 +20,14 @@ export const enum IO_COMPLETION {
   ALL_ACCESS = 0x1f0003,
 }
 
+IoCompletionObjectType.procedures = {
+  delete(body) {
+    // Threads that have taken from it belong to it until then.
+    (body as KQueue).rundown();
+    return undefined;
+  },
+};
+
 /** FILE_IO_COMPLETION_INFORMATION: a packet. */
 export interface CompletionPacket {
   readonly keyContext: unknown;

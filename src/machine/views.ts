@@ -711,6 +711,8 @@ export class KProcess extends KernelObject {
   handleTable: object | undefined;
   /** @internal Its primary token; undefined: the usual one, which nobody has asked for. */
   token: object | undefined;
+  /** @internal The innermost job that it is in, or was in at its end; undefined: none. */
+  job: object | undefined;
   /** @internal Whether the embedder keeps its row. */
   held = false;
   private referenced = false;

@@ -35,6 +35,17 @@ export const enum THREAD_ACCESS {
   ALL_ACCESS = 0x1fffff,
 }
 
+/** The same for jobs. */
+export const enum JOB_OBJECT_ACCESS {
+  ASSIGN_PROCESS = 0x1,
+  SET_ATTRIBUTES = 0x2,
+  QUERY = 0x4,
+  TERMINATE = 0x8,
+  SET_SECURITY_ATTRIBUTES = 0x10,
+  IMPERSONATE = 0x20,
+  ALL_ACCESS = 0x1f003f,
+}
+
 /** With a right to information goes the limited one. */
 export function withImpliedProcessRights(desiredAccess: number): number {
   const query = (desiredAccess & PROCESS_ACCESS.QUERY_INFORMATION) !== 0;

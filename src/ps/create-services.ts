@@ -14,6 +14,7 @@ import { PROCESS_ACCESS, withImpliedProcessRights, withImpliedThreadRights } fro
 import { type ClientId, clientIdOf } from './cid';
 import { setThreadStart, type ThreadStart } from './context';
 import { announceInTime, newThread } from './create';
+import { withJobs } from './job-create';
 import { processManager } from './manager';
 import { createProcess, mainOf, startThread } from './new-process';
 import { openObject } from './open-services';
@@ -35,6 +36,7 @@ const KNOWN_THREAD_FLAGS = 0x77;
 
 /** PROCESS_CREATE_FLAGS that are looked at. */
 export const enum PROCESS_CREATE_FLAGS {
+  BREAKAWAY = 0x1,
   INHERIT_HANDLES = 0x4,
 }
 
@@ -57,6 +59,8 @@ export interface ProcessAttributeList {
   /** In place of what the executable's code would be: what the first thread runs. Default: the image's. */
   readonly main?: ThreadBody;
   readonly priorityClass?: PRIORITY_CLASS;
+  /** PsAttributeJobList: jobs to be put into, one after the other; needs JOB_OBJECT_ASSIGN_PROCESS. */
+  readonly jobList?: readonly Handle[];
 }
 
 /** PS_ATTRIBUTE_LIST of a thread, as far as it is looked at. */
@@ -126,16 +130,20 @@ const createUserProcess = systemService(
     const { machine, thread: creator } = currentGuest('NtCreateUserProcess');
     const ps = processManager(machine);
     const image = ps.images.image(attributeList.imageName);
+    const has = (flag: PROCESS_CREATE_FLAGS) => (processFlags & flag) !== 0;
     const make = (parent: KProcess) =>
-      createProcess(ps, creator, {
-        image,
-        parent,
-        body: attributeList.main ?? mainOf(ps, image),
-        priorityClass: attributeList.priorityClass,
-        inheritToken: true,
-        inheritHandles: (processFlags & PROCESS_CREATE_FLAGS.INHERIT_HANDLES) !== 0,
-        origin: { commandLine: processParameters?.commandLine ?? null },
-      });
+      withJobs(mode, attributeList.jobList ?? [], (list) =>
+        createProcess(ps, creator, {
+          image,
+          parent,
+          body: attributeList.main ?? mainOf(ps, image),
+          priorityClass: attributeList.priorityClass,
+          inheritToken: true,
+          inheritHandles: has(PROCESS_CREATE_FLAGS.INHERIT_HANDLES),
+          origin: { commandLine: processParameters?.commandLine ?? null },
+          jobs: { breakaway: has(PROCESS_CREATE_FLAGS.BREAKAWAY), list },
+        }),
+      );
     const { parentProcess } = attributeList;
     const created =
       parentProcess === undefined
@@ -191,7 +199,7 @@ function* openBoth(
  * @returns SUCCESS; INVALID_PARAMETER for thread flags other than CREATE_SUSPENDED; what a notify routine
  *   wrote to CreationStatus; INSUFFICIENT_RESOURCES; PROCESS_IS_TERMINATING; ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtCreateUserProcess (partial: no PS_CREATE_INFO; flags other than INHERIT_HANDLES are not looked at)
+ * @nt NtCreateUserProcess (partial: no PS_CREATE_INFO; flags other than INHERIT_HANDLES and BREAKAWAY are not looked at)
  */
 export const NtCreateUserProcess = createUserProcess.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwCreateUserProcess */

@@ -20,6 +20,7 @@ import {
   setExitStatus,
 } from './executive';
 import { openName } from './image';
+import { joinAtCreation, type JobWish } from './job-create';
 import { mapInitialImages } from './load';
 import { costOfCalls } from './notify-table';
 import { type CreateNotice, notifyProcessCreated } from './process-notify';
@@ -84,11 +85,19 @@ export function newProcessWithThread(
   options: ProcessOptions,
   threadOptions: ThreadOptions,
   origin?: ProcessOrigin,
+  jobs?: JobWish,
 ): Created {
-  if (options.parent !== undefined && isTerminating(options.parent))
-    return failed(STATUS.PROCESS_IS_TERMINATING);
+  const { parent } = options;
+  if (parent !== undefined && isTerminating(parent)) return failed(STATUS.PROCESS_IS_TERMINATING);
   const process = newProcess(ps, options, origin);
   if (process === undefined) return failed(STATUS.INSUFFICIENT_RESOURCES);
+  if (parent?.job !== undefined || (jobs !== undefined && jobs.list.length !== 0)) {
+    const joined = joinAtCreation(process, parent, jobs);
+    if (joined !== STATUS.SUCCESS) {
+      discardProcess(process);
+      return failed(joined);
+    }
+  }
   const created = newThread(ps, process, body, threadOptions);
   if (created.thread === undefined) discardProcess(process);
   else process.close();

@@ -17,6 +17,7 @@ import {
   setExitStatus,
   setExitTime,
 } from './executive';
+import { leaveJobs } from './job';
 import { costOfCalls, timeOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
 import type { PsState } from './state';
@@ -44,6 +45,7 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
     process.executive === undefined &&
     process.handleTable === undefined &&
     process.token === undefined &&
+    process.job === undefined &&
     thread.impersonation === undefined;
   if (threadCount === 1 && plain && !told) return 0;
   process.exitingThreads++;
@@ -86,6 +88,7 @@ function* exitProcess(
   }
   if (executive !== undefined) executive.modules = [];
   knownAddressSpace(process)?.clear();
+  if (process.job !== undefined) yield* leaveJobs(process);
   if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
   yield* ObpEndOfLife(process, PsProcessType);
   return calls;

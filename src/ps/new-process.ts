@@ -9,6 +9,7 @@ import { clientIdOf } from './cid';
 import { announceInTime, newProcessWithThread } from './create';
 import type { ProcessExecutive, ProcessOrigin } from './executive';
 import type { Image } from './image';
+import type { JobWish } from './job-create';
 import type { PsState } from './state';
 import { inheritToken } from './token';
 
@@ -24,6 +25,7 @@ export interface ProcessRequest {
   /** It works with its parent's token, not with an ordinary user's. */
   readonly inheritToken: boolean;
   readonly origin: ProcessOrigin;
+  readonly jobs?: JobWish;
 }
 
 /** The priority class of a child whose creator names none. */
@@ -54,7 +56,8 @@ export function* createProcess(
     creator: clientIdOf(creator),
     inheritsHandles: inheritHandles,
   };
-  const created = newProcessWithThread(ps, body, options, { userMode: true }, origin);
+  const { jobs } = request;
+  const created = newProcessWithThread(ps, body, options, { userMode: true }, origin, jobs);
   const { thread } = created;
   if (thread === undefined) return created;
   if (inheritHandles) obInheritHandles(parent, thread.process);

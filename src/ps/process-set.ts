@@ -25,6 +25,8 @@ import {
 } from './information';
 import { PROCESS_ACCESS } from './access';
 import { PROCESSINFOCLASS } from './information-class';
+import { jobOf } from './job';
+import { imposeLimits, jobAffinity, jobPriorityClass } from './job-limits';
 import { executive } from './process-query';
 import { ownProcessSettings, processSettings } from './process-settings';
 import type { PowerThrottlingState } from './thread-query';
@@ -112,9 +114,11 @@ function* setClass(
   const realtime = PriorityClass === PRIORITY_CLASS.Realtime;
   if (realtime && process.priorityClass !== PriorityClass && !mayRaise(caller))
     return STATUS.PRIVILEGE_NOT_HELD;
-  setPriorityClass(process, PriorityClass);
+  const given = jobPriorityClass(jobOf(process)) ?? PriorityClass;
+  setPriorityClass(process, given);
   process.setForeground(Foreground);
-  yield* KeSetPriorityProcess(process, classBasePriority(PriorityClass));
+  yield* KeSetPriorityProcess(process, classBasePriority(given));
+  if (process.job !== undefined) yield* imposeLimits(process);
   return STATUS.SUCCESS;
 }
 
@@ -122,7 +126,8 @@ function* setAffinity(process: KProcess, value: bigint): KernelCode<number> {
   const mask = affinityIn('ProcessAffinityMask', value);
   const active = process.machine.groupAffinity(process.group);
   if (mask === 0n || (mask & ~active) !== 0n) return STATUS.INVALID_PARAMETER;
-  yield* KeSetAffinityProcess(process, mask);
+  const given = (jobAffinity(jobOf(process)) ?? mask) & active;
+  yield* KeSetAffinityProcess(process, given === 0n ? mask : given);
   return STATUS.SUCCESS;
 }
 
@@ -308,7 +313,8 @@ export interface SetInformationProcess {
 
 /**
  * Changes what a class says of a process. Priority, boosts and affinity go on to its threads: their
- * relative priorities stay, priorities that were set and affinities of their own do not.
+ * relative priorities stay, priorities that were set and affinities of their own do not. What a job of
+ * the process limits stays as the job says.
  *
  * @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH;
  *   STATUS_INVALID_PARAMETER; STATUS_PRIVILEGE_NOT_HELD; STATUS_INVALID_HANDLE;

@@ -5,7 +5,7 @@ import type { HandleResult, ObjectAttributes } from '../../src/ob/attributes';
 import { NtCreateDebugObject } from '../../src/ob/services/debug-object';
 import { NtCreateDirectoryObject, NtOpenDirectoryObject } from '../../src/ob/services/directory';
 import { EVENT_TYPE, NtCreateEvent, NtOpenEvent } from '../../src/ob/services/event';
-import { NtCreateJobObject, NtOpenJobObject } from '../../src/ob/services/job';
+import { NtCreateJobObject, NtOpenJobObject } from '../../src/ps/job-services';
 import { NtCreateKeyedEvent, NtOpenKeyedEvent } from '../../src/ob/services/keyed-event';
 import { NtCreateMutant, NtOpenMutant } from '../../src/ob/services/mutant';
 import { NtCreateSection, NtOpenSection, SEC } from '../../src/ob/services/section';
