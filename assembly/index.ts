@@ -50,7 +50,7 @@ import { KeSetBasePriorityThread, KeSetPriorityThread, KiSetPriorityFloor } from
 import { KiExecuteThread } from './ke/program';
 import { KeInsertQueue, KeRundownQueue, KiCreateQueue, KiTakeQueueEntry } from './ke/queue';
 import { KeReleaseSemaphore } from './ke/semaphore';
-import { KeResumeThread, KeSuspendThread, KiTerminateThread } from './ke/suspend';
+import { KeResumeThread, KeSuspendThread, KiFreezeThread, KiTerminateThread } from './ke/suspend';
 import {
   KeInitializeProcess,
   KeInitializeThread,
@@ -429,6 +429,16 @@ export function hostSuspendThread(thread: u32): i32 {
   const count = KeSuspendThread(prcb, thread, extension);
   KiEndHostCall(prcb);
   return count;
+}
+
+/** Holds a thread as a suspended one, or lets it go on; false: no extension is free. */
+export function hostFreezeThread(thread: u32, frozen: bool): bool {
+  const extension = KiThreadExtension(thread);
+  if (extension == 0) return false;
+  const prcb = KiBeginHostCall();
+  KiFreezeThread(prcb, thread, extension, frozen);
+  KiEndHostCall(prcb);
+  return true;
 }
 
 /** KeResumeThread from outside a guest: the count before. */

@@ -1135,9 +1135,14 @@ export { PS_PROTECTED_SIGNER, PS_PROTECTED_TYPE, protectionLevel } from './ps/pr
 export {
   type JobBasicLimits,
   type JobCompletionPort,
+  type JobCpuRate,
   type JobExtendedLimits,
+  type JobFreeze,
+  type JobLimitViolation,
+  type JobNotificationLimit,
   JOBOBJECTINFOCLASS,
 } from './ps/job-information-class';
+export { JOB_OBJECT_CPU_RATE_CONTROL } from './ps/job-rate';
 export { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, JobObject } from './ps/job';
 export { JOB_OBJECT_LIMIT } from './ps/job-limits';
 export {

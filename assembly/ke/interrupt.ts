@@ -6,14 +6,26 @@ import {
   NEVER,
   PKOBJECT,
   PKPRCB,
+  PKPROCESS,
+  PKTHREAD,
   SYSTEM,
 } from '../hal';
 import { EVENT, VECTOR } from '../shared/event';
-import { KINTERRUPT, KINTERRUPT_OBJECT, KOBJECT, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import {
+  KINTERRUPT,
+  KINTERRUPT_OBJECT,
+  KOBJECT,
+  KPRCB,
+  KPROCESS,
+  KSYSTEM,
+  KTHREAD,
+  PROCESS_FLAG,
+} from '../shared/layout';
 import { IRQL, KOBJECTS } from '../shared/types';
 import { KiBeginActivation } from './activation';
 import { KiClockInterrupt, KiTimerInterrupt, KiTraceInterrupt } from './clock';
 import { KiTakeTime } from './dispatch';
+import { KeInsertQueueDpc } from './dpc';
 import { KeSetEvent } from './event';
 import { KiObjectFromHandle } from './object';
 import { KeReleaseSemaphore } from './semaphore';
@@ -161,6 +173,15 @@ function KiDeviceInterrupts(prcb: PKPRCB, now: u64): void {
   }
 }
 
+/** Tells of a tick of a process that is watched, by a DPC that is not in a queue for one yet. */
+function KiTellTick(prcb: PKPRCB): void {
+  const thread: PKTHREAD = load<u32>(prcb, KPRCB.CurrentThread);
+  if (thread == 0) return;
+  const process: PKPROCESS = load<u32>(thread, KTHREAD.Process);
+  if ((load<u32>(process, KPROCESS.Flags) & PROCESS_FLAG.Watched) == 0) return;
+  KeInsertQueueDpc(prcb, load<u32>(SYSTEM, KSYSTEM.TickDpc), 0, 0);
+}
+
 /** Takes the interrupts that are due, the highest level first; false if there were none. Time has been charged. */
 export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
   if (load<u64>(prcb, KPRCB.NextInterrupt64) > now) return false;
@@ -172,7 +193,10 @@ export function KiTakeInterrupts(prcb: PKPRCB, now: u64): bool {
     HalSetInterruptTime(prcb, KPRCB.IpiTime64, NEVER);
     KiTraceInterrupt(prcb, VECTOR.Ipi, IRQL.IPI_LEVEL, load<u32>(SYSTEM, KSYSTEM.CostIpi));
   }
-  if (tick) KiClockInterrupt(prcb, now);
+  if (tick) {
+    KiClockInterrupt(prcb, now);
+    KiTellTick(prcb);
+  }
   if (timer) KiTimerInterrupt(prcb, now);
   if (device) KiDeviceInterrupts(prcb, now);
   return true;

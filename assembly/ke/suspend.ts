@@ -35,12 +35,17 @@ export function KeSuspendThread(prcb: PKPRCB, thread: PKTHREAD, extension: usize
   const count = load<u32>(extension, KTHREAD_EXTENSION.SuspendCount);
   if (count == <u32>LIMIT.SuspendCount || KiIsEnding(thread)) return count;
   store<u32>(extension, count + 1, KTHREAD_EXTENSION.SuspendCount);
-  if (count != 0) return count;
+  if (count == 0 && load<u32>(extension, KTHREAD_EXTENSION.Frozen) == 0) {
+    KiBeginSuspension(prcb, thread, extension);
+  }
+  return count;
+}
+
+function KiBeginSuspension(prcb: PKPRCB, thread: PKTHREAD, extension: usize): void {
   const event = extension + KTHREAD_EXTENSION.SuspendEvent;
   store<i32>(event, 0, DISPATCHER_HEADER.SignalState);
   KiSetPending(extension, APC_PENDING.Suspend, 0);
   KiSignalApc(prcb, thread, extension);
-  return 0;
 }
 
 /**
@@ -53,8 +58,23 @@ export function KeResumeThread(prcb: PKPRCB, extension: usize): u32 {
   const count = load<u32>(extension, KTHREAD_EXTENSION.SuspendCount);
   if (count == 0) return 0;
   store<u32>(extension, count - 1, KTHREAD_EXTENSION.SuspendCount);
-  if (count == 1) KiEndSuspension(prcb, extension);
+  const frozen = load<u32>(extension, KTHREAD_EXTENSION.Frozen) != 0;
+  if (count == 1 && !frozen) KiEndSuspension(prcb, extension);
   return count;
+}
+
+/** Holds a thread as a suspended one, or lets it go on; how often it is suspended is another matter. */
+export function KiFreezeThread(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  extension: usize,
+  frozen: bool,
+): void {
+  if (KiIsEnding(thread) || (load<u32>(extension, KTHREAD_EXTENSION.Frozen) != 0) == frozen) return;
+  store<u32>(extension, frozen ? 1 : 0, KTHREAD_EXTENSION.Frozen);
+  if (load<u32>(extension, KTHREAD_EXTENSION.SuspendCount) != 0) return;
+  if (frozen) KiBeginSuspension(prcb, thread, extension);
+  else KiEndSuspension(prcb, extension);
 }
 
 function KiEndSuspension(prcb: PKPRCB, extension: usize): void {
@@ -73,7 +93,8 @@ export function KiEnterSuspend(prcb: PKPRCB, thread: PKTHREAD, extension: usize)
 /** The instruction of that. */
 export function KiSuspendWait(prcb: PKPRCB, thread: PKTHREAD): void {
   const extension: usize = load<u32>(thread, KTHREAD.Extension);
-  if (load<u32>(extension, KTHREAD_EXTENSION.SuspendCount) == 0) return;
+  const frozen = load<u32>(extension, KTHREAD_EXTENSION.Frozen);
+  if ((load<u32>(extension, KTHREAD_EXTENSION.SuspendCount) | frozen) == 0) return;
   const event = extension + KTHREAD_EXTENSION.SuspendEvent;
   const never = u64.MAX_VALUE;
   KiBlockOnObject(prcb, thread, event, 0, KWAIT_REASON.Suspended, 0, never, never);
@@ -93,6 +114,7 @@ export function KiTerminateThread(
   status: u32,
 ): bool {
   store<u32>(extension, 0, KTHREAD_EXTENSION.SuspendCount);
+  store<u32>(extension, 0, KTHREAD_EXTENSION.Frozen);
   KiEndSuspension(prcb, extension);
   if (KiIsEnding(thread)) return false;
   const pending = load<u32>(extension, KTHREAD_EXTENSION.Pending);

@@ -181,7 +181,8 @@ export const enum KSYSTEM {
   CallFrame = 724,
   /** Ns that the instruction takes besides its cost which the host has just answered. */
   HostCost = 728,
-  Reserved4 = 732,
+  /** The DPC that is queued with each tick of a process that is watched; 0: none. */
+  TickDpc = 732,
   Reserved3_64 = 736,
   Reserved4_64 = 744,
   /** What a host or port thread asks for: one instruction. */
@@ -408,7 +409,8 @@ export const enum KTHREAD_EXTENSION {
   Queue = 4,
   /** In the queue's list of threads. */
   QueueListEntry = 8,
-  Reserved0 = 16,
+  /** 1: it is held as a suspended thread is, whatever its SuspendCount. */
+  Frozen = 16,
   Generation = 20,
   /** Its APCs that wait, kernel-mode ones with special ones first, and user-mode ones. */
   KernelApcListHead = 24,
@@ -562,6 +564,8 @@ export const enum PROCESS_FLAG {
   ExitTimeSet = 16,
   /** Its new threads get no boosts. */
   DisableBoost = 32,
+  /** Its ticks are told of by KSYSTEM.TickDpc. */
+  Watched = 64,
 }
 
 /** A row of the object table; what follows the first fields depends on the type. */

@@ -132,10 +132,14 @@ function setFlag(object: KThread | KProcess, field: number, flag: number, set: b
   memory.setU32(address, set ? flags | flag : flags & ~flag);
 }
 
-/** Run time of its threads, those that have ended too, in cycles of the profile's processor. */
+/** Run time of its threads, those that have ended too. */
+export function processRunTimeNs(process: KProcess): number {
+  const ended = process.machine.memory.u64(process.address + KPROCESS.CycleTime64);
+  return liveThreads(process).reduce((sum, { runTimeNs }) => sum + runTimeNs, ended);
+}
+
+/** The same in cycles of the profile's processor. */
 export function processCycleTime(process: KProcess): number {
-  const { memory, profile } = process.machine;
-  const ended = memory.u64(process.address + KPROCESS.CycleTime64);
-  const ns = liveThreads(process).reduce((sum, { runTimeNs }) => sum + runTimeNs, ended);
-  return Math.floor((ns * profile.cyclesPerMicrosecond) / 1000);
+  const { cyclesPerMicrosecond } = process.machine.profile;
+  return Math.floor((processRunTimeNs(process) * cyclesPerMicrosecond) / 1000);
 }

@@ -42,6 +42,7 @@ export interface CoreExports {
   hostRemoveQueueApc(apc: number): number;
   hostTakeUserApc(thread: number): number;
   hostSuspendThread(thread: number): number;
+  hostFreezeThread(thread: number, frozen: number): number;
   hostResumeThread(thread: number): number;
   hostAlertThread(thread: number, mode: number): number;
   hostTerminateThread(thread: number, status: number): number;

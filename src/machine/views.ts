@@ -471,6 +471,12 @@ export class KThread extends KernelObject {
     return count;
   }
 
+  /** @internal Holds it as a suspended thread, or lets it go on, whatever its SuspendCount. */
+  freeze(frozen: boolean): void {
+    if (this.machine.core.hostFreezeThread(this.address, frozen ? 1 : 0) === 0)
+      throw this.machine.full('threadExtensions');
+  }
+
   /** From outside any guest. Returns the count before. @irql at most DISPATCH_LEVEL @nt KeResumeThread */
   resume(): number {
     return this.machine.core.hostResumeThread(this.address);

@@ -21,6 +21,7 @@ import {
 } from './executive';
 import { openName } from './image';
 import { joinAtCreation, type JobWish } from './job-create';
+import { isHeld } from './job-hold';
 import { mapInitialImages } from './load';
 import { costOfCalls } from './notify-table';
 import { type CreateNotice, notifyProcessCreated } from './process-notify';
@@ -75,6 +76,7 @@ export function newThread(
   thread.close();
   if (machine.memory.u32(process.address + KPROCESS.ThreadsCreated) === 1)
     process.initialThread = thread;
+  if (process.job !== undefined && isHeld(process)) thread.freeze(true);
   return { status: STATUS.SUCCESS, thread };
 }
 

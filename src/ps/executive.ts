@@ -114,6 +114,13 @@ export function setExitStatus(process: KProcess, status: number): void {
   memory.setU32(address + KPROCESS.Flags, flagsOf(process) | PROCESS_FLAG.ExitStatusSet);
 }
 
+/** Whether its ticks are told of, for the limits of its jobs. */
+export function setWatched(process: KProcess, watched: boolean): void {
+  const kept = flagsOf(process) & ~PROCESS_FLAG.Watched;
+  const flags = watched ? kept | PROCESS_FLAG.Watched : kept;
+  process.machine.memory.setU32(process.address + KPROCESS.Flags, flags);
+}
+
 /** Takes back a process that has got no thread, and never will. */
 export function discardProcess(process: KProcess): void {
   const { memory } = process.machine;

@@ -8,7 +8,8 @@ import { PsJobType } from '../ob/types';
 import { JOB_OBJECT_ACCESS } from './access';
 import { setExitStatus } from './executive';
 import { type JobObject, joinJob, jobOf, leaveJobs } from './job';
-import { imposeLimits, JOB_OBJECT_LIMIT } from './job-limits';
+import { takeUpLimits } from './job-clock';
+import { JOB_OBJECT_LIMIT } from './job-limits';
 
 /** The jobs that a new process is in: its parent's, unless it breaks away, and those of a list. */
 
@@ -58,7 +59,7 @@ export function joinAtCreation(
   wish: JobWish | undefined,
 ): number {
   const status = join(process, parent === undefined ? undefined : jobOf(parent), wish);
-  if (status === STATUS.SUCCESS) imposeLimits(process).next();
+  if (status === STATUS.SUCCESS) takeUpLimits(process).next();
   else {
     setExitStatus(process, status);
     // Its creator refers to each of these jobs: none goes, and nothing of this takes an instruction.

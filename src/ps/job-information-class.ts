@@ -50,3 +50,38 @@ export interface JobCompletionPort {
   readonly CompletionKey: unknown;
   readonly CompletionPort: number;
 }
+
+/** JOBOBJECT_CPU_RATE_CONTROL_INFORMATION: which of the numbers counts is by the flags. */
+export interface JobCpuRate {
+  /** JOB_OBJECT_CPU_RATE_CONTROL flags; 0: no rate. */
+  readonly ControlFlags: number;
+  /** Of 10,000. */
+  readonly CpuRate?: number;
+  /** 1 to 9. */
+  readonly Weight?: number;
+  readonly MinRate?: number;
+  readonly MaxRate?: number;
+}
+
+/** JOBOBJECT_NOTIFICATION_LIMIT_INFORMATION: of its flags JOB_TIME. */
+export interface JobNotificationLimit {
+  /** JOB_OBJECT_LIMIT flags; 0: of nothing. */
+  readonly LimitFlags: number;
+  readonly PerJobUserTimeLimit?: number;
+}
+
+/** JOBOBJECT_LIMIT_VIOLATION_INFORMATION. */
+export interface JobLimitViolation {
+  readonly LimitFlags: number;
+  /** Those of them that have been passed. */
+  readonly ViolationLimitFlags: number;
+  readonly PerJobUserTime: number;
+  readonly PerJobUserTimeLimit: number;
+}
+
+/** JOBOBJECT_FREEZE_INFORMATION. */
+export interface JobFreeze {
+  /** 1: FreezeOperation. */
+  readonly Flags: number;
+  readonly Freeze: boolean;
+}

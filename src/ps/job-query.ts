@@ -19,10 +19,15 @@ import {
 import { type JobObject, jobOf } from './job';
 import {
   type JobBasicLimits,
+  type JobCpuRate,
   type JobExtendedLimits,
+  type JobFreeze,
+  type JobLimitViolation,
+  type JobNotificationLimit,
   JOBOBJECTINFOCLASS,
 } from './job-information-class';
 import { JOB_OBJECT_LIMIT } from './job-limits';
+import { JOB_OBJECT_CPU_RATE_CONTROL } from './job-rate';
 
 /** What there is to know of a job by its handle. Times are 100 ns. */
 
@@ -79,6 +84,10 @@ export interface JobInformation {
   };
   [JOBOBJECTINFOCLASS.JobObjectBasicUIRestrictions]: { readonly UIRestrictionsClass: number };
   [JOBOBJECTINFOCLASS.JobObjectEndOfJobTimeInformation]: { readonly EndOfJobTimeAction: number };
+  [JOBOBJECTINFOCLASS.JobObjectCpuRateControlInformation]: JobCpuRate;
+  [JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation]: Required<JobNotificationLimit>;
+  [JOBOBJECTINFOCLASS.JobObjectLimitViolationInformation]: JobLimitViolation;
+  [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: JobFreeze;
 }
 
 const QUERY = JOB_OBJECT_ACCESS.QUERY;
@@ -129,6 +138,30 @@ function processIds({ members }: JobObject, length: number): Answer {
   };
 }
 
+function cpuRate({ cpuRate }: JobObject): JobCpuRate {
+  if (cpuRate === undefined) return { ControlFlags: 0 };
+  const { controlFlags: ControlFlags, rate, minimum, weight } = cpuRate;
+  if ((ControlFlags & JOB_OBJECT_CPU_RATE_CONTROL.WEIGHT_BASED) !== 0)
+    return { ControlFlags, Weight: weight };
+  const between = (ControlFlags & JOB_OBJECT_CPU_RATE_CONTROL.MIN_MAX_RATE) !== 0;
+  return between
+    ? { ControlFlags, MinRate: minimum, MaxRate: rate }
+    : { ControlFlags, CpuRate: rate };
+}
+
+function violation(job: JobObject): JobLimitViolation {
+  const { notification, userTime100ns } = job;
+  return {
+    LimitFlags: notification?.flags ?? 0,
+    ViolationLimitFlags: notification?.violated === true ? notification.flags : 0,
+    PerJobUserTime: userTime100ns,
+    PerJobUserTimeLimit: notification?.perJobUserTimeLimit ?? 0,
+  };
+}
+
+/** Of JOBOBJECT_FREEZE_INFORMATION.Flags. */
+const FREEZE_OPERATION = 1;
+
 function fixed(bytes: number, query: (job: JobObject) => Answer): QueryClass<JobObject> {
   return { lengths: [bytes], access: QUERY, query };
 }
@@ -168,6 +201,19 @@ const CLASSES: Classes<QueryClass<JobObject>> = new Map<
   [
     JOBOBJECTINFOCLASS.JobObjectEndOfJobTimeInformation,
     fixed(4, ({ endOfJobTimeAction }) => ({ EndOfJobTimeAction: endOfJobTimeAction })),
+  ],
+  [JOBOBJECTINFOCLASS.JobObjectCpuRateControlInformation, fixed(8, cpuRate)],
+  [
+    JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation,
+    fixed(48, ({ notification }) => ({
+      LimitFlags: notification?.flags ?? 0,
+      PerJobUserTimeLimit: notification?.perJobUserTimeLimit ?? 0,
+    })),
+  ],
+  [JOBOBJECTINFOCLASS.JobObjectLimitViolationInformation, fixed(80, violation)],
+  [
+    JOBOBJECTINFOCLASS.JobObjectFreezeInformation,
+    fixed(16, ({ frozen }) => ({ Flags: FREEZE_OPERATION, Freeze: frozen })),
   ],
   [JOBOBJECTINFOCLASS.JobObjectGroupInformation, 'unmodelled'],
   [JOBOBJECTINFOCLASS.JobObjectGroupInformationEx, 'unmodelled'],

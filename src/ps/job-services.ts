@@ -12,7 +12,8 @@ import { JOB_OBJECT_ACCESS, PROCESS_ACCESS } from './access';
 import { isTerminating } from './executive';
 import { isInJob, JobObject, joinJob, jobOf } from './job';
 import { endMembers, endProcess, LIMIT_EXIT_STATUS, terminateJob } from './job-end';
-import { imposeLimits, JOB_OBJECT_LIMIT } from './job-limits';
+import { forgetJob, takeUpLimits } from './job-clock';
+import { JOB_OBJECT_LIMIT } from './job-limits';
 import { processManager } from './manager';
 
 /** Jobs by handle: how they are made, what is put into them, and their end. */
@@ -26,6 +27,7 @@ PsJobType.procedures = {
   },
   *delete(body) {
     const job = body as JobObject;
+    forgetJob(job);
     job.waitObject.delete();
     const { parent, port } = job;
     if (port !== undefined) yield* ObpDereference(headerOf('PspJobDelete', port.queue));
@@ -81,7 +83,7 @@ const assignProcess = systemService(
         processManager(machine);
         const status = joinJob(process, job);
         if (status === STATUS.QUOTA_EXCEEDED) endProcess(process, LIMIT_EXIT_STATUS);
-        if (status === STATUS.SUCCESS) yield* imposeLimits(process);
+        if (status === STATUS.SUCCESS) yield* takeUpLimits(process);
         return status;
       });
     }),

@@ -25,10 +25,16 @@ import { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, type JobObject } from './job';
 import {
   type JobBasicLimits,
   type JobCompletionPort,
+  type JobCpuRate,
   type JobExtendedLimits,
+  type JobFreeze,
+  type JobNotificationLimit,
   JOBOBJECTINFOCLASS,
 } from './job-information-class';
-import { imposeLimits, JOB_OBJECT_LIMIT, jobAffinity } from './job-limits';
+import { applyHolds } from './job-hold';
+import { changeRate, takeUpLimits, watchJob } from './job-clock';
+import { JOB_OBJECT_LIMIT, jobAffinity } from './job-limits';
+import { FULL_RATE, JOB_OBJECT_CPU_RATE_CONTROL } from './job-rate';
 
 /** What can be changed of a job by its handle. */
 
@@ -39,6 +45,9 @@ export interface JobSetting {
   [JOBOBJECTINFOCLASS.JobObjectBasicUIRestrictions]: number;
   [JOBOBJECTINFOCLASS.JobObjectEndOfJobTimeInformation]: JOB_OBJECT_END_OF_JOB;
   [JOBOBJECTINFOCLASS.JobObjectAssociateCompletionPortInformation]: JobCompletionPort;
+  [JOBOBJECTINFOCLASS.JobObjectCpuRateControlInformation]: JobCpuRate;
+  [JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation]: JobNotificationLimit;
+  [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: JobFreeze;
 }
 
 const SET = JOB_OBJECT_ACCESS.SET_ATTRIBUTES;
@@ -48,6 +57,9 @@ const LAST_SCHEDULING_CLASS = 9;
 const DEFAULT_SCHEDULING_CLASS = 5;
 const SIZE_MAX = Number.MAX_SAFE_INTEGER;
 const UILIMIT_VALID = 0xff;
+const HIGHEST_WEIGHT = 9;
+/** Of JOBOBJECT_FREEZE_INFORMATION.Flags. */
+const FREEZE_OPERATION = 1;
 
 const mayRaise = ({ mode }: Caller) =>
   SeSinglePrivilegeCheck(SE_PRIVILEGE.INCREASE_BASE_PRIORITY, mode);
@@ -133,7 +145,8 @@ function* commitLimits(job: JobObject, flags: number, basic: JobBasicLimits): Ke
   if (has(JOB_OBJECT_LIMIT.PRIORITY_CLASS))
     limits.priorityClass = basic.PriorityClass ?? PRIORITY_CLASS.Normal;
   if (has(JOB_OBJECT_LIMIT.SCHEDULING_CLASS)) limits.schedulingClass = basic.SchedulingClass ?? 0;
-  for (const process of [...job.members]) if (!process.exited) yield* imposeLimits(process);
+  watchJob(job);
+  for (const process of [...job.members]) if (!process.exited) yield* takeUpLimits(process);
 }
 
 /** The numbers of a caller; what is no number is the host's mistake. */
@@ -222,6 +235,57 @@ function* setPort(
   return STATUS.SUCCESS;
 }
 
+/** The numbers of a rate; undefined: it is none. */
+function rateOf(rate: JobCpuRate): Parameters<typeof changeRate>[1] {
+  const controlFlags = numberIn('ControlFlags', rate.ControlFlags, 0, ULONG_MAX);
+  const cpuRate = numberIn('CpuRate', rate.CpuRate ?? 0, 0, ULONG_MAX);
+  const weight = numberIn('Weight', rate.Weight ?? 0, 0, ULONG_MAX);
+  const minimum = numberIn('MinRate', rate.MinRate ?? 0, 0, ULONG_MAX);
+  const maximum = numberIn('MaxRate', rate.MaxRate ?? 0, 0, ULONG_MAX);
+  const has = (flag: JOB_OBJECT_CPU_RATE_CONTROL) => (controlFlags & flag) !== 0;
+  if ((controlFlags & ~JOB_OBJECT_CPU_RATE_CONTROL.VALID_FLAGS) !== 0) return undefined;
+  if (!has(JOB_OBJECT_CPU_RATE_CONTROL.ENABLE)) return undefined;
+  if (has(JOB_OBJECT_CPU_RATE_CONTROL.WEIGHT_BASED)) {
+    const others = JOB_OBJECT_CPU_RATE_CONTROL.HARD_CAP | JOB_OBJECT_CPU_RATE_CONTROL.MIN_MAX_RATE;
+    if ((controlFlags & others) !== 0 || weight < 1 || weight > HIGHEST_WEIGHT) return undefined;
+    return { controlFlags, rate: FULL_RATE, minimum: 0, weight };
+  }
+  if (has(JOB_OBJECT_CPU_RATE_CONTROL.MIN_MAX_RATE)) {
+    if (has(JOB_OBJECT_CPU_RATE_CONTROL.HARD_CAP)) return undefined;
+    if (maximum < 1 || maximum > FULL_RATE || minimum > maximum) return undefined;
+    return { controlFlags, rate: maximum, minimum, weight: 0 };
+  }
+  if (cpuRate < 1 || cpuRate > FULL_RATE) return undefined;
+  return { controlFlags, rate: cpuRate, minimum: 0, weight: 0 };
+}
+
+function setCpuRate(job: JobObject, rate: JobCpuRate): number {
+  const setting = rate.ControlFlags === 0 ? undefined : rateOf(rate);
+  if (rate.ControlFlags !== 0 && setting === undefined) return STATUS.INVALID_PARAMETER;
+  changeRate(job, setting);
+  return STATUS.SUCCESS;
+}
+
+/** What a job is told of; its user time only, the rest is kept nowhere. */
+function setNotification(job: JobObject, limit: JobNotificationLimit): number {
+  const flags = numberIn('LimitFlags', limit.LimitFlags, 0, ULONG_MAX);
+  const perJobUserTimeLimit = limit.PerJobUserTimeLimit ?? 0;
+  numberIn('PerJobUserTimeLimit', perJobUserTimeLimit, 0, SIZE_MAX);
+  if (flags === 0) job.notification = undefined;
+  else if (flags !== JOB_OBJECT_LIMIT.JOB_TIME) return STATUS.NOT_IMPLEMENTED;
+  else job.notification = { flags, perJobUserTimeLimit, violated: false };
+  watchJob(job);
+  return STATUS.SUCCESS;
+}
+
+function setFreeze(job: JobObject, { Flags, Freeze }: JobFreeze): number {
+  const flags = numberIn('Flags', Flags, 0, ULONG_MAX);
+  if (flags !== FREEZE_OPERATION) return STATUS.NOT_IMPLEMENTED;
+  job.frozen = Freeze;
+  applyHolds(job);
+  return STATUS.SUCCESS;
+}
+
 type Setting = JobSetting[keyof JobSetting];
 type JobClass<C extends keyof JobSetting> = SetClass<JobObject, JobSetting[C]>;
 
@@ -251,6 +315,17 @@ const CLASSES: { readonly [C in keyof JobSetting]: JobClass<C> } = {
     access: SET,
     set: setPort,
   },
+  [JOBOBJECTINFOCLASS.JobObjectCpuRateControlInformation]: {
+    lengths: [8],
+    access: SET,
+    set: setCpuRate,
+  },
+  [JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation]: {
+    lengths: [48],
+    access: SET,
+    set: setNotification,
+  },
+  [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: { lengths: [16], access: SET, set: setFreeze },
 };
 
 /** Classes that Windows has and that are not modelled. */
@@ -307,8 +382,8 @@ export interface SetInformationJobObject {
  * @returns SUCCESS; INVALID_PARAMETER for limits or flags that are none, for a second port; INVALID_INFO_CLASS;
  *   INFO_LENGTH_MISMATCH; PRIVILEGE_NOT_HELD; INVALID_HANDLE; OBJECT_TYPE_MISMATCH; ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtSetInformationJobObject (partial: limits of memory and working sets are books; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates)
+ * @nt NtSetInformationJobObject (partial: limits of memory and working sets are books; CPU rates hold threads if they are a hard limit, and not by weight; notifications are of user time; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates)
  */
 export const NtSetInformationJobObject = setInformationJobObject.nt as SetInformationJobObject;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationJobObject (partial: limits of memory and working sets are books; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationJobObject (partial: limits of memory and working sets are books; CPU rates hold threads if they are a hard limit, and not by weight; notifications are of user time; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates) */
 export const ZwSetInformationJobObject = setInformationJobObject.zw as SetInformationJobObject;

@@ -1,6 +1,7 @@
 import { STATUS } from '../../assembly/shared/status';
 import type { CompletionPacket } from '../io/completion';
 import type { KernelCode } from '../ke/mode';
+import { processRunTimeNs } from '../ke/process';
 import type { Machine } from '../machine/machine';
 import type { KQueue } from '../machine/queue';
 import type { KEvent, KProcess } from '../machine/views';
@@ -45,6 +46,32 @@ export interface JobPort {
   readonly completionKey: unknown;
 }
 
+/** JOBOBJECT_NOTIFICATION_LIMIT_INFORMATION, as far as it is modelled: of the job's user time. */
+export interface JobNotification {
+  /** JOB_OBJECT_LIMIT flags. */
+  readonly flags: number;
+  readonly perJobUserTimeLimit: number;
+  violated: boolean;
+}
+
+/** The CPU rate of a job: at most so much of each interval, if it is a hard limit. */
+export interface CpuRate {
+  /** JOB_OBJECT_CPU_RATE_CONTROL flags. */
+  readonly controlFlags: number;
+  /** Of 10,000; with MIN_MAX_RATE the highest. */
+  readonly rate: number;
+  readonly minimum: number;
+  readonly weight: number;
+  readonly sinceNs: number;
+  /** The interval at hand, and the job's run time when that was first looked at. */
+  interval: number;
+  baseNs: number;
+  /** What was used of later intervals. */
+  owedNs: number;
+  /** Its threads are held until an interval begins. */
+  held: boolean;
+}
+
 /** Exit statuses that are told as abnormal: those of exceptions that nobody handled. */
 const ABNORMAL: ReadonlySet<number> = new Set([
   0x80000001, 0x80000002, 0x80000003, 0x80000004, 0xc0000005, 0xc0000006, 0xc000001d, 0xc0000025,
@@ -70,6 +97,12 @@ export class JobObject extends HostObject {
   port: JobPort | undefined;
   /** What it is as a silo; undefined: it is none. */
   silo: object | undefined;
+  /** What it is told of without being held by it; undefined: of nothing. */
+  notification: JobNotification | undefined;
+  /** JobObjectFreezeInformation: its threads are held. */
+  frozen = false;
+  cpuRate: CpuRate | undefined;
+  private endedRunNs = 0;
   private endedUser100ns = 0;
   private endedKernel100ns = 0;
 
@@ -94,6 +127,10 @@ export class JobObject extends HostObject {
     return sumOf(this.members, ({ kernelTime100ns }) => kernelTime100ns) + this.endedKernel100ns;
   }
 
+  get runTimeNs(): number {
+    return sumOf(this.members, processRunTimeNs) + this.endedRunNs;
+  }
+
   /** Whether nobody has been in it, so that it can still be nested in any job. */
   get isFresh(): boolean {
     return this.totalProcesses === 0 && this.parent === undefined;
@@ -116,6 +153,8 @@ export class JobObject extends HostObject {
     ObpReference(headerOf('joinJob', this));
     this.members.add(process);
     this.totalProcesses++;
+    // What it has run before is none of the job's rate.
+    if (this.cpuRate !== undefined) this.cpuRate.baseNs += processRunTimeNs(process);
     this.post(JOB_OBJECT_MSG.NEW_PROCESS, processIdOf(process));
   }
 
@@ -129,6 +168,7 @@ export class JobObject extends HostObject {
   /** @internal A process has ended. */
   remove(process: KProcess): void {
     this.members.delete(process);
+    this.endedRunNs += processRunTimeNs(process);
     this.endedUser100ns += process.userTime100ns;
     this.endedKernel100ns += process.kernelTime100ns;
     const abnormal = ABNORMAL.has(process.exitStatus);
