@@ -1143,6 +1143,72 @@ export {
   JOBOBJECTINFOCLASS,
 } from './ps/job-information-class';
 export { JOB_OBJECT_CPU_RATE_CONTROL } from './ps/job-rate';
+export {
+  PsGetJobLock,
+  PsGetJobSessionId,
+  PsGetJobUIRestrictionsClass,
+  PsGetProcessJob,
+  PsSetJobUIRestrictionsClass,
+} from './ps/job-routines';
+export {
+  SERVERSILO_STATE,
+  type ServerSilo,
+  type Silo,
+  SiloState,
+} from './ps/silo';
+export {
+  PsAllocSiloContextSlot,
+  PsCreateSiloContext,
+  PsDereferenceSiloContext,
+  PsFreeSiloContextSlot,
+  PsGetPermanentSiloContext,
+  PsGetSiloContext,
+  PsInsertPermanentSiloContext,
+  PsInsertSiloContext,
+  PsMakeSiloContextPermanent,
+  PsReferenceSiloContext,
+  PsRemoveSiloContext,
+  PsReplaceSiloContext,
+  type SiloContextResult,
+  type SiloSlotResult,
+} from './ps/silo-context';
+export { PsReleaseSiloHardReference, PsTerminateServerSilo } from './ps/silo-end';
+export {
+  PsGetSiloMonitorContextSlot,
+  PsRegisterSiloMonitor,
+  PsStartSiloMonitor,
+  PsUnregisterSiloMonitor,
+  type SiloMonitorResult,
+} from './ps/silo-monitor';
+export {
+  SiloMonitor,
+  type SiloMonitorCreateCallback,
+  type SiloMonitorRegistration,
+  type SiloMonitorTerminateCallback,
+} from './ps/silo-monitor-object';
+export type { ServerSiloBasicInformation, SiloBasicInformation } from './ps/silo-query';
+export {
+  IoGetSiloParameters,
+  PsAcquireSiloHardReference,
+  PsAttachSiloToCurrentThread,
+  PsDetachSiloFromCurrentThread,
+  PsGetCurrentServerSilo,
+  PsGetCurrentServerSiloName,
+  PsGetCurrentSilo,
+  PsGetEffectiveServerSilo,
+  PsGetHostSilo,
+  PsGetJobServerSilo,
+  PsGetJobSilo,
+  PsGetParentSilo,
+  PsGetServerSiloActiveConsoleId,
+  PsGetServerSiloServiceSessionId,
+  PsGetSiloContainerId,
+  PsGetThreadServerSilo,
+  PsIsCurrentThreadInServerSilo,
+  PsIsHostSilo,
+  type SiloResult,
+} from './ps/silo-routines';
+export { SiloContext, type SiloContextCleanupCallback } from './ps/silo-storage';
 export { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, JobObject } from './ps/job';
 export { JOB_OBJECT_LIMIT } from './ps/job-limits';
 export {

@@ -163,6 +163,18 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'INVALID_PROCESS_DETACH_ATTEMPT',
     'A thread detached from a process that it was not attached to, or while APCs for it were waiting there. Pair KeUnstackDetachProcess with KeStackAttachProcess.',
   ],
+  [BUGCHECK.KERNEL_STORAGE_SLOT_IN_USE]: [
+    'KERNEL_STORAGE_SLOT_IN_USE',
+    'PsFreeSiloContextSlot freed a slot in which a silo still has a context (parameter 1 is the number of the silo, 0 the host; parameter 2 the slot). Remove the contexts from every silo first, or unregister the monitor whose slot it is.',
+  ],
+  [BUGCHECK.WORKER_THREAD_RETURNED_WHILE_ATTACHED_TO_SILO]: [
+    'WORKER_THREAD_RETURNED_WHILE_ATTACHED_TO_SILO',
+    'A work item returned attached to a silo (parameter 1 is its routine, 2 its parameter, 3 the item). Call PsDetachSiloFromCurrentThread with what PsAttachSiloToCurrentThread returned.',
+  ],
+  [BUGCHECK.INVALID_SILO_DETACH]: [
+    'INVALID_SILO_DETACH',
+    'A thread (parameter 1) of a process (parameter 3) ended while it was attached to a silo (parameter 2 is its number, 0 the host). Call PsDetachSiloFromCurrentThread with what PsAttachSiloToCurrentThread returned.',
+  ],
   [BUGCHECK.PANIC_STACK_SWITCH]: [
     'PANIC_STACK_SWITCH',
     'There was no room for another trap frame, or extension, of a thread (parameter 1). Raise capacities.trapFrames and capacities.threadExtensions, or look for APCs that queue APCs without end.',

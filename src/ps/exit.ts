@@ -17,7 +17,7 @@ import {
   setExitStatus,
   setExitTime,
 } from './executive';
-import { leaveJobs } from './job';
+import { leaveJobs, siloNumber } from './job';
 import { costOfCalls, timeOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
 import type { PsState } from './state';
@@ -33,6 +33,7 @@ type Steps<T = void> = Generator<Request, T, number>;
  * @returns ns that it takes.
  */
 export function exitThread(ps: PsState, thread: KThread, status: number): GuestResult<number> {
+  if (ps.attachedSilos.size !== 0 && leftAttached(ps, thread)) return 0;
   const { process } = thread;
   if (threadExecutive(thread).critical) {
     ps.machine.bugCheck(BUGCHECK.CRITICAL_PROCESS_DIED, thread.handle, 1);
@@ -51,6 +52,16 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
   process.exitingThreads++;
   if (last) setExitStatus(process, status);
   return exitTold(ps, thread, process, last);
+}
+
+/** Stops the machine for a thread that ends attached to a silo. */
+function leftAttached(ps: PsState, thread: KThread): boolean {
+  const silo = ps.attachedSilos.get(thread);
+  if (silo === undefined) return false;
+  const number = silo === null ? 0 : siloNumber(silo);
+  const { handle, process } = thread;
+  ps.machine.bugCheck(BUGCHECK.INVALID_SILO_DETACH, handle, number, process.handle);
+  return true;
 }
 
 function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolean): Steps<number> {

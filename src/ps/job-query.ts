@@ -28,6 +28,11 @@ import {
 } from './job-information-class';
 import { JOB_OBJECT_LIMIT } from './job-limits';
 import { JOB_OBJECT_CPU_RATE_CONTROL } from './job-rate';
+import {
+  type ServerSiloBasicInformation,
+  SILO_CLASSES,
+  type SiloBasicInformation,
+} from './silo-query';
 
 /** What there is to know of a job by its handle. Times are 100 ns. */
 
@@ -88,6 +93,9 @@ export interface JobInformation {
   [JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation]: Required<JobNotificationLimit>;
   [JOBOBJECTINFOCLASS.JobObjectLimitViolationInformation]: JobLimitViolation;
   [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: JobFreeze;
+  [JOBOBJECTINFOCLASS.JobObjectContainerId]: { readonly ContainerId: string };
+  [JOBOBJECTINFOCLASS.JobObjectSiloBasicInformation]: SiloBasicInformation;
+  [JOBOBJECTINFOCLASS.JobObjectServerSiloBasicInformation]: ServerSiloBasicInformation;
 }
 
 const QUERY = JOB_OBJECT_ACCESS.QUERY;
@@ -215,6 +223,7 @@ const CLASSES: Classes<QueryClass<JobObject>> = new Map<
     JOBOBJECTINFOCLASS.JobObjectFreezeInformation,
     fixed(16, ({ frozen }) => ({ Flags: FREEZE_OPERATION, Freeze: frozen })),
   ],
+  ...SILO_CLASSES,
   [JOBOBJECTINFOCLASS.JobObjectGroupInformation, 'unmodelled'],
   [JOBOBJECTINFOCLASS.JobObjectGroupInformationEx, 'unmodelled'],
   [JOBOBJECTINFOCLASS.JobObjectNetRateControlInformation, 'unmodelled'],

@@ -9,12 +9,13 @@ import { ObpDereference } from '../ob/reference';
 import { onHandle, readHandle } from '../ob/services/on-handle';
 import { PsJobType, PsProcessType } from '../ob/types';
 import { JOB_OBJECT_ACCESS, PROCESS_ACCESS } from './access';
-import { isTerminating } from './executive';
+import { isTerminating, type ProcessExecutive } from './executive';
 import { isInJob, JobObject, joinJob, jobOf } from './job';
 import { endMembers, endProcess, LIMIT_EXIT_STATUS, terminateJob } from './job-end';
 import { forgetJob, takeUpLimits } from './job-clock';
 import { JOB_OBJECT_LIMIT } from './job-limits';
 import { processManager } from './manager';
+import { endIfUnused, terminateSilo } from './silo-end';
 
 /** Jobs by handle: how they are made, what is put into them, and their end. */
 
@@ -23,6 +24,7 @@ PsJobType.procedures = {
     const job = body as JobObject;
     const kills = (job.limits.flags & JOB_OBJECT_LIMIT.KILL_ON_JOB_CLOSE) !== 0;
     if (handleCount === 0 && kills) endMembers(job, STATUS.SUCCESS);
+    if (handleCount === 0) endIfUnused(job);
     return undefined;
   },
   *delete(body) {
@@ -40,7 +42,10 @@ PsJobType.procedures = {
 const createJobObject = systemService(
   'CreateJobObject',
   (mode, desiredAccess: number, objectAttributes: ObjectAttributes | null) => {
-    const { machine } = currentGuest('NtCreateJobObject');
+    const { machine, thread } = currentGuest('NtCreateJobObject');
+    const { sessionId } = (thread.process.executive as ProcessExecutive | undefined) ?? {
+      sessionId: 0,
+    };
     return ObpCreateObject({
       mode,
       type: PsJobType,
@@ -48,7 +53,7 @@ const createJobObject = systemService(
       attributes: objectAttributes,
       make: () =>
         machine.hasObjectRoom
-          ? new JobObject(machine, machine.createEvent('notification'))
+          ? new JobObject(machine, machine.createEvent('notification'), sessionId)
           : undefined,
     });
   },
@@ -106,7 +111,8 @@ const terminate = systemService(
   'TerminateJobObject',
   (mode, jobHandle: Handle, exitStatus: number) =>
     readHandle(mode, jobHandle, JOB_OBJECT_ACCESS.TERMINATE, PsJobType, (job: JobObject) => {
-      terminateJob(job, exitStatus);
+      if (job.silo === undefined) terminateJob(job, exitStatus);
+      else terminateSilo(job, exitStatus);
       return STATUS.SUCCESS;
     }),
 );

@@ -34,6 +34,7 @@ import {
 import { applyHolds } from './job-hold';
 import { changeRate, takeUpLimits, watchJob } from './job-clock';
 import { JOB_OBJECT_LIMIT, jobAffinity } from './job-limits';
+import { createSilo, initializeServerSilo } from './silo-set';
 import { FULL_RATE, JOB_OBJECT_CPU_RATE_CONTROL } from './job-rate';
 
 /** What can be changed of a job by its handle. */
@@ -48,6 +49,8 @@ export interface JobSetting {
   [JOBOBJECTINFOCLASS.JobObjectCpuRateControlInformation]: JobCpuRate;
   [JOBOBJECTINFOCLASS.JobObjectNotificationLimitInformation]: JobNotificationLimit;
   [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: JobFreeze;
+  [JOBOBJECTINFOCLASS.JobObjectCreateSilo]: null;
+  [JOBOBJECTINFOCLASS.JobObjectServerSiloInitialize]: null;
 }
 
 const SET = JOB_OBJECT_ACCESS.SET_ATTRIBUTES;
@@ -324,6 +327,12 @@ const CLASSES: { readonly [C in keyof JobSetting]: JobClass<C> } = {
     lengths: [48],
     access: SET,
     set: setNotification,
+  },
+  [JOBOBJECTINFOCLASS.JobObjectCreateSilo]: { lengths: [0], access: SET, set: createSilo },
+  [JOBOBJECTINFOCLASS.JobObjectServerSiloInitialize]: {
+    lengths: [0],
+    access: SET,
+    set: initializeServerSilo,
   },
   [JOBOBJECTINFOCLASS.JobObjectFreezeInformation]: { lengths: [16], access: SET, set: setFreeze },
 };

@@ -96,7 +96,11 @@ export class JobObject extends HostObject {
   endOfJobTimeAction: JOB_OBJECT_END_OF_JOB = JOB_OBJECT_END_OF_JOB.TERMINATE;
   port: JobPort | undefined;
   /** What it is as a silo; undefined: it is none. */
-  silo: object | undefined;
+  silo: { readonly id: number } | undefined;
+  /** It takes no more processes. */
+  closed = false;
+  /** Called when its last process has left it. */
+  onEmpty: () => void = () => undefined;
   /** What it is told of without being held by it; undefined: of nothing. */
   notification: JobNotification | undefined;
   /** JobObjectFreezeInformation: its threads are held. */
@@ -110,6 +114,8 @@ export class JobObject extends HostObject {
     machine: Machine,
     /** Signaled when it is terminated, or its time has been used up. */
     private readonly event: KEvent,
+    /** Of the process that made it. */
+    readonly sessionId: number,
   ) {
     super(machine);
   }
@@ -174,7 +180,9 @@ export class JobObject extends HostObject {
     const abnormal = ABNORMAL.has(process.exitStatus);
     const message = abnormal ? JOB_OBJECT_MSG.ABNORMAL_EXIT_PROCESS : JOB_OBJECT_MSG.EXIT_PROCESS;
     this.post(message, processIdOf(process));
-    if (this.members.size === 0) this.post(JOB_OBJECT_MSG.ACTIVE_PROCESS_ZERO, 0);
+    if (this.members.size !== 0) return;
+    this.post(JOB_OBJECT_MSG.ACTIVE_PROCESS_ZERO, 0);
+    this.onEmpty();
   }
 
   /** @internal Gives it the place of a job nested in another. */
@@ -194,6 +202,11 @@ function sumOf(processes: Iterable<KProcess>, value: (process: KProcess) => numb
 /** The innermost job of a process, which may have ended. */
 export function jobOf(process: KProcess): JobObject | undefined {
   return process.job as JobObject | undefined;
+}
+
+/** By what number a silo is told of. */
+export function siloNumber(job: JobObject): number {
+  return job.silo?.id ?? 0;
 }
 
 /** A job and those that it is nested in, from within. */
@@ -224,13 +237,13 @@ function newJobs(process: KProcess, job: JobObject): JobObject[] | undefined {
  * Puts a process into a job and those that it is nested in. A job that nobody has been in is nested in the
  * process's innermost job.
  *
- * @returns SUCCESS, also for one that it is in already; ACCESS_DENIED: the job is nested elsewhere;
- *   QUOTA_EXCEEDED: the process would be one more than a job may have.
+ * @returns SUCCESS, also for one that it is in already; ACCESS_DENIED: the job is nested elsewhere,
+ *   or is a silo that ends; QUOTA_EXCEEDED: the process would be one more than a job may have.
  */
 export function joinJob(process: KProcess, job: JobObject): number {
   if (isInJob(process, job)) return STATUS.SUCCESS;
   const jobs = newJobs(process, job);
-  if (jobs === undefined) return STATUS.ACCESS_DENIED;
+  if (jobs === undefined || jobs.some(({ closed }) => closed)) return STATUS.ACCESS_DENIED;
   const full = jobs.find(({ limits, members }) => {
     const limited = (limits.flags & JOB_OBJECT_LIMIT.ACTIVE_PROCESS) !== 0;
     return limited && members.size >= limits.activeProcessLimit;

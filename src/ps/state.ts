@@ -2,7 +2,9 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import type { Machine } from '../machine/machine';
 import { type LoadedProgram, program } from '../machine/program';
+import type { KThread } from '../machine/views';
 import { ImageCatalogue } from './image';
+import type { JobObject } from './job';
 import { NotifyTable } from './notify-table';
 
 /** Where real systems or their documentation differ; the defaults are Windows 10 and 11 as documented or measured. */
@@ -29,6 +31,8 @@ export class PsState {
   readonly processNotify: NotifyTable;
   readonly threadNotify: NotifyTable;
   readonly imageNotify: NotifyTable;
+  /** Threads that are attached to silos: null is the host. */
+  readonly attachedSilos = new Map<KThread, JobObject | null>();
 
   private waiting: LoadedProgram | undefined;
 

@@ -12,6 +12,13 @@ import { JOBOBJECTINFOCLASS } from '../../src/ps/job-information-class';
 import { JOB_OBJECT_LIMIT } from '../../src/ps/job-limits';
 import { NtQueryInformationJobObject } from '../../src/ps/job-query';
 import {
+  PsGetJobLock,
+  PsGetJobSessionId,
+  PsGetJobUIRestrictionsClass,
+  PsGetProcessJob,
+  PsSetJobUIRestrictionsClass,
+} from '../../src/ps/job-routines';
+import {
   NtAssignProcessToJobObject,
   NtIsProcessInJob,
   NtTerminateJobObject,
@@ -419,6 +426,24 @@ describe('NtCreateUserProcess', () => {
       note(yield* accounts(job));
     });
     expect(seen).toEqual([[2, 0, 0]]);
+  });
+});
+
+describe('routines of jobs by pointer', () => {
+  test('tell the job of a process, its session and UI restrictions, and give it a lock', async () => {
+    const { seen } = await runUser(function* (_machine, note, thread) {
+      const job = yield* makeJob();
+      note(PsGetProcessJob(thread.process));
+      yield* NtAssignProcessToJobObject(job, SELF);
+      const object = PsGetProcessJob(thread.process);
+      if (object === null) return;
+      note(PsGetJobSessionId(object));
+      PsSetJobUIRestrictionsClass(object, 3);
+      note(PsGetJobUIRestrictionsClass(object));
+      const lock = PsGetJobLock(object);
+      note([lock === PsGetJobLock(object), lock.activeCount]);
+    });
+    expect(seen).toEqual([null, 0, 3, [true, 0]]);
   });
 });
 
