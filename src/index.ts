@@ -1384,3 +1384,11 @@ export {
   ThreadFigures,
   type WarningKind,
 } from './workload/summary';
+export { type CheckedDriver, type CheckOptions, checkDriver } from './verifier/check';
+export type { Finding } from './verifier/finding';
+export type { SourceLocation } from './verifier/location';
+export { type MatcherResult, toFollowTheRules } from './verifier/matcher';
+export { describeFinding, toSarif } from './verifier/report';
+export { RULES, type Rule, type Severity } from './verifier/rules';
+export { startScenario } from './verifier/scenario';
+export { Verification, type VerifyOptions, verifyDrivers } from './verifier/verify';

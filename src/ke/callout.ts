@@ -85,8 +85,17 @@ export function callDriverRoutine(
   const irql = machine.irql();
   const apcs = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
   const routine = callout.routine as (...parameters: readonly unknown[]) => GuestResult<unknown>;
-  const result = invokeNow(callout.driver, routine, ...parameters);
+  const { watcher } = machine;
+  const given = watcher?.calloutBegins(thread, callout, parameters) ?? parameters;
+  let result: GuestResult<unknown>;
+  try {
+    result = invokeNow(callout.driver, routine, ...given);
+  } catch (error) {
+    watcher?.calloutEnds(thread, callout, undefined, error);
+    throw error;
+  }
   if (isGenerator(result)) return finish(thread, callout, result, irql, apcs);
+  watcher?.calloutEnds(thread, callout, result);
   verify(machine, thread, callout, irql, apcs);
   return result;
 }
@@ -98,8 +107,16 @@ function* finish(
   irql: number,
   apcs: number,
 ): KernelCode<unknown> {
-  const result = yield* running;
-  verify(thread.machine, thread, callout, irql, apcs);
+  const { machine } = thread;
+  let result: unknown;
+  try {
+    result = yield* running;
+  } catch (error) {
+    machine.watcher?.calloutEnds(thread, callout, undefined, error);
+    throw error;
+  }
+  machine.watcher?.calloutEnds(thread, callout, result);
+  verify(machine, thread, callout, irql, apcs);
   return result;
 }
 

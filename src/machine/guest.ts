@@ -174,10 +174,11 @@ export class NtCall<T> implements Iterable<Request, T, number>, Iterator<Request
   [Symbol.iterator](): Iterator<Request, T, number> {
     if (this.stack !== undefined)
       throw new MachineError(`${this.routine}: the same call was run twice; call it again`);
-    const { machine, stack } = currentGuest(this.routine);
+    const { machine, stack, thread } = currentGuest(this.routine);
     removeLast(machine.guests.pendingCalls, this);
     this.stack = stack;
     stack.enter(this.routine, this.stackBytes ?? machine.profile.routineStackBytes);
+    machine.watcher?.entered(thread, this.routine);
     this.steps = this.body();
     return this;
   }
@@ -201,7 +202,10 @@ export class NtCall<T> implements Iterable<Request, T, number>, Iterator<Request
   }
 
   private end(result: IteratorResult<Request, T>): IteratorResult<Request, T> {
-    if (result.done === true) this.stack?.leave();
+    if (result.done !== true) return result;
+    const { machine, thread } = currentGuest(this.routine);
+    machine.watcher?.returned(thread, this.routine, result.value);
+    this.stack?.leave();
     return result;
   }
 

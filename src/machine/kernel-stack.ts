@@ -159,7 +159,10 @@ export class KernelStack {
 }
 
 /** A routine by the image that holds it, `protect!onProcess`; the kernel's by its name alone. */
-export function qualifiedName(owner: DriverObject | undefined, routine: string): string {
+export function qualifiedName(
+  owner: { readonly name: string } | undefined,
+  routine: string,
+): string {
   return owner === undefined ? routine : `${owner.name}!${routine}`;
 }
 

@@ -132,6 +132,7 @@ export abstract class Lock {
   protected hold(thread: KThread): void {
     thread.locks ??= new ThreadLocks();
     thread.locks.held.add(this);
+    this.machine?.watcher?.lockTaken(thread, this);
     if (this.floor > thread.locks.floor) liftFromThread(thread);
   }
 
@@ -140,6 +141,7 @@ export abstract class Lock {
     const { locks } = thread;
     if (locks === undefined) return;
     locks.held.delete(this);
+    this.machine?.watcher?.lockReleased(thread, this);
     if (locks.floor !== 0) liftFromThread(thread);
   }
 
@@ -150,6 +152,7 @@ export abstract class Lock {
     const event = machine.locks.takeEvent();
     const waiter = { lock: this, thread, exclusive, event, priority, next: undefined };
     queue.push(waiter);
+    machine.watcher?.lockAwaited(thread, this);
     machine.waits.set(event.address, this);
     thread.locks ??= new ThreadLocks();
     thread.locks.waits.push(waiter);

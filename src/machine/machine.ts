@@ -64,6 +64,7 @@ import {
   KTimer,
   type ThreadOptions,
 } from './views';
+import type { Watcher } from './watch';
 
 /**
  * What a host call or system call does: the status goes to the thread that made it. A generator's
@@ -158,6 +159,9 @@ export class Machine {
 
   /** The system time, and what the clock interrupts by. */
   readonly clock = new Clock(this);
+
+  /** @internal Who looks on. */
+  watcher: Watcher | undefined;
 
   /** Virtual time, ns since boot. */
   get now(): number {
@@ -890,6 +894,7 @@ export class Machine {
       const thread = this.thread(index) as KThread;
       if (request === HOST_REQUEST.HostThread) {
         const instruction = this.guests.nextHostRequest(thread);
+        this.watcher?.instruction(thread, instruction);
         this.locks.beforeInstruction(thread, (instruction[0] as number) & 0xff);
         this.setInstruction(instruction);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);

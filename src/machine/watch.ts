@@ -1,0 +1,36 @@
+import type { Request } from './generator';
+import type { Lock } from './lock';
+import type { KThread } from './views';
+
+/** A routine of a driver's that the kernel calls, as far as a watcher is told of it. */
+export interface WatchedCall {
+  /** What it is: `thread-notify routine`. */
+  readonly sort: string;
+  readonly routine: (...parameters: never[]) => unknown;
+  readonly driver: { readonly name: string } | undefined;
+}
+
+/**
+ * Somebody who looks on at what host threads do, and changes nothing of it. There is at most one on a
+ * machine; without one each of these costs a comparison.
+ */
+export interface Watcher {
+  /** A routine that may block is called; it is the last on the thread's stack. */
+  entered(thread: KThread, routine: string): void;
+  /** It has returned. */
+  returned(thread: KThread, routine: string, result: unknown): void;
+  /** The kernel calls a driver's routine. What it is given is what comes back. */
+  calloutBegins(
+    thread: KThread,
+    call: WatchedCall,
+    parameters: readonly unknown[],
+  ): readonly unknown[];
+  /** It has returned, or thrown `error`. */
+  calloutEnds(thread: KThread, call: WatchedCall, result: unknown, error?: unknown): void;
+  /** The next instruction of a host thread. */
+  instruction(thread: KThread, request: Request): void;
+  /** A lock of the host's has a new owner, loses one, or has somebody wait for it. */
+  lockTaken(thread: KThread, lock: Lock): void;
+  lockReleased(thread: KThread, lock: Lock): void;
+  lockAwaited(thread: KThread, lock: Lock): void;
+}

@@ -1,0 +1,35 @@
+import type { DriverOptions } from '../machine/driver';
+import { type CheckOptions, checkDriver } from './check';
+import { describeFinding } from './report';
+
+/** What a matcher comes to, as vitest and jest want it. */
+export interface MatcherResult {
+  readonly pass: boolean;
+  readonly message: () => string;
+}
+
+/**
+ * A matcher for vitest and jest: `expect.extend({ toFollowTheRules })`, then
+ * `await expect(driver).toFollowTheRules({ neighbours: 'all' })`. It loads the driver on a machine of
+ * its own, as `checkDriver`, and fails with what it has found.
+ */
+export async function toFollowTheRules(
+  driver: DriverOptions,
+  options: CheckOptions = {},
+): Promise<MatcherResult> {
+  const { findings, result, status } = await checkDriver(driver, options);
+  const refused = (status | 0) < 0;
+  const words = [
+    ...findings.map(describeFinding),
+    ...(refused ? [`DriverEntry returned 0x${(status >>> 0).toString(16)}`] : []),
+    ...(result.reason === 'deadlock' ? ['the run ended in a deadlock'] : []),
+  ];
+  const pass = words.length === 0;
+  return {
+    pass,
+    message: () =>
+      pass
+        ? `driver '${driver.name}' follows the rules; it was expected to break one`
+        : `driver '${driver.name}' breaks rules:\n${words.join('\n')}`,
+  };
+}

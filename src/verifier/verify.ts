@@ -1,0 +1,73 @@
+import { MachineError } from '../machine/errors';
+import type { Machine } from '../machine/machine';
+import { requireInteger } from '../machine/profile';
+import type { RunResult } from '../machine/result';
+import type { Finding } from './finding';
+import { isRule, RULES } from './rules';
+import { RuleWatcher } from './watcher';
+
+export interface VerifyOptions {
+  /** Ids of rules. Default all. */
+  readonly rules?: 'all' | readonly string[];
+  /** Names of drivers. Default every driver, and code that no driver was loaded with. */
+  readonly drivers?: readonly string[];
+  /** Processor time that a callback may take, ns. Default 1,000,000. */
+  readonly callbackBudgetNs?: number;
+}
+
+/** What is looked for on a machine, and has been found. */
+export class Verification {
+  /** @internal */
+  constructor(
+    private readonly machine: Machine,
+    private readonly watcher: RuleWatcher,
+  ) {}
+
+  /** What has been found until now, in the order of the first time. */
+  get findings(): readonly Finding[] {
+    return this.watcher.found.list;
+  }
+
+  /** Adds what a run ended with: a bugcheck is a finding. Returns all that has been found. */
+  ended(result: RunResult): readonly Finding[] {
+    this.watcher.ended(result);
+    return this.findings;
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    if (this.machine.watcher === this.watcher) this.machine.watcher = undefined;
+  }
+}
+
+function rulesOf(rules: VerifyOptions['rules'] = 'all'): ReadonlySet<string> {
+  if (rules === 'all') return new Set(RULES.map(({ id }) => id));
+  for (const id of rules) {
+    if (!isRule(id))
+      throw new MachineError(
+        `verifyDrivers: '${id}' is no rule; known: ${RULES.map((rule) => rule.id).join(', ')}`,
+      );
+  }
+  return new Set(rules);
+}
+
+/**
+ * Looks from now on at what drivers do, and finds what is against the rules of callbacks and of locks.
+ * It changes nothing of the history. Before a driver is loaded it is time for it.
+ *
+ * @throws MachineError for a rule that is not known, or on a machine that is looked at already.
+ */
+export function verifyDrivers(machine: Machine, options: VerifyOptions = {}): Verification {
+  if (machine.watcher !== undefined)
+    throw new MachineError(
+      'verifyDrivers: this machine is looked at already; stop() that verification first',
+    );
+  const { rules, drivers, callbackBudgetNs = 1_000_000 } = options;
+  const watcher = new RuleWatcher(machine, {
+    rules: rulesOf(rules),
+    budgetNs: requireInteger('callbackBudgetNs', callbackBudgetNs, 1, 1e12),
+    ...(drivers === undefined ? {} : { drivers: new Set(drivers) }),
+  });
+  machine.watcher = watcher;
+  return new Verification(machine, watcher);
+}

@@ -1,0 +1,385 @@
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
+import {
+  ExAcquirePushLockExclusive,
+  ExPushLock,
+  ExReleasePushLockExclusive,
+} from '../../src/ex/push-lock';
+import {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkQueueItem,
+} from '../../src/ex/worker';
+import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
+import { OB_OPERATION } from '../../src/ob/callbacks';
+import { ZwClose } from '../../src/ob/handle';
+import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import {
+  KeEnterCriticalRegion,
+  KeLeaveCriticalRegion,
+  KeLowerIrql,
+  KeRaiseIrql,
+} from '../../src/ke/irql';
+import { KeDelayExecutionThread } from '../../src/ke/time';
+import type { DriverOptions } from '../../src/machine/driver';
+import { currentGuest } from '../../src/machine/guest';
+import type { KEvent } from '../../src/machine/views';
+import { PROCESS_ACCESS } from '../../src/ps/access';
+import { clientIdOf } from '../../src/ps/cid';
+import { ZwOpenProcess } from '../../src/ps/open-services';
+import type { PsCreateNotifyInfo } from '../../src/ps/process-notify';
+import {
+  PsSetCreateProcessNotifyRoutineEx,
+  PsSetLoadImageNotifyRoutine,
+} from '../../src/ps/register';
+import { entryDriver, handleDriver, imageDriver, processDriver, threadDriver } from './drivers';
+
+/** Small drivers, each of which breaks one rule, and beside it the smallest that does the same and keeps it. */
+
+export interface Pair {
+  readonly rule: string;
+  readonly what: string;
+  readonly bad: () => DriverOptions;
+  readonly good: () => DriverOptions;
+}
+
+const machine = () => currentGuest('corpus').machine;
+const forever = (object: KEvent) =>
+  KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+const compute = (ns: number) => [1, ns, 0];
+
+export const PAIRS: readonly Pair[] = [
+  {
+    rule: 'CB-01',
+    what: 'a process routine that computes for two milliseconds',
+    bad: () =>
+      processDriver(function* onProcess() {
+        yield compute(2_000_000);
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        yield compute(2_000);
+      }),
+  },
+  {
+    rule: 'CB-01',
+    what: 'a load-image routine that hashes the image',
+    bad: () =>
+      imageDriver(function* onImage(_name, _id, { ImageSize }) {
+        yield compute(ImageSize * 20);
+      }),
+    good: () =>
+      imageDriver(function* onImage(_name, _id, { ImageSize }) {
+        yield compute(ImageSize / 200);
+      }),
+  },
+  {
+    rule: 'CB-04',
+    what: 'a process routine that sleeps',
+    bad: () =>
+      processDriver(function* onProcess() {
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
+      }),
+  },
+  {
+    rule: 'CB-04',
+    what: 'a thread routine that waits with a limit',
+    bad: () => {
+      let event: KEvent | undefined;
+      return threadDriver(function* onThread() {
+        event ??= machine().createEvent('notification');
+        yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, -100);
+      });
+    },
+    good: () => {
+      let event: KEvent | undefined;
+      return threadDriver(function* onThread() {
+        event ??= machine().createEvent('notification');
+        yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, 0);
+      });
+    },
+  },
+  {
+    rule: 'CB-06',
+    what: 'a push lock that is held while a process is opened, and taken in the handle callback',
+    bad: () =>
+      opener(function* scan(lock) {
+        yield* exclusively(lock, openSelf);
+      }),
+    good: () =>
+      opener(function* scan(lock) {
+        yield* exclusively(lock, function* () {});
+        yield* openSelf();
+      }),
+  },
+  {
+    rule: 'CB-07',
+    what: 'a process routine that waits for its work item',
+    bad: () =>
+      processDriver(function* onProcess() {
+        const done = machine().createEvent('notification');
+        const item = new WorkQueueItem();
+        ExInitializeWorkItem(
+          item,
+          function* work() {
+            yield* KeSetEvent(done, 0, false);
+          },
+          null,
+        );
+        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+        yield* forever(done);
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        const item = new WorkQueueItem();
+        ExInitializeWorkItem(item, function* work() {}, null);
+        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+      }),
+  },
+  {
+    rule: 'CB-09',
+    what: 'a process routine that takes itself back',
+    bad: () => {
+      const onProcess = function* onProcess() {
+        yield* PsSetCreateProcessNotifyRoutineEx(onProcess, true);
+      };
+      return entryDriver(() => PsSetCreateProcessNotifyRoutineEx(onProcess, false) as never, null);
+    },
+    good: () => processDriver(function* onProcess() {}),
+  },
+  {
+    rule: 'CB-10',
+    what: 'a driver that is unloaded with its process routine registered',
+    bad: () =>
+      entryDriver(() => PsSetCreateProcessNotifyRoutineEx(() => undefined, false) as never),
+    good: () => processDriver(() => undefined),
+  },
+  {
+    rule: 'CB-10',
+    what: 'a driver that is unloaded with its load-image routine registered',
+    bad: () => entryDriver(() => PsSetLoadImageNotifyRoutine(() => undefined) as never),
+    good: () => imageDriver(() => undefined),
+  },
+  {
+    rule: 'CB-12',
+    what: 'a load-image routine that attaches to the System process',
+    bad: () =>
+      imageDriver(function* onImage() {
+        const state = yield* KeStackAttachProcess(machine().systemProcess);
+        yield* KeUnstackDetachProcess(state);
+      }),
+    good: () => imageDriver(function* onImage() {}),
+  },
+  {
+    rule: 'CB-15',
+    what: 'a process routine that forgets that processes end',
+    bad: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        (createInfo as PsCreateNotifyInfo).CreationStatus = 0;
+      }),
+    good: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo !== null) createInfo.CreationStatus = 0;
+      }),
+  },
+  {
+    rule: 'CB-16',
+    what: 'a process routine that takes every process to have a command line',
+    bad: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo !== null) (createInfo.CommandLine as string).toLowerCase();
+      }),
+    good: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        createInfo?.CommandLine?.toLowerCase();
+      }),
+  },
+  {
+    rule: 'CB-18',
+    what: 'a process routine that renames the process',
+    bad: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo !== null)
+          (createInfo as { ImageFileName: string | null }).ImageFileName = 'C:\\other.exe';
+      }),
+    good: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo?.ImageFileName === 'C:\\other.exe') createInfo.CreationStatus = 0;
+      }),
+  },
+  {
+    rule: 'CB-19',
+    what: 'a pre-operation callback that gives more access than was asked for',
+    bad: () =>
+      handleDriver(function beforeHandle(_context, information) {
+        information.Parameters.DesiredAccess |= 0x8000_0000;
+        return 0;
+      }),
+    good: () =>
+      handleDriver(function beforeHandle(_context, information) {
+        information.Parameters.DesiredAccess &= ~PROCESS_ACCESS.TERMINATE;
+        return 0;
+      }),
+  },
+  {
+    rule: 'CB-20',
+    what: 'a pre-operation callback that returns an error to refuse',
+    bad: () =>
+      handleDriver(function beforeHandle() {
+        return 0xc0000022;
+      }),
+    good: () =>
+      handleDriver(function beforeHandle() {
+        return 0;
+      }),
+  },
+  {
+    rule: 'CB-22',
+    what: 'a process routine that stays at APC_LEVEL',
+    bad: () =>
+      processDriver(function onProcess() {
+        KeRaiseIrql(IRQL.APC_LEVEL);
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        const old = KeRaiseIrql(IRQL.APC_LEVEL);
+        yield* KeLowerIrql(old);
+      }),
+  },
+  {
+    rule: 'CB-23',
+    what: 'a process routine that stays in a critical region',
+    bad: () =>
+      processDriver(function onProcess() {
+        KeEnterCriticalRegion();
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        KeEnterCriticalRegion();
+        yield* KeLeaveCriticalRegion();
+      }),
+  },
+  {
+    rule: 'CB-25',
+    what: 'a pre-operation callback that opens a process',
+    bad: () => {
+      let depth = 0;
+      return handleDriver(function* beforeHandle() {
+        if (depth === 0) {
+          depth++;
+          yield* openSelf();
+          depth--;
+        }
+        return 0;
+      });
+    },
+    good: () =>
+      processDriver(function* onProcess() {
+        yield* openSelf();
+      }),
+  },
+  {
+    rule: 'CB-27',
+    what: 'a driver that was not linked with /INTEGRITYCHECK',
+    bad: () => ({ ...processDriver(() => undefined), image: { dllCharacteristics: 0 } }),
+    good: () => processDriver(() => undefined),
+  },
+  {
+    rule: 'CB-29',
+    what: 'a process routine that keeps its CreateInfo for later',
+    bad: () => {
+      let kept: PsCreateNotifyInfo | null = null;
+      return processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo === null) kept?.CommandLine?.toLowerCase();
+        else kept = createInfo;
+      });
+    },
+    good: () => {
+      let kept: string | null = null;
+      return processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo === null) kept?.toLowerCase();
+        else kept = createInfo.CommandLine;
+      });
+    },
+  },
+  {
+    rule: 'LK-01',
+    what: 'two fast mutexes taken in both orders',
+    bad: () => {
+      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
+      return entryDriver(function* () {
+        yield* both(one, two);
+        yield* both(two, one);
+      });
+    },
+    good: () => {
+      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
+      return entryDriver(function* () {
+        yield* both(one, two);
+        yield* both(one, two);
+      });
+    },
+  },
+  {
+    rule: 'BC-01',
+    what: 'a process routine that throws',
+    bad: () =>
+      processDriver(function onProcess() {
+        throw new Error('broken');
+      }),
+    good: () => processDriver(function onProcess() {}),
+  },
+];
+
+type Steps = Generator<readonly number[], void, number>;
+
+function* exclusively(lock: ExPushLock, body: () => Steps): Steps {
+  KeEnterCriticalRegion();
+  yield* ExAcquirePushLockExclusive(lock);
+  yield* body();
+  yield* ExReleasePushLockExclusive(lock);
+  yield* KeLeaveCriticalRegion();
+}
+
+/** Takes a lock when handles are duplicated, and does what `scan` says once it is registered. */
+function opener(scan: (lock: ExPushLock) => Steps): DriverOptions {
+  const lock = new ExPushLock('table');
+  const registered = handleDriver(function* beforeHandle(_context, { Operation }) {
+    if (Operation === OB_OPERATION.HANDLE_DUPLICATE) yield* exclusively(lock, function* () {});
+    return 0;
+  });
+  return {
+    ...registered,
+    *DriverEntry(driverObject, registryPath) {
+      const status = registered.DriverEntry(driverObject, registryPath);
+      yield* status as Generator<readonly number[], number, number>;
+      yield* scan(lock);
+      return 0;
+    },
+  };
+}
+
+function* both(first: FastMutex, second: FastMutex) {
+  yield* ExAcquireFastMutex(first);
+  yield* ExAcquireFastMutex(second);
+  yield* ExReleaseFastMutex(second);
+  yield* ExReleaseFastMutex(first);
+}
+
+function* openSelf() {
+  const { thread } = currentGuest('corpus');
+  const { handle } = yield* ZwOpenProcess(
+    PROCESS_ACCESS.QUERY_LIMITED_INFORMATION,
+    {},
+    {
+      UniqueProcess: clientIdOf(thread).UniqueProcess,
+      UniqueThread: 0,
+    },
+  );
+  if (handle !== 0) yield* ZwClose(handle);
+}

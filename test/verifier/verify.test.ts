@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { Machine } from '../../src/machine/machine';
+import { checkDriver } from '../../src/verifier/check';
+import { toFollowTheRules } from '../../src/verifier/matcher';
+import { describeFinding, toSarif } from '../../src/verifier/report';
+import { startScenario } from '../../src/verifier/scenario';
+import { verifyDrivers } from '../../src/verifier/verify';
+import { PAIRS } from './corpus';
+import { processDriver } from './drivers';
+
+const bad = (rule: string) => {
+  const pair = PAIRS.find((each) => each.rule === rule);
+  if (pair === undefined) throw new Error(`no pair for ${rule}`);
+  return pair.bad();
+};
+
+describe('a finding', () => {
+  test('names the driver, its routine, the line of its file, and what it called', async () => {
+    const { findings } = await checkDriver(bad('CB-04'));
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      rule: 'CB-04',
+      severity: 'error',
+      message: 'waits in KeDelayExecutionThread',
+      driver: 'sut',
+      routine: 'process-notify routine sut!onProcess',
+      location: { file: expect.stringContaining('test/verifier/corpus.ts') },
+      stack: ['KeDelayExecutionThread', 'sut!onProcess', "thread 'process creation'"],
+    });
+    expect(findings[0]?.lastRecords.length).toBe(16);
+  });
+
+  test('that is made again is one with a count', async () => {
+    const { findings } = await checkDriver(bad('CB-04'));
+    expect(findings[0]?.count).toBe(20);
+  });
+
+  test('of an order of locks has the whole circle', async () => {
+    const { findings } = await checkDriver(bad('LK-01'));
+    expect(findings[0]?.chain).toEqual([
+      expect.stringMatching(
+        /^thread 'driver loader' takes one while it holds two \(.*corpus\.ts:\d+\)$/,
+      ),
+      expect.stringMatching(
+        /^thread 'driver loader' takes two while it holds one \(.*corpus\.ts:\d+\)$/,
+      ),
+    ]);
+  });
+
+  test('in words has the rule, its source, and what to do instead', async () => {
+    const { findings } = await checkDriver(bad('CB-19'));
+    const text = findings.map(describeFinding).join('\n');
+    expect(text).toContain(
+      'error CB-19: pre-operation callback sut!beforeHandle adds the access bits',
+    );
+    expect(text).toContain('rule: A pre-operation callback adds no access rights.');
+    expect(text).toContain('instead: only clear bits of DesiredAccess');
+  });
+});
+
+describe('toSarif', () => {
+  test('gives every rule, and a result at its line', async () => {
+    const { findings } = await checkDriver(bad('CB-18'));
+    const log = JSON.parse(JSON.stringify(toSarif(findings)));
+    expect(log.version).toBe('2.1.0');
+    const [run] = log.runs;
+    const [result] = run.results;
+    expect(run.tool.driver.rules[result.ruleIndex].id).toBe('CB-18');
+    expect(result.level).toBe('error');
+    expect(result.locations[0].physicalLocation).toEqual({
+      artifactLocation: { uri: expect.stringMatching(/^file:\/\/.*corpus\.ts$/) },
+      region: { startLine: expect.any(Number), startColumn: expect.any(Number) },
+    });
+  });
+});
+
+describe('toFollowTheRules', () => {
+  test('passes for a driver that does, beside all neighbours', async () => {
+    const result = await toFollowTheRules(
+      processDriver(() => undefined),
+      { neighbours: 'all' },
+    );
+    expect(result.pass).toBe(true);
+  });
+
+  test('fails with the findings for one that does not', async () => {
+    const result = await toFollowTheRules(bad('CB-23'));
+    expect(result.pass).toBe(false);
+    expect(result.message()).toContain("driver 'sut' breaks rules:");
+    expect(result.message()).toContain('CB-23');
+  });
+});
+
+describe('verifyDrivers', () => {
+  test('changes nothing of the history', async () => {
+    const run = async (verify: boolean) => {
+      const machine = await Machine.create({ processors: 2 });
+      if (verify) verifyDrivers(machine);
+      machine.loadDriver(processDriver(() => undefined));
+      startScenario(machine);
+      machine.run({ until: 1e9 });
+      return machine.digest;
+    };
+    expect(await run(true)).toBe(await run(false));
+  });
+
+  test('looks for the rules that it is told, and at the drivers', async () => {
+    const found = async (options: Parameters<typeof verifyDrivers>[1]) => {
+      const machine = await Machine.create({ processors: 2 });
+      const verification = verifyDrivers(machine, options);
+      machine.loadDriver(bad('CB-04'));
+      startScenario(machine);
+      machine.run({ until: 1e9 });
+      return verification.findings.length;
+    };
+    expect(await found({ rules: ['CB-04'] })).toBe(1);
+    expect(await found({ rules: ['CB-05'] })).toBe(0);
+    expect(await found({ drivers: ['other'] })).toBe(0);
+  });
+
+  test('refuses a rule or a neighbour that it does not know', async () => {
+    const machine = await Machine.create();
+    expect(() => verifyDrivers(machine, { rules: ['CB-99'] })).toThrow(
+      "'CB-99' is no rule; known: CB-01",
+    );
+    await expect(
+      checkDriver(
+        processDriver(() => undefined),
+        { neighbours: ['nobody'] },
+      ),
+    ).rejects.toThrow("'nobody' is no neighbour; known: veto, strip, fill");
+  });
+});
