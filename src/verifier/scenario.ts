@@ -1,13 +1,17 @@
 import { MODE } from '../../assembly/shared/types';
-import type { Request } from '../machine/generator';
+import { isGenerator, type Request } from '../machine/generator';
+import { currentGuest, NtCall } from '../machine/guest';
 import type { Machine } from '../machine/machine';
+import { ddiTime, type KernelCode } from '../ke/mode';
 import { KeDelayExecutionThread } from '../ke/time';
 import { DUPLICATE, NtDuplicateObject } from '../ob/duplicate';
 import { NtClose } from '../ob/handle';
 import { NtWaitForSingleObject } from '../ob/services/wait';
 import { PROCESS_ACCESS, THREAD_ACCESS } from '../ps/access';
+import { processIdOf } from '../ps/cid';
 import { NtTerminateProcess } from '../ps/control-services';
 import { NtCreateThreadEx, NtCreateUserProcess } from '../ps/create-services';
+import { notifyImage } from '../ps/image-notify';
 import { LdrLoadDll } from '../ps/load-services';
 import { processManager } from '../ps/manager';
 import { NtOpenProcess, NtOpenThread } from '../ps/open-services';
@@ -20,8 +24,22 @@ const CURRENT_PROCESS = -1;
 
 const sleep = (us: number) => KeDelayExecutionThread(MODE.UserMode, false, us * -10);
 
+/** An image whose name the memory manager could not get is mapped: FullImageName is NULL. */
+function mapNameless() {
+  const routine = 'NtMapViewOfSection';
+  return new NtCall(routine, function* (): KernelCode<void> {
+    const { machine, thread } = currentGuest(routine);
+    const ps = processManager(machine);
+    const { info } = ps.images.dll('version.dll', 'x64');
+    const told = notifyImage(ps, thread, null, processIdOf(thread.process), info);
+    if (isGenerator<number>(told)) yield* told;
+    yield ddiTime(machine);
+  });
+}
+
 /** A child: it loads a DLL, starts a thread, and waits for it. */
 function* child(): Body {
+  yield* mapNameless();
   yield* LdrLoadDll('version.dll');
   const { threadHandle } = yield* NtCreateThreadEx(
     THREAD_ACCESS.ALL_ACCESS,

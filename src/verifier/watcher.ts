@@ -15,7 +15,7 @@ import type { WatchedCall, Watcher } from '../machine/watch';
 import { type Finding, Findings } from './finding';
 import { watchGiven } from './given';
 import { locate, markPlace, type SourceLocation } from './location';
-import { type Edge, OrderGraph } from './order';
+import { LockOrder } from './lock-order';
 import { ruleOf } from './rules';
 
 /** Sees what drivers do in their callbacks, and makes findings of what is against a rule. */
@@ -64,11 +64,6 @@ const NEEDS_INTEGRITY = /^(PsSetCreateProcessNotifyRoutineEx2?|ObRegisterCallbac
 const TERMINATES = /^(Nt|Zw)Terminate(Process|Thread|JobObject)$/;
 const ATTACHES = /^(KeStackAttachProcess|KeAttachProcess)$/;
 
-/** A kind of callback, as something that is raised while locks are held. */
-class Raised {
-  constructor(readonly sort: string) {}
-}
-
 /** The timeout of a request that waits, as two words; undefined: it does not wait. */
 function timeoutOf(request: Request): readonly [number, number] | undefined {
   const [word = 0, first = 0, second = 0, third = 0, fourth = 0] = request;
@@ -92,20 +87,32 @@ function timeoutOf(request: Request): readonly [number, number] | undefined {
 export class RuleWatcher implements Watcher {
   readonly found = new Findings();
   private readonly frames = new Map<KThread, Frame[]>();
-  private readonly order = new OrderGraph();
-  private readonly raised = new Map<string, Raised>();
+  /** Where threads called a routine last. */
+  private readonly places = new Map<KThread, Error>();
+  private readonly order: LockOrder;
   /** What the machine stops for is a finding already. */
   private explained = false;
 
   constructor(
     private readonly machine: Machine,
     private readonly options: WatchOptions,
-  ) {}
+  ) {
+    this.order = new LockOrder(machine, {
+      place: (thread) => locate() ?? locate(this.places.get(thread)),
+      callback: (thread) => this.frame(thread)?.call.sort,
+      found: (rule, thread, what, chain, place) => {
+        const call = this.frame(thread)?.call ?? this.codeOf(thread);
+        this.report(rule, thread, call, what, chain, place);
+      },
+    });
+  }
 
   entered(thread: KThread, routine: string): void {
+    const place = markPlace();
+    this.places.set(thread, place);
     const frame = this.frame(thread);
     if (frame === undefined) return;
-    frame.place = markPlace();
+    frame.place = place;
     if (QUEUES.test(routine)) frame.queued = true;
     const { stack } = currentGuest(routine);
     const { low, high } = stack.limits;
@@ -133,7 +140,7 @@ export class RuleWatcher implements Watcher {
     const status =
       typeof result === 'object' ? (result as { status?: unknown } | null)?.status : result;
     if (status !== STATUS.ACCESS_DENIED) return;
-    this.report('CB-27', thread, codeNow(), `${routine} returned STATUS_ACCESS_DENIED`);
+    this.report('CB-27', thread, this.codeOf(thread), `${routine} returned STATUS_ACCESS_DENIED`);
   }
 
   calloutBegins(
@@ -141,6 +148,7 @@ export class RuleWatcher implements Watcher {
     call: WatchedCall,
     parameters: readonly unknown[],
   ): readonly unknown[] {
+    this.dropAbandoned(thread);
     const frames = this.frames.get(thread) ?? [];
     if (
       frames.some(
@@ -148,8 +156,7 @@ export class RuleWatcher implements Watcher {
       )
     )
       this.report('CB-25', thread, call, 'is called in itself');
-    for (const lock of thread.locks?.held ?? [])
-      this.ordered(thread, lock, this.raisedOf(call.sort));
+    this.order.raising(thread, call.sort);
     const watched = parameters.map((parameter) => this.watchParameter(thread, call, parameter));
     frames.push({
       call,
@@ -173,6 +180,22 @@ export class RuleWatcher implements Watcher {
     return watched.map(({ given }) => given);
   }
 
+  /** A callback that ends its own thread never returns. */
+  private dropAbandoned(thread: KThread): void {
+    const frame = this.frame(thread);
+    if (frame === undefined || !frame.terminates || frame.terminating) return;
+    if (thread.exists && !thread.terminating) return;
+    this.frames.delete(thread);
+    this.report(
+      'CB-30',
+      thread,
+      frame.call,
+      'ends the thread that it runs in',
+      [],
+      locate(frame.place),
+    );
+  }
+
   calloutEnds(thread: KThread, call: WatchedCall, result: unknown, error?: unknown): void {
     const frame = this.frames.get(thread)?.pop();
     if (frame === undefined) return;
@@ -187,6 +210,7 @@ export class RuleWatcher implements Watcher {
   }
 
   instruction(thread: KThread, request: Request): void {
+    this.order.instruction(thread, request);
     const frame = this.frame(thread);
     if (frame === undefined) return;
     const timeout = timeoutOf(request);
@@ -211,7 +235,7 @@ export class RuleWatcher implements Watcher {
   }
 
   lockTaken(thread: KThread, lock: Lock): void {
-    this.lockAwaited(thread, lock);
+    this.order.taking(thread, lock);
   }
 
   lockReleased(): void {
@@ -219,13 +243,12 @@ export class RuleWatcher implements Watcher {
   }
 
   lockAwaited(thread: KThread, lock: Lock): void {
-    for (const held of thread.locks?.held ?? []) this.ordered(thread, held, lock);
-    const frame = this.frame(thread);
-    if (frame !== undefined) this.ordered(thread, this.raisedOf(frame.call.sort), lock);
+    this.order.taking(thread, lock);
   }
 
   /** What a run's end adds: what stopped the machine. */
   ended(result: RunResult): void {
+    for (const thread of [...this.frames.keys()]) this.dropAbandoned(thread);
     if (result.reason !== 'bugcheck' || this.explained) return;
     this.explained = true;
     const { cause, name, explanation, stack, lastRecords, now } = result;
@@ -263,45 +286,11 @@ export class RuleWatcher implements Watcher {
     return this.machine.guests.chainOf(thread.index).map(({ routine }) => routine);
   }
 
-  private raisedOf(sort: string): Raised {
-    const known = this.raised.get(sort) ?? new Raised(sort);
-    this.raised.set(sort, known);
-    return known;
-  }
-
-  private ordered(thread: KThread, from: Lock | Raised, to: Lock | Raised): void {
-    const words = (each: Lock | Raised) => (each instanceof Raised ? `a ${each.sort}` : each.name);
-    const place = locate();
-    const circle = this.order.add(from, to, () => {
-      const where = place === undefined ? '' : ` (${place.file}:${place.line})`;
-      if (to instanceof Raised)
-        return `thread '${thread.name}' holds ${words(from)} while ${words(to)} is called${where}`;
-      if (from instanceof Raised)
-        return `${words(from)} takes ${words(to)} in thread '${thread.name}'${where}`;
-      return `thread '${thread.name}' takes ${words(to)} while it holds ${words(from)}${where}`;
-    });
-    if (circle === undefined) return;
-    const raised = [from, ...circle.map((edge: Edge) => edge.to)].find(
-      (each) => each instanceof Raised,
-    );
-    const call = this.frame(thread)?.call ?? codeNow();
-    const chain = circle.map(({ text }) => text);
-    if (raised === undefined)
-      this.report(
-        'LK-01',
-        thread,
-        call,
-        `${words(to)} is taken while ${words(from)} is held, and the other way round`,
-        chain,
-      );
-    else
-      this.report(
-        'CB-06',
-        thread,
-        call,
-        `a lock is held while ${words(raised as Raised)} is called, which takes it: they can wait for each other for ever`,
-        chain,
-      );
+  /** What runs in a thread, where that is no callback: the code of the driver that was called last. */
+  private codeOf(thread: KThread): WatchedCall {
+    const routine = this.stackOf(thread).find((each) => each.includes('!'));
+    const name = routine?.slice(0, routine.indexOf('!'));
+    return { sort: '', routine: nameless(), driver: name === undefined ? undefined : { name } };
   }
 
   private watchParameter(thread: KThread, call: WatchedCall, parameter: unknown) {
@@ -424,15 +413,10 @@ function runTimeNs({ machine, address }: KThread): number {
   return machine.memory.u64(address + KTHREAD.CycleTime64);
 }
 
-/** What runs now, where that is no callback. */
-function codeNow(): WatchedCall {
-  return { ...NO_CALLBACK, driver: currentGuest('verifier').stack.driver };
+/** A routine that is not told of by name. */
+function nameless(): () => undefined {
+  return () => undefined;
 }
-
-const NO_CALLBACK = {
-  sort: '',
-  routine: Object.defineProperty(() => undefined, 'name', { value: '' }),
-};
 
 function qualifiedNameOf({ driver, routine }: WatchedCall): string {
   return qualifiedName(driver, nameOfRoutine(routine));

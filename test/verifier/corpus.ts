@@ -14,7 +14,7 @@ import {
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
 import { OB_OPERATION } from '../../src/ob/callbacks';
 import { ZwClose } from '../../src/ob/handle';
-import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeReleaseMutex, KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
 import {
   KeEnterCriticalRegion,
   KeLeaveCriticalRegion,
@@ -24,7 +24,24 @@ import {
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
-import type { KEvent } from '../../src/machine/views';
+import type { KSpinLock } from '../../src/machine/spinlock';
+import type { KEvent, KMutant } from '../../src/machine/views';
+import { OBJ } from '../../src/ob/attributes';
+import { ZwCreateIoCompletion, ZwSetIoCompletion } from '../../src/io/completion';
+import { declareStack } from '../../src/ke/stack';
+import { ZwTerminateProcess } from '../../src/ps/control-services';
+import {
+  PsDereferencePrimaryToken,
+  PsImpersonateClient,
+  PsReferencePrimaryToken,
+  PsRevertToSelf,
+} from '../../src/ps/token';
+import {
+  KeAcquireSpinLockAtDpcLevel,
+  KeAcquireSpinLockRaiseToDpc,
+  KeReleaseSpinLock,
+  KeReleaseSpinLockFromDpcLevel,
+} from '../../src/ke/spinlock';
 import { PROCESS_ACCESS } from '../../src/ps/access';
 import { clientIdOf } from '../../src/ps/cid';
 import { ZwOpenProcess } from '../../src/ps/open-services';
@@ -326,6 +343,117 @@ export const PAIRS: readonly Pair[] = [
     },
   },
   {
+    rule: 'CB-05',
+    what: 'a process routine that sends what it knows to a completion port',
+    bad: () => {
+      let port = 0;
+      return processDriver(function* onProcess() {
+        if (port === 0)
+          port = (yield* ZwCreateIoCompletion(0x1f0003, { Attributes: OBJ.KERNEL_HANDLE }, 0))
+            .handle;
+        yield* ZwSetIoCompletion(port, 0, 0, 0, 0);
+      });
+    },
+    good: () => processDriver(function* onProcess() {}),
+  },
+  {
+    rule: 'CB-17',
+    what: 'a load-image routine that takes every image to have a name',
+    bad: () =>
+      imageDriver(function onImage(fullImageName) {
+        (fullImageName as string).toLowerCase();
+      }),
+    good: () =>
+      imageDriver(function onImage(fullImageName) {
+        fullImageName?.toLowerCase();
+      }),
+  },
+  {
+    rule: 'CB-24',
+    what: 'a thread routine with 20 KB of local variables',
+    bad: () =>
+      threadDriver(function* onThread() {
+        declareStack(20_000);
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
+      }),
+    good: () =>
+      threadDriver(function* onThread() {
+        declareStack(200);
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
+      }),
+  },
+  {
+    rule: 'CB-26',
+    what: 'a process routine that goes on as somebody else',
+    bad: () =>
+      processDriver(function* onProcess() {
+        yield* impersonateSystem();
+      }),
+    good: () =>
+      processDriver(function* onProcess() {
+        yield* impersonateSystem();
+        yield* PsRevertToSelf();
+      }),
+  },
+  {
+    rule: 'CB-30',
+    what: 'a process routine that ends the process that creates others',
+    bad: () =>
+      processDriver(function* onProcess(_process, _id, createInfo) {
+        if (createInfo !== null) yield* ZwTerminateProcess(-1, 0xc0000022);
+      }),
+    good: () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo?.CommandLine === 'refuse me') createInfo.CreationStatus = 0xc0000022;
+      }),
+  },
+  {
+    rule: 'LK-01',
+    what: 'a mutex and a fast mutex taken in both orders',
+    bad: () => {
+      const fast = new FastMutex('table');
+      return entryDriver(function* () {
+        const mutex = machine().createMutex();
+        yield* wait(mutex);
+        yield* ExAcquireFastMutex(fast);
+        yield* ExReleaseFastMutex(fast);
+        yield* KeReleaseMutex(mutex, false);
+        yield* ExAcquireFastMutex(fast);
+        yield* wait(mutex);
+        yield* KeReleaseMutex(mutex, false);
+        yield* ExReleaseFastMutex(fast);
+      });
+    },
+    good: () => {
+      const fast = new FastMutex('table');
+      return entryDriver(function* () {
+        const mutex = machine().createMutex();
+        for (let time = 0; time < 2; time++) {
+          yield* wait(mutex);
+          yield* ExAcquireFastMutex(fast);
+          yield* ExReleaseFastMutex(fast);
+          yield* KeReleaseMutex(mutex, false);
+        }
+      });
+    },
+  },
+  {
+    rule: 'LK-01',
+    what: 'two spin locks taken in both orders',
+    bad: () =>
+      entryDriver(function* () {
+        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
+        yield* spin(one, two);
+        yield* spin(two, one);
+      }),
+    good: () =>
+      entryDriver(function* () {
+        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
+        yield* spin(one, two);
+        yield* spin(one, two);
+      }),
+  },
+  {
     rule: 'BC-01',
     what: 'a process routine that throws',
     bad: () =>
@@ -335,6 +463,23 @@ export const PAIRS: readonly Pair[] = [
     good: () => processDriver(function onProcess() {}),
   },
 ];
+
+const wait = (mutex: KMutant) =>
+  KeWaitForSingleObject(mutex, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+
+function* spin(first: KSpinLock, second: KSpinLock) {
+  const old = yield* KeAcquireSpinLockRaiseToDpc(first);
+  yield* KeAcquireSpinLockAtDpcLevel(second);
+  yield* KeReleaseSpinLockFromDpcLevel(second);
+  yield* KeReleaseSpinLock(first, old);
+}
+
+function* impersonateSystem() {
+  const { thread } = currentGuest('corpus');
+  const token = PsReferencePrimaryToken(machine().systemProcess);
+  yield* PsImpersonateClient(thread, token, false, false, 2);
+  yield* PsDereferencePrimaryToken(token);
+}
 
 type Steps = Generator<readonly number[], void, number>;
 

@@ -1,0 +1,106 @@
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import {
+  checkDriver,
+  describeFinding,
+  type Finding,
+  MachineError,
+  type RunResult,
+  readEvents,
+  replayEvents,
+  toSarif,
+  type Verification,
+  verifyDrivers,
+} from '../index';
+import { type DriverFile, importDriver, LoadedDrivers } from './driver-file';
+import { openRecording } from './open';
+
+interface VerifyFlags {
+  readonly events?: string;
+  readonly host?: string;
+  readonly neighbours?: readonly string[];
+  readonly rules?: readonly string[];
+  readonly sarif?: string;
+  readonly json?: boolean;
+}
+
+interface Verified {
+  readonly findings: readonly Finding[];
+  readonly result: RunResult;
+}
+
+/** What a driver does while recorded events are replayed. */
+async function verifyOnEvents(driver: DriverFile, flags: VerifyFlags): Promise<Verified> {
+  const { events = '', host, rules } = flags;
+  const input = await openRecording(events);
+  const recording = await readEvents(input, {
+    name: input.name,
+    ...(host === undefined ? {} : { host }),
+  });
+  const loaded = new LoadedDrivers([driver]);
+  let verification: Verification | undefined;
+  const report = await replayEvents(recording, {
+    onStart: (machine) => {
+      const drivers = [driver.options.name];
+      verification = verifyDrivers(machine, { drivers, ...(rules === undefined ? {} : { rules }) });
+      loaded.load(machine);
+    },
+  });
+  const result =
+    report.result.reason === 'bugcheck' ? report.result : (loaded.unload() ?? report.result);
+  return { findings: verification?.ended(result) ?? [], result };
+}
+
+async function verifyOne(driver: DriverFile, flags: VerifyFlags): Promise<Verified> {
+  if (flags.events !== undefined) return verifyOnEvents(driver, flags);
+  const { neighbours, rules } = flags;
+  return checkDriver(driver.options, {
+    ...(neighbours === undefined
+      ? {}
+      : { neighbours: neighbours.includes('all') ? 'all' : neighbours }),
+    ...(rules === undefined ? {} : { rules }),
+  });
+}
+
+const plain = (_key: string, value: unknown) =>
+  typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+
+async function verifyCommand(files: readonly string[], flags: VerifyFlags): Promise<void> {
+  if (flags.events !== undefined && flags.neighbours !== undefined)
+    throw new MachineError('verify: --neighbours goes with the scenario of its own, not --events');
+  const findings: Finding[] = [];
+  let stopped = false;
+  for (const file of files) {
+    const driver = await importDriver(file);
+    const verified = await verifyOne(driver, flags);
+    findings.push(...verified.findings);
+    const { reason } = verified.result;
+    stopped ||= reason === 'bugcheck' || reason === 'deadlock' || reason === 'livelock';
+    if (flags.json === true) continue;
+    for (const finding of verified.findings) console.log(describeFinding(finding));
+    const count = verified.findings.length;
+    const how = count === 0 ? 'no findings' : `${count} finding${count === 1 ? '' : 's'}`;
+    console.log(`${driver.options.name}: ${how}; the run ended: ${reason}`);
+  }
+  if (flags.json === true) console.log(JSON.stringify(findings, plain, 2));
+  if (flags.sarif !== undefined)
+    writeFileSync(flags.sarif, `${JSON.stringify(toSarif(findings), plain, 2)}\n`);
+  if (findings.length > 0 || stopped) process.exitCode = 1;
+}
+
+/** Adds `ntps verify`. */
+export function addVerifyCommand(cli: Command): void {
+  cli
+    .command('verify')
+    .description(
+      'load drivers, have processes, threads, images and handles come and go, and report what they do against the rules',
+    )
+    .argument('<driver...>', 'modules that export { name, DriverEntry, DriverUnload }')
+    .option('--events <file>', 'replay these process events in place of the built-in scenario')
+    .option('--host <name>', 'of the events: the machine that is meant')
+    .option('--neighbours <names...>', 'load hostile drivers first: all, veto, strip, fill')
+    .option('--rules <ids...>', 'look for these rules only')
+    .option('--sarif <file>', 'write the findings as SARIF 2.1.0')
+    .option('--json', 'print the findings as JSON')
+    .action(verifyCommand);
+}

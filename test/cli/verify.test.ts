@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'ntps-verify-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function verify(...options: string[]): Promise<{ code: number; out: string; error: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['build/cli.js', 'verify', ...options], (error, out, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, error: stderr }),
+    );
+  });
+}
+
+const SLEEPER = join(folder, 'sleeper.mjs');
+writeFileSync(
+  SLEEPER,
+  `export default (ntps) => {
+  function* onProcess() {
+    yield* ntps.KeDelayExecutionThread(0, false, -10000);
+  }
+  return {
+    name: 'sleeper',
+    *DriverEntry() {
+      return yield* ntps.PsSetCreateProcessNotifyRoutineEx(onProcess, false);
+    },
+    *DriverUnload() {
+      yield* ntps.PsSetCreateProcessNotifyRoutineEx(onProcess, true);
+    },
+  };
+};
+`,
+);
+
+test('ntps verify reports a finding at its line, writes SARIF, and fails', async () => {
+  const sarif = join(folder, 'out.sarif');
+  const { code, out } = await verify(SLEEPER, '--neighbours', 'all', '--sarif', sarif);
+  expect(code).toBe(1);
+  expect(out).toContain(
+    'sleeper.mjs:3:17: error CB-04: process-notify routine sleeper!onProcess waits in KeDelayExecutionThread',
+  );
+  expect(out).toContain('sleeper: 1 finding; the run ended: ');
+  const { results } = JSON.parse(readFileSync(sarif, 'utf8')).runs[0];
+  expect(results).toHaveLength(1);
+  expect(results[0].locations[0].physicalLocation.region).toEqual({
+    startLine: 3,
+    startColumn: 17,
+  });
+});
+
+test('ntps verify finds nothing in a driver of the examples', async () => {
+  const { code, out } = await verify('examples/drivers/refuse.js');
+  expect(out).toContain('refuse: no findings');
+  expect(code).toBe(0);
+});
+
+test('ntps verify says which rule it does not know', async () => {
+  const { code, error } = await verify(SLEEPER, '--rules', 'CB-99');
+  expect(code).toBe(1);
+  expect(error).toContain("'CB-99' is no rule; known: CB-01");
+});
