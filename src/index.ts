@@ -329,9 +329,17 @@ export {
   KeResetEvent,
   KeSetEvent,
   KeStallExecutionProcessor,
+  KeReadStateMutant,
   KeWaitForMultipleObjects,
+  KeWaitForMutexObject,
   KeWaitForSingleObject,
 } from './ke/ddi';
+export {
+  FsRtlCancellableWaitForMultipleObjects,
+  FsRtlCancellableWaitForSingleObject,
+  FsRtlEnterFileSystem,
+  FsRtlExitFileSystem,
+} from './ke/fsrtl';
 export {
   type DpcWatchdogInformation,
   KeFlushQueuedDpcs,

@@ -69,6 +69,17 @@ export function KeWaitForSingleObject(
   return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
 }
 
+/** The name that headers have for KeWaitForSingleObject of a mutex. @irql below DISPATCH_LEVEL @nt KeWaitForMutexObject */
+export function KeWaitForMutexObject(
+  mutex: KMutant,
+  waitReason: KWAIT_REASON,
+  waitMode: MODE,
+  alertable: boolean,
+  timeout100ns: Timeout,
+): NtCall<number> {
+  return KeWaitForSingleObject(mutex, waitReason, waitMode, alertable, timeout100ns);
+}
+
 /**
  * Signals an event: a synchronization event wakes its longest waiter, or stays signaled until a wait
  * takes the signal; a notification event wakes all and stays signaled.
@@ -227,6 +238,11 @@ export function KeReleaseMutex(mutex: KMutant, wait: boolean): NtCall<number> {
 /** @returns SignalState: 1 if it is free. @irql at most DISPATCH_LEVEL @nt KeReadStateMutex */
 export function KeReadStateMutex(mutex: KMutant): number {
   return mutex.signalState;
+}
+
+/** The same of any mutant. @irql at most DISPATCH_LEVEL @nt KeReadStateMutant */
+export function KeReadStateMutant(mutant: KMutant): number {
+  return mutant.signalState;
 }
 
 /** @returns SignalState, as it was stored. @irql any @nt KeReadStateEvent */
