@@ -10,7 +10,10 @@ import {
 } from '../../src/ke/apc';
 import { KeStallExecutionProcessor } from '../../src/ke/ddi';
 import { KeEnterCriticalRegion, KeLeaveCriticalRegion } from '../../src/ke/irql';
+import { EResource } from '../../src/ex/eresource';
+import { ExAcquireResourceExclusiveLite, ExReleaseResourceLite } from '../../src/ex/resource';
 import { outcomes, type Stage, type Step } from './harness';
+import { enter, leave, resource } from './room';
 import { pulse, set, silent, states, wait } from './steps';
 
 const oneEvent = ({ machine }: Stage) => ({ event: machine.createEvent('synchronization') });
@@ -107,6 +110,44 @@ describe('a kernel-mode APC', () => {
       'W 0 | B true | C | event 0 calls 1',
     ]);
   });
+});
+
+/** A special kernel-mode APC for thread W, whose routine takes another resource. */
+function interrupting({ machine, thread }: Stage) {
+  const base = resource();
+  const inner = new EResource().initialize();
+  const calls = { count: 0 };
+  const queue: Step = () => {
+    const apc = machine.createApc(thread('W'), {
+      *kernelRoutine() {
+        calls.count++;
+        yield* ExAcquireResourceExclusiveLite(inner, true);
+        yield* ExReleaseResourceLite(inner);
+      },
+    });
+    return KeInsertQueueApc(apc, null, null, 0);
+  };
+  const inside = enter(base.room, false, () => ExAcquireResourceExclusiveLite(inner, true));
+  const outside = leave(base.room, () => ExReleaseResourceLite(inner));
+  return { ...base, calls, queue, inside, outside };
+}
+
+test('an APC that waits for a lock in a wait for another loses neither', async () => {
+  const found = await outcomes({
+    objects: interrupting,
+    threads: ({ exclusive, release, queue, inside, outside }) => ({
+      A: [exclusive, release],
+      W: [exclusive, release],
+      B: [queue],
+      C: [inside, outside],
+    }),
+    state: ({ calls }) => `calls ${calls.count}`,
+    without: ['one processor'],
+  });
+  expect(found).toEqual([
+    'A in | W in | B false | C in | calls 0',
+    'A in | W in | B true | C in | calls 1',
+  ]);
 });
 
 describe('KeAlertThread', () => {
