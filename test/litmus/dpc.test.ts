@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { KDPC_IMPORTANCE } from '../../assembly/shared/types';
+import { KeStallExecutionProcessor } from '../../src/ke/ddi';
 import { KeFlushQueuedDpcs, KeInsertQueueDpc, KeRemoveQueueDpc } from '../../src/ke/dpc';
 import {
   KeAcquireSpinLock,
@@ -129,6 +131,40 @@ describe('a DPC', () => {
       'A true | B [0 0] | most 1 calls 1',
       'A true | B [0 1] | most 1 calls 1',
       'A true | B [1 1] | most 1 calls 1',
+    ]);
+  });
+
+  test('of any importance, for any processor, has run when KeFlushQueuedDpcs returns', async () => {
+    const found = await outcomes({
+      objects: (stage) => {
+        const all = guarded(stage);
+        all.dpc.importance = KDPC_IMPORTANCE.LowImportance;
+        return all;
+      },
+      threads: (all, { machine }) => ({
+        A: [inserted(all)],
+        B: [
+          function* () {
+            const before = all.dpc.queuedOn === undefined ? all.shared.calls : 'queued';
+            yield* KeFlushQueuedDpcs();
+            return [before, all.shared.calls];
+          },
+        ],
+        C: [
+          silent(() => {
+            all.dpc.targetProcessor = machine.currentProcessor;
+            return KeStallExecutionProcessor(700);
+          }),
+        ],
+      }),
+      state: shown,
+      without: ['one processor'],
+    });
+    expect(found).toEqual([
+      'A true | B [0 0] | C | most 1 calls 1',
+      'A true | B [0 1] | C | most 1 calls 1',
+      'A true | B [1 1] | C | most 1 calls 1',
+      'A true | B [queued 1] | C | most 1 calls 1',
     ]);
   });
 });
