@@ -1338,6 +1338,7 @@ export type {
   StartPlace,
 } from './workload/events/model';
 export { EventReader, type ReadEventsOptions, readEvents } from './workload/events/read';
+export { EventRecorder, recordEvents } from './workload/events/record';
 export {
   type ActionNotDone,
   EventReplay,

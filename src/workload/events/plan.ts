@@ -68,11 +68,14 @@ class Draft {
   constructor(
     readonly recorded: EventProcess,
     readonly loads: readonly string[],
+    exits: ReadonlySet<number>,
   ) {
     this.begun = recorded.birth === 'before';
     // One from before has the threads that events name; what a new one has is told, or one.
     const named = this.begun ? recorded.threads : [];
-    this.threads = named.length === 0 ? [undefined] : [...named];
+    // One that nobody tells the end of has more than those whose ends are told.
+    const lives = recorded.exit === 'never' && named.every((id) => exits.has(id));
+    this.threads = named.length === 0 || lives ? [...named, undefined] : [...named];
     this.#alive = new Set(this.threads.keys());
     this.threads.forEach((id, number) => {
       if (id !== undefined) this.#byId.set(id, number);
@@ -136,10 +139,14 @@ class Planner {
 
   constructor(private readonly recording: EventRecording) {
     const loads = recording.processes.map((): string[] => []);
+    const exits = recording.processes.map(() => new Set<number>());
     for (const event of recording.events) {
       if (event.kind === 'image-load') loads[event.process]?.push(event.image);
+      if (event.kind === 'thread-exit') exits[event.process]?.add(event.thread);
     }
-    this.drafts = recording.processes.map((each) => new Draft(each, loads[each.index] ?? []));
+    this.drafts = recording.processes.map(
+      (each) => new Draft(each, loads[each.index] ?? [], exits[each.index] ?? new Set()),
+    );
   }
 
   run(): ReplayPlan {

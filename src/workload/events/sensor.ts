@@ -48,6 +48,8 @@ type Untimed<T> = T extends unknown ? Omit<T, 'timeNs' | 'line'> : never;
 export class EventSensor {
   readonly #events: ProcessEvent[] = [];
   #listening = false;
+  /** The thread that has registered its routines: what becomes of that is nobody's. */
+  #own: KThread | undefined;
   readonly #processes: SeenProcess[] = [];
   readonly #bySequence = new Map<number, SeenProcess>();
   /** Called after an event has been noted. */
@@ -58,6 +60,7 @@ export class EventSensor {
 
   /** Registers its routines; in a thread of the system. */
   *attach(): Generator<Request, void, number> {
+    this.#own = currentGuest('attach').thread;
     const sensorProcess: CreateProcessNotifyRoutineEx = (process, _, info) =>
       this.#processNotify(process, info);
     const sensorThread: CreateThreadNotifyRoutine = (process, thread, create) =>
@@ -230,7 +233,7 @@ export class EventSensor {
   }
 
   #threadNotify(processId: number, thread: number, create: boolean): void {
-    if (!this.#listening) return;
+    if (!this.#listening || currentGuest('a notify routine').thread === this.#own) return;
     const process = this.machine.process(rowOfProcessId(processId));
     if (process === undefined) return;
     const seen = this.#seen(process);

@@ -86,6 +86,23 @@ describe('the plan of a replay', () => {
     ]);
   });
 
+  test('leaves a process alive whose end nobody tells, though all its threads end that events name', () => {
+    const line = JSON.stringify({
+      SourceName: 'ntps',
+      Channel: 'ntps/Processes',
+      TimeCreated: '2024-05-01T10:00:00Z',
+      EventID: 'ThreadTerminate',
+      ProcessId: 8,
+      ThreadId: 16,
+      ExitStatus: '0x7',
+    });
+    const { actions, processes } = planReplay(read(`${line}\n`));
+    expect(processes.map(({ threads }) => threads)).toEqual([[16, undefined]]);
+    expect(actions).toMatchObject([
+      { action: 'exit-thread', by: { process: 0, thread: 0 }, status: 7 },
+    ]);
+  });
+
   test('of threads that are told makes all but the first, which comes with its process', () => {
     expect(
       actionsOf(
