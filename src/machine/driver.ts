@@ -70,6 +70,10 @@ export type DriverLoadHook = (driver: DriverObject) => Generator<Request, void, 
 /** An object of the I/O manager that others may refer to. */
 export abstract class IoObject {
   private references = 1;
+  /** @internal What the object manager keeps of it. */
+  objectHeader: object | undefined;
+
+  abstract readonly machine: Machine;
 
   /** PointerCount. */
   get pointerCount(): number {
@@ -199,6 +203,10 @@ export class DeviceObject extends IoObject {
     super();
     driverObject.reference();
     driverObject.devices.unshift(this);
+  }
+
+  get machine(): Machine {
+    return this.driverObject.machine;
   }
 
   /** IoDeleteDevice was called for it; it is there until nobody refers to it. */

@@ -1,10 +1,11 @@
 import { KTHREAD_STATE } from '../../assembly/shared/types';
+import { DeviceObject, DriverObject, IoObject } from '../machine/driver';
 import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
 import { KernelObject, KProcess, KThread } from '../machine/views';
 import type { ObjectDirectory } from './directory';
 import type { ObjectType } from './type';
-import { PsProcessType, PsThreadType } from './types';
+import { IoDeviceObjectType, IoDriverObjectType, PsProcessType, PsThreadType } from './types';
 
 /** Objects: what the object manager knows of a body, and its counts. */
 
@@ -49,8 +50,12 @@ export class ObjectHeader {
   ) {}
 }
 
-/** The references that a process or thread has by being: it lives, and its embedder keeps it. */
-function ownReferences(body: ObjectBody): number {
+/**
+ * The references that are not the header's: that a process or thread lives, or its embedder keeps it;
+ * those of the I/O manager, of which one stands for all of the header's.
+ */
+function ownReferences({ body, pointerCount }: ObjectHeader): number {
+  if (body instanceof IoObject) return body.pointerCount - (pointerCount > 0 ? 1 : 0);
   if (body instanceof KernelObject && !body.exists) return 0;
   if (body instanceof KThread)
     return (body.state === KTHREAD_STATE.Terminated ? 0 : 1) + (body.held ? 1 : 0);
@@ -59,17 +64,25 @@ function ownReferences(body: ObjectBody): number {
 }
 
 /** PointerCount as it is shown. */
-export function shownPointerCount({ body, pointerCount, handleCount }: ObjectHeader): number {
+export function shownPointerCount(header: ObjectHeader): number {
+  const { body, pointerCount, handleCount } = header;
   const perHandle = body.machine.profile.handleReferences;
-  return pointerCount + ownReferences(body) + handleCount * (perHandle - 1);
+  return pointerCount + ownReferences(header) + handleCount * (perHandle - 1);
 }
 
-/** The header of an object. Processes and threads are given theirs by the first who asks. */
+/** The type of a body that is given its header by the first who asks. */
+function typeOf(body: ObjectBody): ObjectType | undefined {
+  if (body instanceof KThread) return PsThreadType;
+  if (body instanceof KProcess) return PsProcessType;
+  if (body instanceof DriverObject) return IoDriverObjectType;
+  return body instanceof DeviceObject ? IoDeviceObjectType : undefined;
+}
+
+/** The header of an object. Processes, threads, drivers and devices are given theirs by the first who asks. */
 export function headerOf(routine: string, body: ObjectBody): ObjectHeader {
   const known = body.objectHeader;
   if (known !== undefined) return known as ObjectHeader;
-  const type =
-    body instanceof KThread ? PsThreadType : body instanceof KProcess ? PsProcessType : undefined;
+  const type = typeOf(body);
   if (type === undefined) {
     throw new MachineError(
       `${routine}: this ${body.constructor.name} is no object of the object manager; make it with an Nt or Zw routine, or insert it with ObInsertObject`,

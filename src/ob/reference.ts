@@ -3,6 +3,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
 import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
 import type { KernelCode } from '../ke/mode';
+import { IoObject } from '../machine/driver';
 import { currentGuest, NtCall } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
 import { headerOf, type ObjectBody, type ObjectHeader, shownPointerCount } from './object';
@@ -28,6 +29,7 @@ export function ObpReference(header: ObjectHeader): void {
   const { body } = header;
   if (header.pointerCount++ !== 0) return;
   if (body instanceof KThread || body instanceof KProcess) body.setReferenced(true);
+  else if (body instanceof IoObject && body.pointerCount > 0) body.reference();
   else badReference(header, 'referenced when it had gone');
 }
 
@@ -52,6 +54,10 @@ function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
     const over = body instanceof KThread ? body.signalState !== 0 : body.exited;
     if (over) yield* type.procedures.delete?.(body) ?? [];
     body.setReferenced(false);
+    return;
+  }
+  if (body instanceof IoObject) {
+    body.dereference();
     return;
   }
   objectManager(body.machine).statistics(type).objects--;

@@ -2,6 +2,7 @@ import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import type { KEvent } from '../machine/views';
 import { ObjectDirectory, SymbolicLink } from './directory';
+import { deviceDirectory, driverDirectory } from './io-object';
 import { KeyedEvent } from './keyed-event';
 import { HostObject, type ObjectBody, ObjectHeader } from './object';
 import type { ObjectType } from './type';
@@ -41,8 +42,6 @@ const DIRECTORIES: readonly string[] = [
   'ArcName',
   'BaseNamedObjects',
   'Callback',
-  'Device',
-  'Driver',
   'FileSystem',
   'GLOBAL??',
   'KnownDlls',
@@ -85,6 +84,11 @@ export class ObjectManager {
     this.root = new ObjectDirectory(machine);
     this.allocate(ObpDirectoryObjectType, this.root).permanent = true;
     for (const name of DIRECTORIES) this.addDirectory(name);
+    for (const [name, directory] of [
+      ['Device', deviceDirectory(machine)],
+      ['Driver', driverDirectory(machine)],
+    ] as const)
+      this.addPermanent(this.root, name, ObpDirectoryObjectType, directory);
     this.addDirectory('KernelObjects', (directory) => {
       for (const [name, signaled] of CONDITIONS) {
         const event = machine.createEvent('notification', signaled);

@@ -2,8 +2,7 @@ import { OBJ } from '../ob/attributes';
 import { handleAttributes, handleTable } from '../ob/handle';
 import { HANDLE_FLAG } from '../ob/handle-table';
 import { type ObjectHeader, shownPointerCount } from '../ob/object';
-import { objectManager } from '../ob/state';
-import { pathOf } from '../ob/directory';
+import { nameOf } from '../ob/query';
 import { KernelObject, KProcess, KThread } from '../machine/views';
 import { processIdOf, threadIdOf } from './cid';
 
@@ -43,12 +42,11 @@ export function handleCountOf(process: KProcess): number {
 export function inspectHandles(process: KProcess): InspectedHandle[] {
   if (process.handleTable === undefined) return [];
   const table = handleTable(process);
-  const { root } = objectManager(process.machine);
   return [...table.indices()].map((index) => {
     const header = table.header(index) as ObjectHeader;
     const word = table.word(index);
     const attributes = handleAttributes(word);
-    const path = pathOf(header, root);
+    const path = nameOf(header);
     const { body } = header;
     return {
       handle: index * 4,

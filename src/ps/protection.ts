@@ -87,6 +87,7 @@ PsProcessType.procedures = {
       PROCESS_ACCESS.TERMINATE,
     ),
   delete: (process) => releaseToken(process as KProcess),
+  count: (machine) => [...machine.allProcesses()].length,
 };
 
 PsThreadType.procedures = {
@@ -98,4 +99,5 @@ PsThreadType.procedures = {
       DENIED_THREAD,
       THREAD_ACCESS.SUSPEND_RESUME,
     ),
+  count: (machine) => [...machine.allThreads()].length,
 };

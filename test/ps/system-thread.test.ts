@@ -217,14 +217,18 @@ describe('IoCreateSystemThread', () => {
   class Referenced extends IoObject {
     released = false;
 
+    constructor(readonly machine: Machine) {
+      super();
+    }
+
     protected override release(): void {
       this.released = true;
     }
   }
 
   test('refers to its object until the thread ends', async () => {
-    const { value } = await runGuest(function* () {
-      const object = new Referenced();
+    const { value } = await runGuest(function* (machine) {
+      const object = new Referenced(machine);
       const { status, thread } = yield* IoCreateSystemThread(
         object,
         0,
