@@ -927,11 +927,13 @@ export {
   ZwCurrentThread,
 } from './ps/identity';
 export {
+  DLL_REASON,
+  type DllMain,
   Image,
   ImageCatalogue,
+  type ImageHeader,
   type ImageInfo,
   type ImageInfoEx,
-  type ImageHeader,
   type ImageOptions,
 } from './ps/image';
 export {
@@ -980,6 +982,8 @@ export {
   IoIs32bitProcess,
 } from './ps/requestor';
 export { MEM, PAGE } from './ps/address-space';
+export { type ThreadEnvironment, threadEnvironment } from './ps/loader';
+export { RtlCreateUserThread } from './ps/user-thread';
 export { NtCreateProcessEx, ZwCreateProcessEx } from './ps/create-process-ex';
 export { ImageFile, NtOpenFile, ZwOpenFile } from './ps/image-file';
 export {

@@ -15,9 +15,11 @@ import { type ClientId, clientIdOf } from './cid';
 import { setThreadStart, type ThreadStart } from './context';
 import { announceInTime, newThread } from './create';
 import { withJobs } from './job-create';
+import { runAttached } from './loader';
 import { processManager } from './manager';
 import { createProcess, mainOf, startThread } from './new-process';
 import { openObject } from './open-services';
+import { ownThreadExecutive } from './thread-executive';
 import { groupMask, setGroupAffinity } from './thread-set';
 
 /** The making of processes and threads by others than programs: by system services. */
@@ -207,7 +209,8 @@ export const ZwCreateUserProcess = createUserProcess.zw;
 
 /** A start routine with its argument, as a thread takes it. */
 function bodyOf(startRoutine: UserStartRoutine, argument: unknown): [ThreadBody, ThreadOptions] {
-  if (typeof startRoutine === 'function') return [() => startRoutine(argument), { userMode: true }];
+  if (typeof startRoutine === 'function')
+    return [() => runAttached(() => startRoutine(argument)), { userMode: true }];
   const given = typeof argument === 'number' || typeof argument === 'bigint';
   const registers = given && 'address' in startRoutine ? { registers: [argument] } : {};
   return [startRoutine as LoadedProgram, { userMode: true, ...registers }];
@@ -220,6 +223,17 @@ function startOf(startRoutine: UserStartRoutine, argument: unknown): ThreadStart
     address: 'address' in startRoutine ? startRoutine.address : 0,
     argument: number || typeof argument === 'bigint' ? BigInt.asUintN(64, BigInt(argument)) : 0n,
   };
+}
+
+/** Notes what a thread's creator wants of the loader and of debuggers. */
+function setThreadFlags(thread: KThread, createFlags: number): void {
+  const has = (flag: THREAD_CREATE_FLAGS) => (createFlags & flag) !== 0;
+  if ((createFlags & ~THREAD_CREATE_FLAGS.CREATE_SUSPENDED) === 0) return;
+  const executive = ownThreadExecutive(thread);
+  executive.skipThreadAttach = has(THREAD_CREATE_FLAGS.SKIP_THREAD_ATTACH);
+  executive.hideFromDebugger = has(THREAD_CREATE_FLAGS.HIDE_FROM_DEBUGGER);
+  executive.loaderWorker = has(THREAD_CREATE_FLAGS.LOADER_WORKER);
+  executive.skipLoaderInit = has(THREAD_CREATE_FLAGS.SKIP_LOADER_INIT);
 }
 
 const createThreadEx = systemService(
@@ -254,6 +268,7 @@ const createThreadEx = systemService(
         if (made.thread === undefined) return noThread(made.status);
         if (affinity !== undefined) yield* setGroupAffinity(made.thread, affinity);
         setThreadStart(made.thread, startOf(startRoutine, argument));
+        setThreadFlags(made.thread, createFlags);
         const { status, thread } = yield* announceInTime(ps, creator, made.thread);
         if (thread === undefined) return noThread(status);
         const access = withImpliedThreadRights(desiredAccess);
@@ -278,7 +293,7 @@ const createThreadEx = systemService(
  *   or one that the process does not have; PROCESS_IS_TERMINATING; INVALID_HANDLE;
  *   OBJECT_TYPE_MISMATCH; ACCESS_DENIED; INSUFFICIENT_RESOURCES.
  * @irql PASSIVE_LEVEL
- * @nt NtCreateThreadEx (partial: of the flags CREATE_SUSPENDED is looked at, of the attributes the affinity; stack sizes are not)
+ * @nt NtCreateThreadEx (partial: stack sizes and BYPASS_PROCESS_FREEZE are not looked at, of the attributes the affinity is; DLLs are told of threads that run functions of the host)
  */
 export const NtCreateThreadEx = createThreadEx.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwCreateThreadEx */

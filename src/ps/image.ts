@@ -1,3 +1,4 @@
+import type { GuestResult } from '../machine/dpc';
 import type { DriverObject } from '../machine/driver';
 import type { CpuPort, HostBody } from '../machine/guest';
 import { requireInteger } from '../machine/profile';
@@ -30,9 +31,22 @@ export interface ImageOptions {
   readonly partialMap?: boolean;
   /** What its processes run. Default: they wait to be terminated. */
   readonly main?: ProgramBody;
+  /** The entry routine of a DLL: called when threads begin and end, and by LdrLoadDll and LdrUnloadDll. */
+  readonly dllMain?: DllMain;
   /** What its PE header says of entry point, stack and versions. */
   readonly header?: Partial<ImageHeader>;
 }
+
+/** Why the entry routine of a DLL is called. */
+export const enum DLL_REASON {
+  PROCESS_DETACH = 0,
+  PROCESS_ATTACH = 1,
+  THREAD_ATTACH = 2,
+  THREAD_DETACH = 3,
+}
+
+/** The entry routine of a DLL, in user mode of its process: the DLL's address, and why it is called. */
+export type DllMain = (dllHandle: number, reason: DLL_REASON) => GuestResult;
 
 /** What a PE header says, as far as SECTION_IMAGE_INFORMATION has it. */
 export interface ImageHeader {
@@ -105,6 +119,7 @@ export class Image {
   readonly machine: ImageMachine;
   readonly subsystem: ImageSubsystem;
   readonly main: ProgramBody | undefined;
+  readonly dllMain: DllMain | undefined;
   readonly file: FileObject;
   readonly info: ImageInfo;
   readonly header: ImageHeader;
@@ -124,6 +139,7 @@ export class Image {
     this.subsystem = options.subsystem ?? (driver ? 'native' : 'windows');
     this.imports = options.imports ?? [];
     this.main = options.main;
+    this.dllMain = options.dllMain;
     this.file = { FileName: volumePath(path) };
     this.header = headerOf(options.header ?? {}, this.machine, named);
     const level = requireInteger(named('signatureLevel'), options.signatureLevel ?? 0, 0, 15);

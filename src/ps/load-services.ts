@@ -4,8 +4,9 @@ import { requireIrql, VIOLATION } from '../ke/call';
 import { ddiTime, type KernelCode } from '../ke/mode';
 import { currentGuest, NtCall } from '../machine/guest';
 import { executiveOf, imageOf } from './executive';
-import type { Image } from './image';
+import { DLL_REASON, type Image } from './image';
 import { mapImage, notifySystemImage } from './load';
+import { callEntry } from './loader';
 import { processManager } from './manager';
 
 /** The loading and unloading of images in a process that runs. */
@@ -46,7 +47,10 @@ export function LdrLoadDll(dllName: string): NtCall<LoadedDll> {
     const architecture = imageOf(ps, thread.process)?.machine ?? 'x64';
     const find = (name: string) => ps.images.dll(name, architecture);
     const image = find(dllName);
-    for (const mapped of withImports(image, find, new Set())) yield* mapImage(ps, thread, mapped);
+    const loaded: Image[] = [];
+    for (const mapped of withImports(image, find, new Set()))
+      if (yield* mapImage(ps, thread, mapped)) loaded.unshift(mapped);
+    for (const mapped of loaded) yield* callEntry(mapped, DLL_REASON.PROCESS_ATTACH);
     return { status: STATUS.SUCCESS, baseAddress: image.base };
   });
 }
@@ -64,9 +68,10 @@ export function LdrUnloadDll(baseAddress: number): NtCall<number> {
     const { machine, thread } = currentGuest(routine);
     yield ddiTime(machine);
     const executive = executiveOf(processManager(machine), thread.process);
-    const left = executive.modules.filter(({ base }) => base !== baseAddress);
-    if (left.length === executive.modules.length) return STATUS.DLL_NOT_FOUND;
-    executive.modules = left;
+    const image = executive.modules.find(({ base }) => base === baseAddress);
+    if (image === undefined) return STATUS.DLL_NOT_FOUND;
+    yield* callEntry(image, DLL_REASON.PROCESS_DETACH);
+    executive.modules = executive.modules.filter((module) => module !== image);
     return STATUS.SUCCESS;
   });
 }

@@ -19,6 +19,12 @@ export class ThreadExecutive {
   throttlingState = 0;
   /** It prefetches: what it reads ahead is not held against it. */
   prefetching = false;
+  /** Of its TEB: DLLs are not told of it, the loader leaves it alone, it is the loader's own. */
+  skipThreadAttach = false;
+  skipLoaderInit = false;
+  loaderWorker = false;
+  /** The loader has allocated TLS and FLS for it. */
+  localStorage = false;
 }
 
 const NOTHING_SET: Readonly<ThreadExecutive> = Object.freeze(new ThreadExecutive());
