@@ -1035,6 +1035,7 @@ export type { SectionImageInformation } from './ps/image-information';
 export type { BadPointer } from './ps/information';
 export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {
+  type IoCounters,
   NtQueryInformationProcess,
   type ProcessBasicInformation,
   type ProcessInformation,

@@ -8,7 +8,7 @@ import type { GuestResult } from '../machine/dpc';
 import { isGenerator } from '../machine/generator';
 import { currentGuest } from '../machine/guest';
 import type { Machine } from '../machine/machine';
-import type { KEvent, KThread } from '../machine/views';
+import type { KEvent, KProcess, KThread } from '../machine/views';
 import type { Handle, HandleResult, ObjectAttributes } from '../ob/attributes';
 import { ObpCreateObject } from '../ob/create';
 import { ObpReferenceByHandle } from '../ob/handle';
@@ -54,6 +54,19 @@ export class KFile extends HostObject {
   }
 }
 
+const pendingByThread = new WeakMap<KThread, number>();
+const controlsByProcess = new WeakMap<KProcess, number>();
+
+/** How many requests of a thread have not been completed. */
+export function pendingRequests(thread: KThread): number {
+  return pendingByThread.get(thread) ?? 0;
+}
+
+/** How many requests other than reads and writes a process has made. */
+export function controlRequests(process: KProcess): number {
+  return controlsByProcess.get(process) ?? 0;
+}
+
 /** IRP: a request to a file's device. */
 export class IoRequest {
   /** @internal */ completed = false;
@@ -65,7 +78,10 @@ export class IoRequest {
     private readonly event: KEvent | undefined,
     private apc: KApc | undefined,
     private readonly release: () => KernelCode<void>,
-  ) {}
+  ) {
+    pendingByThread.set(thread, pendingRequests(thread) + 1);
+    controlsByProcess.set(thread.process, controlRequests(thread.process) + 1);
+  }
 
   /**
    * Completes it, in any thread's context: a special kernel-mode APC of the thread that asked writes
@@ -77,6 +93,7 @@ export class IoRequest {
     if (this.completed) return;
     this.completed = true;
     this.file.pending.delete(this);
+    pendingByThread.set(this.thread, pendingRequests(this.thread) - 1);
     const { machine } = this.file;
     const self = this;
     const apc = machine.createApc(this.thread, {

@@ -102,8 +102,24 @@ export function setThreadStart(thread: KThread, start: ThreadStart): void {
   starts.set(thread, start);
 }
 
+/** Says otherwise where a thread starts: for who asks, the thread has begun. */
+export function setWin32StartAddress(thread: KThread, address: number): void {
+  threadRegisters(thread);
+  starts.set(thread, { address, argument: starts.get(thread)?.argument ?? 0n });
+}
+
 function entryOf({ base, header }: Image): number {
   return base + header.entryPoint;
+}
+
+/** Where a thread starts, by what its creator or NtSetInformationThread has said; 0: that has no address. */
+export function win32StartAddress(thread: KThread): number {
+  const known = starts.get(thread);
+  if (known !== undefined) return known.address;
+  const { process, machine } = thread;
+  if (process.initialThread !== thread) return 0;
+  const { image } = executiveOf(processManager(machine), process);
+  return image === undefined ? 0 : entryOf(image);
 }
 
 /** What a thread of user mode begins with: at RtlUserThreadStart, its start routine and argument in registers. */
@@ -112,11 +128,9 @@ function initialRegisters(thread: KThread): ThreadRegisters {
   if (thread.isSystemThread) return zero;
   const { process, machine } = thread;
   const { images } = processManager(machine);
-  const { image } = executiveOf(processManager(machine), process);
   const initial = process.initialThread === thread;
-  const own = initial && image !== undefined ? entryOf(image) : 0;
   const argument = initial ? BigInt(PsGetProcessPeb(process)) : 0n;
-  const start = starts.get(thread) ?? { address: own, argument };
+  const start = starts.get(thread) ?? { address: win32StartAddress(thread), argument };
   return {
     ...zero,
     Rip: BigInt(images.dll('ntdll.dll', 'x64').base + USER_THREAD_START),

@@ -1,5 +1,6 @@
 import { STATUS } from '../../assembly/shared/status';
 import type { MODE } from '../../assembly/shared/types';
+import { controlRequests } from '../io/file';
 import { currentProcess, systemService } from '../ke/mode';
 import { processAffinity, processBoostDisabled, processCycleTime } from '../ke/process';
 import type { NtCall } from '../machine/guest';
@@ -57,6 +58,16 @@ export interface ProcessBasicInformation {
   readonly IsProtectedProcess?: boolean;
 }
 
+/** IO_COUNTERS. */
+export interface IoCounters {
+  readonly ReadOperationCount: number;
+  readonly WriteOperationCount: number;
+  readonly OtherOperationCount: number;
+  readonly ReadTransferCount: number;
+  readonly WriteTransferCount: number;
+  readonly OtherTransferCount: number;
+}
+
 /** UNICODE_STRING, written behind itself. */
 export interface WrittenName {
   readonly Length: number;
@@ -67,6 +78,7 @@ export interface WrittenName {
 /** What the classes of NtQueryInformationProcess give. */
 export interface ProcessInformation {
   [PROCESSINFOCLASS.ProcessBasicInformation]: ProcessBasicInformation;
+  [PROCESSINFOCLASS.ProcessIoCounters]: IoCounters;
   [PROCESSINFOCLASS.ProcessVmCounters]: VmCounters;
   [PROCESSINFOCLASS.ProcessTimes]: KernelUserTimes;
   [PROCESSINFOCLASS.ProcessDebugPort]: { readonly DebugPort: number };
@@ -146,6 +158,16 @@ function timesOf(process: KProcess): KernelUserTimes {
   };
 }
 
+/** What can be asked of files is neither reading nor writing. */
+const ioCounters = (process: KProcess): IoCounters => ({
+  ReadOperationCount: 0,
+  WriteOperationCount: 0,
+  OtherOperationCount: controlRequests(process),
+  ReadTransferCount: 0,
+  WriteTransferCount: 0,
+  OtherTransferCount: 0,
+});
+
 /** A name in a buffer: the string with its terminator behind the UNICODE_STRING. */
 function name(text: (process: KProcess) => string, access: number): QueryClass<KProcess> {
   return {
@@ -195,7 +217,7 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       { lengths: [BASIC_BYTES, EXTENDED_BASIC_BYTES], access: LIMITED, query: basicInformation },
     ],
     [PROCESSINFOCLASS.ProcessQuotaLimits, 'unmodelled'],
-    [PROCESSINFOCLASS.ProcessIoCounters, 'unmodelled'],
+    [PROCESSINFOCLASS.ProcessIoCounters, { lengths: [48], access: LIMITED, query: ioCounters }],
     [
       PROCESSINFOCLASS.ProcessVmCounters,
       { lengths: [VM_COUNTERS_BYTES, VM_COUNTERS_EX_BYTES], access: LIMITED, query: vmCounters },
@@ -412,8 +434,8 @@ export interface QueryInformationProcess {
  *   STATUS_INFO_LENGTH_MISMATCH with the right length; STATUS_PORT_NOT_SET without a debugger;
  *   STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, I/O counters, LDTs, device maps and handle tracing)
+ * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, LDTs, device maps and handle tracing)
  */
 export const NtQueryInformationProcess = queryInformationProcess.nt as QueryInformationProcess;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, I/O counters, LDTs, device maps and handle tracing) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, LDTs, device maps and handle tracing) */
 export const ZwQueryInformationProcess = queryInformationProcess.zw as QueryInformationProcess;

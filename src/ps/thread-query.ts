@@ -1,6 +1,7 @@
 import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE, type KWAIT_REASON, type MODE } from '../../assembly/shared/types';
 import type { GroupAffinity } from '../ke/affinity';
+import { pendingRequests } from '../io/file';
 import { systemService } from '../ke/mode';
 import { baseIncrement, boostDisabled, userAffinityOf } from '../ke/process';
 import type { NtCall } from '../machine/guest';
@@ -9,6 +10,7 @@ import type { Handle } from '../ob/attributes';
 import type { InformationBuffer, Queried } from '../ob/information';
 import { PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
+import { win32StartAddress } from './context';
 import { type BadPointer, type Classes, type QueryClass, queryObject } from './information';
 import { THREAD_ACCESS } from './access';
 import { THREADINFOCLASS } from './information-class';
@@ -72,6 +74,8 @@ export interface PowerThrottlingState {
 export interface ThreadInformation {
   [THREADINFOCLASS.ThreadBasicInformation]: ThreadBasicInformation;
   [THREADINFOCLASS.ThreadTimes]: KernelUserTimes;
+  [THREADINFOCLASS.ThreadQuerySetWin32StartAddress]: { readonly Win32StartAddress: number };
+  [THREADINFOCLASS.ThreadIsIoPending]: { readonly IsIoPending: number };
   [THREADINFOCLASS.ThreadPerformanceCount]: { readonly PerformanceCount: number };
   [THREADINFOCLASS.ThreadAmILastThread]: { readonly AmILastThread: number };
   [THREADINFOCLASS.ThreadPriorityBoost]: { readonly DisableBoost: number };
@@ -189,7 +193,10 @@ const CLASSES: Classes<QueryClass<KThread>> = new Map<number, QueryClass<KThread
   ],
   [THREADINFOCLASS.ThreadTimes, { lengths: [32], access: LIMITED, silent: true, query: timesOf }],
   [THREADINFOCLASS.ThreadDescriptorTableEntry, 'unmodelled'],
-  [THREADINFOCLASS.ThreadQuerySetWin32StartAddress, 'unmodelled'],
+  [
+    THREADINFOCLASS.ThreadQuerySetWin32StartAddress,
+    one(8, 'Win32StartAddress', FULL, win32StartAddress),
+  ],
   [THREADINFOCLASS.ThreadPerformanceCount, one(8, 'PerformanceCount', FULL, () => 0)],
   [
     THREADINFOCLASS.ThreadAmILastThread,
@@ -199,7 +206,10 @@ const CLASSES: Classes<QueryClass<KThread>> = new Map<number, QueryClass<KThread
     THREADINFOCLASS.ThreadPriorityBoost,
     one(4, 'DisableBoost', LIMITED, (thread) => (boostDisabled(thread) ? 1 : 0)),
   ],
-  [THREADINFOCLASS.ThreadIsIoPending, 'unmodelled'],
+  [
+    THREADINFOCLASS.ThreadIsIoPending,
+    one(4, 'IsIoPending', FULL, (thread) => (pendingRequests(thread) === 0 ? 0 : 1)),
+  ],
   [
     THREADINFOCLASS.ThreadHideFromDebugger,
     one(1, 'HideFromDebugger', FULL, (thread) => Number(threadExecutive(thread).hideFromDebugger)),
@@ -335,8 +345,8 @@ export interface QueryInformationThread {
  *   STATUS_INFO_LENGTH_MISMATCH; STATUS_BUFFER_TOO_SMALL for a name, with the length it takes;
  *   STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for classes that need user memory)
+ * @nt NtQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for descriptors, TEBs and the last system call)
  */
 export const NtQueryInformationThread = queryInformationThread.nt as QueryInformationThread;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for classes that need user memory) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for descriptors, TEBs and the last system call) */
 export const ZwQueryInformationThread = queryInformationThread.zw as QueryInformationThread;

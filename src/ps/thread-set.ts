@@ -26,6 +26,7 @@ import {
   ULONG_MAX,
 } from './information';
 import { THREAD_ACCESS } from './access';
+import { setWin32StartAddress } from './context';
 import { THREADINFOCLASS } from './information-class';
 import { ownThreadExecutive, threadExecutive } from './thread-executive';
 import type { PowerThrottlingState } from './thread-query';
@@ -43,6 +44,8 @@ export interface ThreadSetting {
   /** 0: the thread works for itself again. */
   [THREADINFOCLASS.ThreadImpersonationToken]: Handle;
   [THREADINFOCLASS.ThreadEnableAlignmentFaultFixup]: boolean | number;
+  /** An address; what is told of it, and nothing else. */
+  [THREADINFOCLASS.ThreadQuerySetWin32StartAddress]: number;
   /** Of its group; 64 changes nothing. The status is the number before. */
   [THREADINFOCLASS.ThreadIdealProcessor]: number;
   [THREADINFOCLASS.ThreadPriorityBoost]: number;
@@ -253,6 +256,15 @@ const CLASSES: { readonly [C in keyof ThreadSetting]: ThreadClass<C> } = {
     access: FULL,
     set: () => STATUS.SUCCESS,
   },
+  [THREADINFOCLASS.ThreadQuerySetWin32StartAddress]: {
+    lengths: [8],
+    access: FULL,
+    set: (thread, value) => {
+      const name = 'ThreadQuerySetWin32StartAddress';
+      setWin32StartAddress(thread, numberIn(name, value, 0, 2 ** 53 - 1));
+      return STATUS.SUCCESS;
+    },
+  },
   [THREADINFOCLASS.ThreadIdealProcessor]: { lengths: [4], access: FULL, set: setIdealProcessor },
   [THREADINFOCLASS.ThreadPriorityBoost]: {
     lengths: [4],
@@ -299,7 +311,6 @@ const CLASSES: { readonly [C in keyof ThreadSetting]: ThreadClass<C> } = {
 
 /** Classes that Windows has and that are not modelled. */
 const UNMODELLED: readonly number[] = [
-  THREADINFOCLASS.ThreadQuerySetWin32StartAddress,
   THREADINFOCLASS.ThreadZeroTlsCell,
   THREADINFOCLASS.ThreadSetTlsArrayAddress,
   THREADINFOCLASS.ThreadSwitchLegacyState,
@@ -353,8 +364,8 @@ export interface SetInformationThread {
  *   STATUS_INVALID_PARAMETER; STATUS_PRIVILEGE_NOT_HELD; STATUS_INVALID_HANDLE;
  *   STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for classes that need user memory)
+ * @nt NtSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for TLS and legacy state)
  */
 export const NtSetInformationThread = setInformationThread.nt as SetInformationThread;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for classes that need user memory) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for TLS and legacy state) */
 export const ZwSetInformationThread = setInformationThread.zw as SetInformationThread;

@@ -8,7 +8,7 @@ import {
   WORK_QUEUE_TYPE,
   WorkQueueItem,
 } from '../../src/ex/worker';
-import { type FileDevice, NtCreateFile, NtFsControlFile } from '../../src/io/file';
+import { type FileDevice, type IoRequest, NtCreateFile, NtFsControlFile } from '../../src/io/file';
 import { KeSetIdealProcessorThreadEx } from '../../src/ke/affinity';
 import { KeAttachProcess, KeDetachProcess } from '../../src/ke/apc';
 import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
@@ -32,6 +32,9 @@ import {
   PsRevertToUserMultipleGroupAffinityThread,
   PsSetSystemMultipleGroupAffinityThread,
 } from '../../src/ps/affinity-token';
+import { threadRegisters } from '../../src/ps/context';
+import { NtTerminateProcess } from '../../src/ps/control-services';
+import { NtCreateUserProcess } from '../../src/ps/create-services';
 import {
   IoGetCurrentProcess,
   KeGetCurrentThread,
@@ -49,6 +52,7 @@ import {
 import { PROCESSINFOCLASS, THREADINFOCLASS } from '../../src/ps/information-class';
 import { inspectProcess } from '../../src/ps/inspect';
 import { processManager } from '../../src/ps/manager';
+import { NtQueryInformationProcess } from '../../src/ps/process-query';
 import { NtSetInformationProcess } from '../../src/ps/process-set';
 import {
   IoGetInitiatorProcess,
@@ -57,7 +61,8 @@ import {
   IoIs32bitProcess,
 } from '../../src/ps/requestor';
 import { PsIsSystemThread } from '../../src/ps/system-thread';
-import { ZwSetInformationThread } from '../../src/ps/thread-set';
+import { NtQueryInformationThread } from '../../src/ps/thread-query';
+import { NtSetInformationThread, ZwSetInformationThread } from '../../src/ps/thread-set';
 import { callGuest, runGuest } from '../ke/guest';
 import { runUser } from './user';
 
@@ -184,6 +189,45 @@ describe('accounts', () => {
       note(PsQueryTotalCycleTimeProcess(thread.process).cycleTime === cycleTime);
     });
     expect(seen).toEqual([{ kernelTime: 1, userTime: 2 }, [true, true], true]);
+  });
+
+  test('ThreadIsIoPending is 1 while a request of the thread is not complete; ProcessIoCounters counts it', async () => {
+    const { seen } = await runUser(function* (_, note) {
+      const isPending = THREADINFOCLASS.ThreadIsIoPending;
+      const counters = PROCESSINFOCLASS.ProcessIoCounters;
+      const requests: IoRequest[] = [];
+      const device: FileDevice = {
+        fsControl(request) {
+          requests.push(request);
+          return STATUS.PENDING;
+        },
+      };
+      const { handle } = yield* NtCreateFile(0x1f01ff, null, device, 'asynchronous');
+      note((yield* NtQueryInformationThread(-2, isPending, 4)).IsIoPending);
+      yield* NtFsControlFile(handle, 0, null, null, {}, 0);
+      note((yield* NtQueryInformationThread(-2, isPending, 4)).IsIoPending);
+      for (const request of requests) yield* request.complete(STATUS.SUCCESS);
+      note((yield* NtQueryInformationThread(-2, isPending, 4)).IsIoPending);
+      note((yield* NtQueryInformationProcess(-1, counters, 48)).OtherOperationCount);
+    });
+    expect(seen).toEqual([0, 1, 0, 1]);
+  });
+
+  test('ThreadQuerySetWin32StartAddress is the entry point of an executable, or what was set', async () => {
+    const { seen } = await runUser(function* (machine, note, thread) {
+      const start = THREADINFOCLASS.ThreadQuerySetWin32StartAddress;
+      const { images } = processManager(machine);
+      const image = images.describe('C:\\tool.exe', { base: 0x1_4000_0000 });
+      const made = yield* NtCreateUserProcess(0x1fffff, 0x1fffff, null, null, 0, 1, null, {
+        imageName: image.path,
+      });
+      note((yield* NtQueryInformationThread(made.threadHandle, start, 8)).Win32StartAddress);
+      note(yield* NtSetInformationThread(-2, start, 0x1234, 8));
+      note((yield* NtQueryInformationThread(-2, start, 8)).Win32StartAddress);
+      note(threadRegisters(thread).Rcx);
+      yield* NtTerminateProcess(made.processHandle, 0);
+    });
+    expect(seen).toEqual([0x1_4000_1000, STATUS.SUCCESS, 0x1234, 0n]);
   });
 
   test('PsUpdateDiskCounters adds up what a process reads and writes', async () => {
