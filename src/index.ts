@@ -340,6 +340,15 @@ export {
   FsRtlEnterFileSystem,
   FsRtlExitFileSystem,
 } from './ke/fsrtl';
+  DeviceQueue,
+  DeviceQueueEntry,
+  KeInitializeDeviceQueue,
+  KeInsertByKeyDeviceQueue,
+  KeInsertDeviceQueue,
+  KeRemoveByKeyDeviceQueue,
+  KeRemoveDeviceQueue,
+  KeRemoveEntryDeviceQueue,
+} from './ke/device-queue';
 export {
   type DpcWatchdogInformation,
   KeFlushQueuedDpcs,

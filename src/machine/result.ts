@@ -155,9 +155,13 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'APC_INDEX_MISMATCH',
     'Kernel code returned with APCs disabled otherwise than when it was called (parameter 1 is the routine or 0, 3 SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and release every mutex first; the cause says who did not.',
   ],
+  [BUGCHECK.DEVICE_QUEUE_NOT_BUSY]: [
+    'DEVICE_QUEUE_NOT_BUSY',
+    'An entry was to be removed from a device queue whose device is free. Remove one only after an insertion has made the device busy, and no more once KeRemoveDeviceQueue has returned NULL.',
+  ],
   [BUGCHECK.INVALID_PROCESS_ATTACH_ATTEMPT]: [
     'INVALID_PROCESS_ATTACH_ATTEMPT',
-    'A thread of one process (parameter 1) ended while it was attached to another (parameter 2). Call KeUnstackDetachProcess for every KeStackAttachProcess.',
+    'A thread of one process (parameter 1) ended while it was attached to another (parameter 2), or called KeAttachProcess for a process (1) while it was (2; parameter 3 is 1). Call KeUnstackDetachProcess for every KeStackAttachProcess, KeDetachProcess for KeAttachProcess.',
   ],
   [BUGCHECK.INVALID_PROCESS_DETACH_ATTEMPT]: [
     'INVALID_PROCESS_DETACH_ATTEMPT',
