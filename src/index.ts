@@ -266,6 +266,10 @@ export {
   ZwSetIoCompletion,
 } from './io/completion';
 export {
+  FsRtlCancellableWaitForMultipleObjects,
+  FsRtlCancellableWaitForSingleObject,
+} from './io/cancellable';
+export {
   type FileDevice,
   type FileMode,
   IoRequest,
@@ -386,6 +390,8 @@ export {
 } from './ke/guarded-mutex';
 export { IoConnectInterrupt, IoDisconnectInterrupt, KINTERRUPT_MODE } from './ke/interrupt';
 export {
+  FsRtlEnterFileSystem,
+  FsRtlExitFileSystem,
   KeAreAllApcsDisabled,
   KeAreApcsDisabled,
   KeEnterCriticalRegion,
@@ -1319,6 +1325,7 @@ export {
   NtSetSystemInformation,
   SYSTEM_SET_CLASS,
   type SystemTimeAdjustment,
+  type SystemSetTimeAdjustment,
   ZwSetSystemInformation,
 } from './ps/system-set';
 export type {

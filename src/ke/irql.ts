@@ -72,6 +72,16 @@ export function KeLeaveCriticalRegion(): NtCall<number> {
   return leaveRegion('KeLeaveCriticalRegion', APC_REGION.Critical);
 }
 
+/** The same, for file systems. @irql at most APC_LEVEL @nt FsRtlEnterFileSystem */
+export function FsRtlEnterFileSystem(): void {
+  enterRegion('FsRtlEnterFileSystem', APC_REGION.Critical);
+}
+
+/** @irql at most APC_LEVEL @nt FsRtlExitFileSystem */
+export function FsRtlExitFileSystem(): NtCall<number> {
+  return leaveRegion('FsRtlExitFileSystem', APC_REGION.Critical);
+}
+
 /** Disables all APCs of the thread until the region is left; nests. @irql at most APC_LEVEL @nt KeEnterGuardedRegion */
 export function KeEnterGuardedRegion(): void {
   enterRegion('KeEnterGuardedRegion', APC_REGION.Guarded);

@@ -1,54 +1,55 @@
 import { STATUS } from '../../assembly/shared/status';
 import { ddiTime, type KernelCode, systemService } from '../ke/mode';
-import { KeQueryTimeIncrement } from '../ke/time';
 import { currentGuest } from '../machine/guest';
 import { SE_PRIVILEGE, SeSinglePrivilegeCheck } from '../ob/security';
+import { type BadPointer, isBadPointer } from './information';
+import { SYSTEM_INFORMATION_CLASS } from './system-class';
 
-/** NtSetSystemInformation: what of the machine as a whole can be changed. */
-
-/** SYSTEM_INFORMATION_CLASS, of what can be set. */
-export const enum SYSTEM_SET_CLASS {
-  SystemTimeAdjustmentInformation = 28,
-}
+/** What can be changed of the machine as a whole. */
 
 /** SYSTEM_SET_TIME_ADJUST_INFORMATION. */
-export interface SystemTimeAdjustment {
-  /** 100 ns by which the system time goes on in a time increment. Not read if Enable is true. */
+export interface SystemSetTimeAdjustment {
+  /** 100 ns that each clock interval counts as. */
   readonly TimeAdjustment: number;
-  /** Whether the system time goes on by itself: by the time increment. */
+  /** TRUE: as many as it takes, whatever TimeAdjustment is. */
   readonly Enable: boolean;
 }
 
-/** Bytes of SYSTEM_SET_TIME_ADJUST_INFORMATION. */
-const TIME_ADJUST_BYTES = 8;
+const TIME_ADJUSTMENT_BYTES = 8;
 
 const setSystemInformation = systemService(
   'SetSystemInformation',
   function* (
     mode,
-    systemInformationClass: SYSTEM_SET_CLASS,
-    systemInformation: SystemTimeAdjustment,
+    systemInformationClass: number,
+    systemInformation: SystemSetTimeAdjustment | BadPointer | null,
     systemInformationLength: number,
   ): KernelCode<number> {
-    if (systemInformationClass !== SYSTEM_SET_CLASS.SystemTimeAdjustmentInformation)
+    const { machine } = currentGuest('NtSetSystemInformation');
+    yield ddiTime(machine);
+    if (systemInformationClass !== SYSTEM_INFORMATION_CLASS.SystemTimeAdjustmentInformation)
       return STATUS.INVALID_INFO_CLASS;
-    if (systemInformationLength !== TIME_ADJUST_BYTES) return STATUS.INFO_LENGTH_MISMATCH;
+    if (systemInformationLength !== TIME_ADJUSTMENT_BYTES) return STATUS.INFO_LENGTH_MISMATCH;
     if (!SeSinglePrivilegeCheck(SE_PRIVILEGE.SYSTEMTIME, mode)) return STATUS.PRIVILEGE_NOT_HELD;
-    yield ddiTime(currentGuest('NtSetSystemInformation').machine);
-    const { Enable, TimeAdjustment } = systemInformation;
-    if (Enable || TimeAdjustment === KeQueryTimeIncrement()) return STATUS.SUCCESS;
-    return TimeAdjustment === 0 ? STATUS.INTEGER_DIVIDE_BY_ZERO : STATUS.NOT_IMPLEMENTED;
+    if (systemInformation === null || isBadPointer(systemInformation))
+      return STATUS.ACCESS_VIOLATION;
+    const { TimeAdjustment, Enable } = systemInformation;
+    if (Enable) return STATUS.SUCCESS;
+    if (TimeAdjustment === 0) return STATUS.INTEGER_DIVIDE_BY_ZERO;
+    const exact = TimeAdjustment === machine.profile.clockIntervalNs / 100;
+    return exact ? STATUS.SUCCESS : STATUS.NOT_IMPLEMENTED;
   },
 );
 
 /**
- * Changes what a class says of the machine.
+ * Changes how much the clock adds to the system time a tick.
  *
- * @returns STATUS_SUCCESS; STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH;
- *   STATUS_PRIVILEGE_NOT_HELD; STATUS_INTEGER_DIVIDE_BY_ZERO of an adjustment of 0.
+ * @returns SUCCESS; INVALID_INFO_CLASS; INFO_LENGTH_MISMATCH; PRIVILEGE_NOT_HELD without
+ *   SeSystemtimePrivilege; INTEGER_DIVIDE_BY_ZERO for none; NOT_IMPLEMENTED for another rate than the
+ *   clock's own.
  * @irql PASSIVE_LEVEL
- * @nt NtSetSystemInformation (partial: the time adjustment alone, which stays the time increment: another one is STATUS_NOT_IMPLEMENTED)
+ * @nt NtSetSystemInformation (partial: SystemTimeAdjustmentInformation alone, which cannot make the clock go faster or slower)
  */
 export const NtSetSystemInformation = setSystemInformation.nt;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetSystemInformation (partial: the time adjustment alone, which stays the time increment: another one is STATUS_NOT_IMPLEMENTED) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetSystemInformation (partial: SystemTimeAdjustmentInformation alone, which cannot make the clock go faster or slower) */
 export const ZwSetSystemInformation = setSystemInformation.zw;

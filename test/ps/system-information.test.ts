@@ -13,6 +13,7 @@ import {
 } from '../../src/ps/machine-type';
 import { SYSTEM_INFORMATION_CLASS } from '../../src/ps/system-class';
 import { NtQuerySystemInformation } from '../../src/ps/system-query';
+import { NtSetSystemInformation, ZwSetSystemInformation } from '../../src/ps/system-set';
 import { runUser } from './user';
 
 const BASIC = SYSTEM_INFORMATION_CLASS.SystemBasicInformation;
@@ -262,6 +263,30 @@ test('ps.query-043: the machine of a process is the supported architecture that 
     [0x8664],
     STATUS.INVALID_HANDLE,
     { status: STATUS.BUFFER_TOO_SMALL, returnLength: 12 },
+    STATUS.INVALID_INFO_CLASS,
+  ]);
+});
+
+test('ke.timer-011: NtSetSystemInformation resets the time adjustment for who may set the time', async () => {
+  const { seen } = await runUser(function* (_, note) {
+    const adjustment = SYSTEM_INFORMATION_CLASS.SystemTimeAdjustmentInformation;
+    const none = { TimeAdjustment: 0, Enable: false };
+    note(yield* NtSetSystemInformation(adjustment, none, 8));
+    note(yield* ZwSetSystemInformation(adjustment, none, 4));
+    note(yield* ZwSetSystemInformation(adjustment, none, 8));
+    note(yield* ZwSetSystemInformation(adjustment, { TimeAdjustment: 0, Enable: true }, 8));
+    const { TimeAdjustment, Enable } = yield* NtQuerySystemInformation(adjustment, 12);
+    note([TimeAdjustment, Enable]);
+    note(yield* ZwSetSystemInformation(adjustment, { TimeAdjustment: 156251, Enable: false }, 8));
+    note(yield* ZwSetSystemInformation(BASIC, null, 8));
+  });
+  expect(seen).toEqual([
+    STATUS.PRIVILEGE_NOT_HELD,
+    STATUS.INFO_LENGTH_MISMATCH,
+    STATUS.INTEGER_DIVIDE_BY_ZERO,
+    STATUS.SUCCESS,
+    [156250, true],
+    STATUS.NOT_IMPLEMENTED,
     STATUS.INVALID_INFO_CLASS,
   ]);
 });
