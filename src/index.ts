@@ -338,12 +338,6 @@ export {
   KeWaitForMutexObject,
   KeWaitForSingleObject,
 } from './ke/ddi';
-export {
-  FsRtlCancellableWaitForMultipleObjects,
-  FsRtlCancellableWaitForSingleObject,
-  FsRtlEnterFileSystem,
-  FsRtlExitFileSystem,
-} from './ke/fsrtl';
   DeviceQueue,
   DeviceQueueEntry,
   KeInitializeDeviceQueue,
@@ -1321,13 +1315,6 @@ export {
   type SystemProcessIdInformation,
   ZwQuerySystemInformation,
 } from './ps/system-query';
-export {
-  NtSetSystemInformation,
-  SYSTEM_SET_CLASS,
-  type SystemTimeAdjustment,
-  type SystemSetTimeAdjustment,
-  ZwSetSystemInformation,
-} from './ps/system-set';
 export type {
   SystemBasicInformation,
   SystemInterruptInformation,
