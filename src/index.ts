@@ -118,6 +118,8 @@ export {
 } from './ex/lookaside';
 export {
   ExAllocatePool2,
+  ExAllocatePoolWithQuota,
+  ExAllocatePoolWithQuotaTag,
   ExAllocatePoolWithTag,
   ExFreePool,
   ExFreePoolWithTag,
@@ -128,6 +130,7 @@ export {
   POOL_FLAG_RAISE_ON_FAILURE,
   POOL_FLAG_UNINITIALIZED,
   POOL_FLAG_USE_QUOTA,
+  POOL_QUOTA_FAIL_INSTEAD_OF_RAISE,
   POOL_TYPE,
   PoolBlock,
   type PoolTagUsage,
@@ -338,6 +341,7 @@ export {
   KeWaitForMutexObject,
   KeWaitForSingleObject,
 } from './ke/ddi';
+export {
   DeviceQueue,
   DeviceQueueEntry,
   KeInitializeDeviceQueue,
@@ -1172,6 +1176,17 @@ export {
   PsGetProcessJob,
   PsSetJobUIRestrictionsClass,
 } from './ps/job-routines';
+export {
+  PsChargePoolQuota,
+  PsChargeProcessNonPagedPoolQuota,
+  PsChargeProcessPagedPoolQuota,
+  PsChargeProcessPoolQuota,
+  PsReturnPoolQuota,
+  PsReturnProcessNonPagedPoolQuota,
+  PsReturnProcessPagedPoolQuota,
+} from './ps/quota';
+export type { PooledUsageAndLimits, QuotaLimits } from './ps/quota-limits';
+export type { VmCounters } from './ps/vm-counters';
 export {
   SERVERSILO_STATE,
   type ServerSilo,

@@ -7,6 +7,8 @@ import { currentGuest, NtStatusError } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import { requireInteger } from '../machine/profile';
+import type { KProcess } from '../machine/views';
+import { chargeQuota, returnQuota } from './quota';
 
 /**
  * Pool, as books: an allocation is an object that says how large it is, and has no memory. What is
@@ -43,6 +45,8 @@ const enum MISUSE {
 export class PoolBlock {
   /** Whether it has been freed. */
   freed = false;
+  /** @internal The process that is charged with it. */
+  charged: KProcess | undefined;
 
   constructor(
     readonly machine: Machine,
@@ -124,13 +128,78 @@ export function allocateBlock(
   return block;
 }
 
+/** What no allocation can be larger than: our choice. */
+const LARGEST_BLOCK_BYTES = 2 ** 30;
+
+/** Charges the current process first. @returns the block, or why there is none. */
+function allocateCharged(
+  routine: string,
+  paged: boolean,
+  bytes: number,
+  tag: string,
+): PoolBlock | number {
+  requireIrql(routine, VIOLATION.IrqlExApcLte2, IRQL.APC_LEVEL);
+  if (bytes > LARGEST_BLOCK_BYTES) return STATUS.INSUFFICIENT_RESOURCES;
+  const { attachedProcess } = currentGuest(routine).thread;
+  const status = chargeQuota(attachedProcess, paged ? 'paged' : 'nonPaged', bytes);
+  if (status !== STATUS.SUCCESS) return status;
+  const block = allocateBlock(routine, paged, bytes, tag);
+  block.charged = attachedProcess;
+  return block;
+}
+
+/** POOL_TYPE bit of the quota routines: NULL in place of an exception. */
+export const POOL_QUOTA_FAIL_INSTEAD_OF_RAISE = 8;
+
+function allocateWithQuota(
+  routine: string,
+  poolType: number,
+  bytes: number,
+  tag: string,
+): PoolBlock | null {
+  const block = allocateCharged(routine, (poolType & 1) !== 0, bytes, tag);
+  if (typeof block !== 'number') return block;
+  if ((poolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) !== 0) return null;
+  throw new NtStatusError(block);
+}
+
+/**
+ * Allocates pool that the current process is charged with, until it is freed. Raises QUOTA_EXCEEDED or
+ * INSUFFICIENT_RESOURCES; with POOL_QUOTA_FAIL_INSTEAD_OF_RAISE in `poolType` it returns NULL instead.
+ *
+ * @irql at most APC_LEVEL   @nt ExAllocatePoolWithQuotaTag (partial: no memory)
+ */
+export function ExAllocatePoolWithQuotaTag(
+  poolType: number,
+  numberOfBytes: number,
+  tag: string,
+): PoolBlock | null {
+  return allocateWithQuota('ExAllocatePoolWithQuotaTag', poolType, numberOfBytes, tag);
+}
+
+/** The same under the tag 'None'. @irql at most APC_LEVEL @nt ExAllocatePoolWithQuota (partial: no memory) */
+export function ExAllocatePoolWithQuota(poolType: number, numberOfBytes: number): PoolBlock | null {
+  return allocateWithQuota('ExAllocatePoolWithQuota', poolType, numberOfBytes, 'None');
+}
+
+/** Allocates as ExAllocatePool2 says, its flags being good. */
+function allocateByFlags(flags: number, bytes: number, tag: string): PoolBlock | number {
+  const routine = 'ExAllocatePool2';
+  const paged = (flags & POOL_FLAG_PAGED) !== 0;
+  if ((flags & POOL_FLAG_USE_QUOTA) !== 0) return allocateCharged(routine, paged, bytes, tag);
+  if (bytes > LARGEST_BLOCK_BYTES) return STATUS.INSUFFICIENT_RESOURCES;
+  return allocateBlock(routine, paged, bytes, tag);
+}
+
 /**
  * Allocates pool. `flags` has one of the POOL_FLAGs that say of which kind.
  *
- * @returns NULL for no bytes or bad flags: POOL_FLAG_RAISE_ON_FAILURE raises STATUS_INVALID_PARAMETER
- *   instead. A tag of '' is bugcheck BAD_POOL_CALLER.
+ * With POOL_FLAG_USE_QUOTA the current process is charged with it.
+ *
+ * @returns NULL for no bytes or bad flags, no room or quota: POOL_FLAG_RAISE_ON_FAILURE raises
+ *   STATUS_INVALID_PARAMETER, STATUS_INSUFFICIENT_RESOURCES or STATUS_QUOTA_EXCEEDED instead. A tag of '' is bugcheck BAD_POOL_CALLER.
  * @irql at most DISPATCH_LEVEL; APC_LEVEL for paged pool
- * @nt ExAllocatePool2 (partial: no memory, no quota)
+ * @nt ExAllocatePool2 (partial: no memory)
  */
 export function ExAllocatePool2(
   flags: number,
@@ -143,7 +212,10 @@ export function ExAllocatePool2(
       throw new NtStatusError(STATUS.INVALID_PARAMETER);
     return null;
   }
-  return allocateBlock('ExAllocatePool2', kind === POOL_FLAG_PAGED, numberOfBytes, tag);
+  const block = allocateByFlags(flags, numberOfBytes, tag);
+  if (typeof block !== 'number') return block;
+  if ((flags & POOL_FLAG_RAISE_ON_FAILURE) !== 0) throw new NtStatusError(block);
+  return null;
 }
 
 /**
@@ -157,6 +229,7 @@ export function ExAllocatePoolWithTag(
   numberOfBytes: number,
   tag: string,
 ): PoolBlock | null {
+  if (numberOfBytes > LARGEST_BLOCK_BYTES) return null;
   return allocateBlock('ExAllocatePoolWithTag', (poolType & 1) !== 0, numberOfBytes, tag);
 }
 
@@ -173,6 +246,8 @@ function free(routine: string, block: PoolBlock, tag: string | null): void {
     stopGuest(routine, message, code, MISUSE.WrongTag, 0, tagNumber(block.tag), tagNumber(tag));
   }
   block.freed = true;
+  if (block.charged !== undefined)
+    returnQuota(block.charged, block.paged ? 'paged' : 'nonPaged', block.numberOfBytes);
   const counts = POOLS.of(block.machine).countsOf(block);
   counts.frees++;
   counts.bytes -= block.numberOfBytes;

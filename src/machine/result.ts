@@ -167,6 +167,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'INVALID_PROCESS_DETACH_ATTEMPT',
     'A thread detached from a process that it was not attached to, or while APCs for it were waiting there. Pair KeUnstackDetachProcess with KeStackAttachProcess.',
   ],
+  [BUGCHECK.QUOTA_UNDERFLOW]: [
+    'QUOTA_UNDERFLOW',
+    'More quota was returned to a process (parameter 1) than it was charged with (parameter 2 is 0 for nonpaged and 1 for paged pool, 3 what was charged, 4 what was returned). Return each charge once, to the process that was charged.',
+  ],
   [BUGCHECK.KERNEL_STORAGE_SLOT_IN_USE]: [
     'KERNEL_STORAGE_SLOT_IN_USE',
     'PsFreeSiloContextSlot freed a slot in which a silo still has a context (parameter 1 is the number of the silo, 0 the host; parameter 2 the slot). Remove the contexts from every silo first, or unregister the monitor whose slot it is.',

@@ -186,6 +186,11 @@ export const ULONG_MAX = 0xffff_ffff;
 
 /** A KAFFINITY that a class takes: every bit of 64 may be set. */
 export function affinityIn(name: string, value: unknown): bigint {
+  return sizeIn(name, value);
+}
+
+/** A SIZE_T that a class takes. */
+export function sizeIn(name: string, value: unknown): bigint {
   if (typeof value !== 'bigint' || value < 0n || value >= 2n ** 64n)
     throw new MachineError(`${name} is ${String(value)}; give a bigint from 0n to 2n ** 64n - 1n`);
   return value;

@@ -34,6 +34,14 @@ import {
 import { PROCESSINFOCLASS } from './information-class';
 import { processManager } from './manager';
 import { processSettings } from './process-settings';
+import {
+  type PooledUsageAndLimits,
+  pooledUsageAndLimits,
+  QUOTA_LIMITS_BYTES,
+  QUOTA_LIMITS_EX_BYTES,
+  type QuotaLimits,
+  quotaLimits,
+} from './quota-limits';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
 import {
   VM_COUNTERS_BYTES,
@@ -78,8 +86,10 @@ export interface WrittenName {
 /** What the classes of NtQueryInformationProcess give. */
 export interface ProcessInformation {
   [PROCESSINFOCLASS.ProcessBasicInformation]: ProcessBasicInformation;
+  [PROCESSINFOCLASS.ProcessQuotaLimits]: QuotaLimits;
   [PROCESSINFOCLASS.ProcessIoCounters]: IoCounters;
   [PROCESSINFOCLASS.ProcessVmCounters]: VmCounters;
+  [PROCESSINFOCLASS.ProcessPooledUsageAndLimits]: PooledUsageAndLimits;
   [PROCESSINFOCLASS.ProcessTimes]: KernelUserTimes;
   [PROCESSINFOCLASS.ProcessDebugPort]: { readonly DebugPort: number };
   [PROCESSINFOCLASS.ProcessDefaultHardErrorMode]: { readonly DefaultHardErrorMode: number };
@@ -216,7 +226,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       PROCESSINFOCLASS.ProcessBasicInformation,
       { lengths: [BASIC_BYTES, EXTENDED_BASIC_BYTES], access: LIMITED, query: basicInformation },
     ],
-    [PROCESSINFOCLASS.ProcessQuotaLimits, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessQuotaLimits,
+      { lengths: [QUOTA_LIMITS_BYTES, QUOTA_LIMITS_EX_BYTES], access: LIMITED, query: quotaLimits },
+    ],
     [PROCESSINFOCLASS.ProcessIoCounters, { lengths: [48], access: LIMITED, query: ioCounters }],
     [
       PROCESSINFOCLASS.ProcessVmCounters,
@@ -234,7 +247,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
         (process) => processSettings(process).defaultHardErrorMode,
       ),
     ],
-    [PROCESSINFOCLASS.ProcessPooledUsageAndLimits, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessPooledUsageAndLimits,
+      { lengths: [72], access: LIMITED, query: pooledUsageAndLimits },
+    ],
     [PROCESSINFOCLASS.ProcessWorkingSetWatch, 'unmodelled'],
     [
       PROCESSINFOCLASS.ProcessPriorityClass,
@@ -434,8 +450,8 @@ export interface QueryInformationProcess {
  *   STATUS_INFO_LENGTH_MISMATCH with the right length; STATUS_PORT_NOT_SET without a debugger;
  *   STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, LDTs, device maps and handle tracing)
+ * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for LDTs, device maps and handle tracing)
  */
 export const NtQueryInformationProcess = queryInformationProcess.nt as QueryInformationProcess;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for quotas, LDTs, device maps and handle tracing) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for LDTs, device maps and handle tracing) */
 export const ZwQueryInformationProcess = queryInformationProcess.zw as QueryInformationProcess;

@@ -29,6 +29,12 @@ import { jobOf } from './job';
 import { imposeLimits, jobAffinity, jobPriorityClass } from './job-limits';
 import { executive } from './process-query';
 import { ownProcessSettings, processSettings } from './process-settings';
+import {
+  QUOTA_LIMITS_BYTES,
+  QUOTA_LIMITS_EX_BYTES,
+  type QuotaLimits,
+  setQuotaLimits,
+} from './quota-limits';
 import type { PowerThrottlingState } from './thread-query';
 import { ioPriorityStatus, isPagePriority, isThrottling } from './thread-set';
 import { setPrimaryToken } from './token';
@@ -48,6 +54,7 @@ export interface ProcessAccessToken {
 
 /** What the classes of NtSetInformationProcess take. */
 export interface ProcessSetting {
+  [PROCESSINFOCLASS.ProcessQuotaLimits]: QuotaLimits;
   /** 1 to 31; above what it is with SeIncreaseBasePriorityPrivilege. Bit 31: in the foreground. */
   [PROCESSINFOCLASS.ProcessBasePriority]: number;
   /** What every thread is lifted by, at most to 15. */
@@ -177,6 +184,11 @@ type Setting = ProcessSetting[keyof ProcessSetting];
 type ProcessClass<C extends keyof ProcessSetting> = SetClass<KProcess, ProcessSetting[C]>;
 
 const CLASSES: { readonly [C in keyof ProcessSetting]: ProcessClass<C> } = {
+  [PROCESSINFOCLASS.ProcessQuotaLimits]: {
+    lengths: [QUOTA_LIMITS_BYTES, QUOTA_LIMITS_EX_BYTES],
+    access: PROCESS_ACCESS.SET_QUOTA,
+    set: setQuotaLimits,
+  },
   [PROCESSINFOCLASS.ProcessBasePriority]: { lengths: [4], access: SET, set: setBasePriority },
   [PROCESSINFOCLASS.ProcessRaisePriority]: { lengths: [4], access: SET, set: raisePriority },
   [PROCESSINFOCLASS.ProcessAccessToken]: {
@@ -260,7 +272,6 @@ const CLASSES: { readonly [C in keyof ProcessSetting]: ProcessClass<C> } = {
 
 /** Classes that Windows has and that are not modelled. */
 const UNMODELLED: readonly number[] = [
-  PROCESSINFOCLASS.ProcessQuotaLimits,
   PROCESSINFOCLASS.ProcessExceptionPort,
   PROCESSINFOCLASS.ProcessLdtInformation,
   PROCESSINFOCLASS.ProcessLdtSize,
@@ -320,8 +331,8 @@ export interface SetInformationProcess {
  *   STATUS_INVALID_PARAMETER; STATUS_PRIVILEGE_NOT_HELD; STATUS_INVALID_HANDLE;
  *   STATUS_OBJECT_TYPE_MISMATCH; STATUS_ACCESS_DENIED.
  * @irql PASSIVE_LEVEL
- * @nt NtSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; STATUS_NOT_IMPLEMENTED for classes of memory and quotas)
+ * @nt NtSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; working-set limits are books; STATUS_NOT_IMPLEMENTED for classes of memory)
  */
 export const NtSetInformationProcess = setInformationProcess.nt as SetInformationProcess;
-/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; STATUS_NOT_IMPLEMENTED for classes of memory and quotas) */
+/** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; working-set limits are books; STATUS_NOT_IMPLEMENTED for classes of memory) */
 export const ZwSetInformationProcess = setInformationProcess.zw as SetInformationProcess;

@@ -13,6 +13,9 @@ export class ProcessSettings {
   /** ControlMask and StateMask of POWER_THROTTLING_PROCESS_STATE. */
   throttlingControl = 0;
   throttlingState = 0;
+  /** Bytes: 50 and 345 pages. */
+  minimumWorkingSetSize = 204_800n;
+  maximumWorkingSetSize = 1_413_120n;
   /** Its working set is watched. */
   watched = false;
 }

@@ -2,8 +2,9 @@ import type { KProcess } from '../machine/views';
 import { addressSpace } from './address-space';
 import { executiveOf } from './executive';
 import { processManager } from './manager';
+import { poolCounters } from './quota-limits';
 
-/** VM_COUNTERS; with a buffer of 96 bytes VM_COUNTERS_EX, which has PrivateUsage. */
+/** VM_COUNTERS; with a buffer of 96 bytes VM_COUNTERS_EX, which has PrivateUsage. Sizes are bytes. */
 export interface VmCounters {
   readonly PeakVirtualSize: number;
   readonly VirtualSize: number;
@@ -33,10 +34,7 @@ export function vmCounters(process: KProcess, length: number): VmCounters {
     PageFaultCount: 0,
     PeakWorkingSetSize: 0,
     WorkingSetSize: 0,
-    QuotaPeakPagedPoolUsage: 0,
-    QuotaPagedPoolUsage: 0,
-    QuotaPeakNonPagedPoolUsage: 0,
-    QuotaNonPagedPoolUsage: 0,
+    ...poolCounters(process),
     PagefileUsage: privateBytes,
     PeakPagefileUsage: privateBytes,
     ...(length === VM_COUNTERS_EX_BYTES ? { PrivateUsage: privateBytes } : {}),
