@@ -123,8 +123,9 @@ function isWatched(process: KProcess): boolean {
 /** A job has got a limit of time or a rate, or has none any more. */
 export function watchJob(job: JobObject): void {
   const timed = isTimed(job);
+  if (timed === job.watched) return;
+  job.watched = timed;
   const { jobs } = clocks.of(job.machine);
-  if (timed === jobs.has(job)) return;
   if (timed) jobs.add(job);
   else jobs.delete(job);
   for (const process of job.members) setWatched(process, isWatched(process));
@@ -132,7 +133,7 @@ export function watchJob(job: JobObject): void {
 
 /** A job has gone. */
 export function forgetJob(job: JobObject): void {
-  if (isTimed(job)) clocks.of(job.machine).jobs.delete(job);
+  if (job.watched) clocks.of(job.machine).jobs.delete(job);
 }
 
 /** Gives a process what its jobs say. Without threads that takes no instruction. */

@@ -106,6 +106,8 @@ export class JobObject extends HostObject {
   /** JobObjectFreezeInformation: its threads are held. */
   frozen = false;
   cpuRate: CpuRate | undefined;
+  /** @internal Its processes' ticks are looked at. */
+  watched = false;
   private endedRunNs = 0;
   private endedUser100ns = 0;
   private endedKernel100ns = 0;
