@@ -42,6 +42,7 @@ import {
   type QuotaLimits,
   quotaLimits,
 } from './quota-limits';
+import { serverSiloNumber } from './silo';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
 import {
   VM_COUNTERS_BYTES,
@@ -125,6 +126,8 @@ export interface ProcessInformation {
   [PROCESSINFOCLASS.ProcessSubsystemInformation]: { readonly SubsystemInformation: number };
   [PROCESSINFOCLASS.ProcessPowerThrottlingState]: PowerThrottlingState;
   [PROCESSINFOCLASS.ProcessSequenceNumber]: { readonly SequenceNumber: number };
+  /** PROCESS_MEMBERSHIP_INFORMATION: the number of its server silo; 0: the host. */
+  [PROCESSINFOCLASS.ProcessMembershipInformation]: { readonly ServerSiloId: number };
 }
 
 const FULL = PROCESS_ACCESS.QUERY_INFORMATION;
@@ -403,6 +406,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
     [
       PROCESSINFOCLASS.ProcessSequenceNumber,
       one(8, 'SequenceNumber', LIMITED, ({ sequenceNumber }) => sequenceNumber),
+    ],
+    [
+      PROCESSINFOCLASS.ProcessMembershipInformation,
+      one(4, 'ServerSiloId', LIMITED, (process) => serverSiloNumber(process)),
     ],
   ],
 );

@@ -5,8 +5,8 @@ import { KeWaitForSingleObject } from '../ke/ddi';
 import type { KernelCode } from '../ke/mode';
 import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
-import type { KEvent, KThread } from '../machine/views';
-import { chainOf, type JobObject, jobOf } from './job';
+import type { KEvent, KProcess, KThread } from '../machine/views';
+import { chainOf, type JobObject, jobOf, siloNumber } from './job';
 import { processManager } from './manager';
 import type { SiloMonitor } from './silo-monitor-object';
 import { SiloStorage } from './silo-storage';
@@ -147,6 +147,12 @@ export function serverSiloOf(silo: Silo): Silo {
   for (const at of chainOf(silo ?? undefined))
     if (at.silo !== undefined && siloState(at).server !== undefined) return at;
   return null;
+}
+
+/** The number of the server silo that a process is in; 0: the host. */
+export function serverSiloNumber(process: KProcess): number {
+  const silo = serverSiloOf(siloOf(jobOf(process)));
+  return silo === null ? 0 : siloNumber(silo);
 }
 
 /** The silo that a thread works in: the one that it is attached to, or its process's. */

@@ -368,6 +368,40 @@ describe('JobObjectFreezeInformation', () => {
   });
 });
 
+describe('a job that holds its threads', () => {
+  test('lets them end', async () => {
+    const { seen } = await runUser(function* (machine, note) {
+      const job = yield* makeJob();
+      const child = yield* makeChild([job], false, busy(machine));
+      yield* NtSetInformationJobObject(job, FREEZE, { Flags: 1, Freeze: true }, 16);
+      yield* pause(100);
+      yield* end(child.handle, 5);
+      note([yield* exitOf(child.handle), yield* accounts(job)]);
+    });
+    expect(seen).toEqual([[5, [1, 0, 0]]]);
+  });
+
+  test('does not let them go on while an outer job holds them', async () => {
+    const { seen } = await runUser(function* (machine, note) {
+      const outer = yield* makeJob();
+      const inner = yield* makeJob();
+      const child = yield* makeChild([outer, inner], false, busy(machine));
+      for (const job of [outer, inner])
+        yield* NtSetInformationJobObject(job, FREEZE, { Flags: 1, Freeze: true }, 16);
+      yield* pause(100);
+      const before = (yield* userTimeOf(child.handle)) ?? 0;
+      yield* NtSetInformationJobObject(inner, FREEZE, { Flags: 1, Freeze: false }, 16);
+      yield* pause(100);
+      note(((yield* userTimeOf(child.handle)) ?? 0) - before);
+      yield* NtSetInformationJobObject(outer, FREEZE, { Flags: 1, Freeze: false }, 16);
+      yield* pause(100);
+      note(((yield* userTimeOf(child.handle)) ?? 0) > before);
+      yield* end(child.handle);
+    });
+    expect(seen).toEqual([0, true]);
+  });
+});
+
 describe('NtSetInformationJobObject', () => {
   test('refuses limits that are none, and changes nothing', async () => {
     const { seen } = await runUser(function* (_machine, note) {

@@ -11,6 +11,8 @@ import type { KProcess } from '../../src/machine/views';
 import { NtClose, ObOpenObjectByPointer, ObReferenceObjectByHandle } from '../../src/ob/handle';
 import { ObDereferenceObject } from '../../src/ob/reference';
 import { PsJobType, PsProcessType } from '../../src/ob/types';
+import { PROCESSINFOCLASS } from '../../src/ps/information-class';
+import { NtQueryInformationProcess } from '../../src/ps/process-query';
 import { processManager } from '../../src/ps/manager';
 import { type JobObject, JOB_OBJECT_MSG } from '../../src/ps/job';
 import { JOBOBJECTINFOCLASS } from '../../src/ps/job-information-class';
@@ -557,6 +559,9 @@ describe('the end of a silo', () => {
       const process = creation.process as KProcess;
       const own = yield* open(process);
       note(yield* NtAssignProcessToJobObject(handle, own));
+      const membership = PROCESSINFOCLASS.ProcessMembershipInformation;
+      note((yield* NtQueryInformationProcess(own, membership, 4)).ServerSiloId);
+      note((yield* NtQueryInformationProcess(-1, membership, 4)).ServerSiloId);
       note(yield* NtTerminateJobObject(handle, 9));
       yield* pause();
       note(((yield* messages(port)) as unknown[][]).map(([, message]) => message));
@@ -567,6 +572,8 @@ describe('the end of a silo', () => {
       STATUS.SUCCESS,
       'silo 1 begins',
       STATUS.SUCCESS,
+      1,
+      0,
       STATUS.SUCCESS,
       'silo 1 ends',
       'cleanup',
