@@ -310,6 +310,30 @@ describe('a CPU rate', () => {
     expect(seen).toEqual([STATUS.SUCCESS, [20, 80]]);
   });
 
+  test('is of all processors, and of a nested job a part of what the outer one has', async () => {
+    const { seen } = await runUser(function* (machine, note) {
+      const outer = yield* makeJob();
+      const inner = yield* makeJob();
+      const main = busy(machine);
+      const half = { ControlFlags: HARD, CpuRate: 5000 };
+      const children = [
+        yield* makeChild([outer], false, main),
+        yield* makeChild([outer, inner], false, main),
+        yield* makeChild([outer, inner], false, main),
+      ] as const;
+      yield* NtSetInformationJobObject(inner, RATE, half, 8);
+      yield* NtSetInformationJobObject(outer, RATE, half, 8);
+      yield* pause(6000);
+      const percent: number[] = [];
+      for (const { handle } of children) percent.push(yield* percentOf(handle, 6000));
+      const [alone, first, second] = percent as [number, number, number];
+      note([alone + first + second > 97, alone + first + second < 103]);
+      note(first + second <= 51);
+      for (const { handle } of children) yield* end(handle);
+    }, TWO_PROCESSORS);
+    expect(seen).toEqual([[true, true], true]);
+  });
+
   test('that is none is refused; 0 takes it back', async () => {
     const { seen } = await runUser(function* (machine, note) {
       const job = yield* makeJob();
