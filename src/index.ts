@@ -980,6 +980,7 @@ export {
   PsQueryTotalCycleTimeProcess,
   PsSetCurrentThreadPrefetching,
   PsUpdateDiskCounters,
+  type IoCounters,
 } from './ps/accounting';
 export {
   AffinityToken,
@@ -1048,7 +1049,6 @@ export type { SectionImageInformation } from './ps/image-information';
 export type { BadPointer } from './ps/information';
 export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {
-  type IoCounters,
   NtQueryInformationProcess,
   type ProcessBasicInformation,
   type ProcessInformation,
@@ -1186,7 +1186,6 @@ export {
   PsReturnProcessPagedPoolQuota,
 } from './ps/quota';
 export type { PooledUsageAndLimits, QuotaLimits } from './ps/quota-limits';
-export type { VmCounters } from './ps/vm-counters';
 export {
   SERVERSILO_STATE,
   type ServerSilo,
@@ -1249,7 +1248,6 @@ export { SiloContext, type SiloContextCleanupCallback } from './ps/silo-storage'
 export { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, JobObject } from './ps/job';
 export { JOB_OBJECT_LIMIT } from './ps/job-limits';
 export {
-  type IoCounters,
   type JobBasicAccounting,
   type JobInformation,
   NtQueryInformationJobObject,

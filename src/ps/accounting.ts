@@ -17,6 +17,16 @@ export function PsQueryTotalCycleTimeProcess(process: KProcess): CycleTime {
   return { cycleTime: processCycleTime(process), cycleTimeStamp: cycleTimeStamp(machine) };
 }
 
+/** IO_COUNTERS. */
+export interface IoCounters {
+  readonly ReadOperationCount: number;
+  readonly WriteOperationCount: number;
+  readonly OtherOperationCount: number;
+  readonly ReadTransferCount: number;
+  readonly WriteTransferCount: number;
+  readonly OtherTransferCount: number;
+}
+
 /** PROCESS_DISK_COUNTERS. */
 export interface DiskCounters {
   readonly BytesRead: bigint;

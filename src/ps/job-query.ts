@@ -1,3 +1,4 @@
+import type { IoCounters } from './accounting';
 import { STATUS } from '../../assembly/shared/status';
 import type { MODE } from '../../assembly/shared/types';
 import { currentProcess, type KernelCode, systemService } from '../ke/mode';
@@ -47,16 +48,6 @@ export interface JobBasicAccounting {
   readonly TotalProcesses: number;
   readonly ActiveProcesses: number;
   readonly TotalTerminatedProcesses: number;
-}
-
-/** IO_COUNTERS. */
-export interface IoCounters {
-  readonly ReadOperationCount: number;
-  readonly WriteOperationCount: number;
-  readonly OtherOperationCount: number;
-  readonly ReadTransferCount: number;
-  readonly WriteTransferCount: number;
-  readonly OtherTransferCount: number;
 }
 
 const NO_IO: IoCounters = {

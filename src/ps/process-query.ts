@@ -1,3 +1,4 @@
+import type { IoCounters } from './accounting';
 import { STATUS } from '../../assembly/shared/status';
 import type { MODE } from '../../assembly/shared/types';
 import { controlRequests } from '../io/file';
@@ -65,16 +66,6 @@ export interface ProcessBasicInformation {
   readonly IsSubsystemProcess?: boolean;
   readonly IsWow64Process?: boolean;
   readonly IsProtectedProcess?: boolean;
-}
-
-/** IO_COUNTERS. */
-export interface IoCounters {
-  readonly ReadOperationCount: number;
-  readonly WriteOperationCount: number;
-  readonly OtherOperationCount: number;
-  readonly ReadTransferCount: number;
-  readonly WriteTransferCount: number;
-  readonly OtherTransferCount: number;
 }
 
 /** UNICODE_STRING, written behind itself. */
