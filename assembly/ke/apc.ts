@@ -255,14 +255,16 @@ function KiBreakAlertableWait(
 
 function KiUnlinkApc(extension: usize, apc: PKOBJECT): void {
   const flags = load<u32>(apc, KAPC.Flags);
+  // Of the last one in a list the next entry is the list's head, wherever an attachment has moved that.
+  const head: usize = load<u32>(apc + LIST, LIST_ENTRY.Flink);
   const emptied = RtlRemoveEntryList(apc + LIST);
   store<u32>(apc, flags & ~KAPC_FLAG.Inserted, KAPC.Flags);
   if (!emptied || (flags & KAPC_FLAG.UserMode) != 0) return;
-  const state = KiApcState(extension, apc);
-  if (state == 0) {
+  if (head == extension + KTHREAD_EXTENSION.KernelApcListHead) {
     KiSetPending(extension, 0, APC_PENDING.Kernel);
     return;
   }
+  const state = head - KAPC_STATE.KernelApcListHead;
   const pending = load<u32>(state, KAPC_STATE.Pending);
   store<u32>(state, pending & ~APC_PENDING.Kernel, KAPC_STATE.Pending);
 }

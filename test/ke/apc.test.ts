@@ -712,6 +712,34 @@ describe('KeStackAttachProcess', () => {
     expect(seen).toEqual(['b', 'System', 'a', 'queued', 'a', 'apc in System', 'System']);
   });
 
+  test('leaves nothing of an APC that is taken out of the process that the thread was in before', async () => {
+    const seen: unknown[] = [];
+    const { machine } = await runGuest(function* (machine, thread) {
+      const process = machine.createProcess();
+      const environment = KAPC_ENVIRONMENT.AttachedApcEnvironment;
+      const apc = machine.createApc(thread, {
+        environment,
+        normalRoutine: () => void seen.push('removed'),
+      });
+      const next = machine.createApc(thread, {
+        environment,
+        kernelRoutine: () => void seen.push('next'),
+      });
+      const outer = yield* KeStackAttachProcess(process);
+      KeEnterCriticalRegion();
+      yield* KeInsertQueueApc(apc, 0, 0, 0);
+      const inner = yield* KeStackAttachProcess(process);
+      KeRaiseIrql(IRQL.APC_LEVEL);
+      yield* KeInsertQueueApc(next, 0, 0, 0);
+      seen.push(KeRemoveQueueApc(apc));
+      yield* KeLowerIrql(IRQL.PASSIVE_LEVEL);
+      yield* KeUnstackDetachProcess(inner);
+      yield* KeLeaveCriticalRegion();
+      yield* KeUnstackDetachProcess(outer);
+    });
+    expect([seen, machine.run().reason]).toEqual([[true, 'next'], 'idle']);
+  });
+
   test('lets APCs of the attached environment come', async () => {
     const seen: unknown[] = [];
     await runGuest(function* (machine, thread) {
