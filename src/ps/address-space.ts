@@ -73,6 +73,11 @@ export interface Allocation {
   runs: readonly Run[];
 }
 
+/** Bytes of the pages that so many bytes take. */
+export function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
 const endOf = ({ base, size }: { readonly base: number; readonly size: number }) => base + size;
 
 /** The runs with a part of them changed; neighbours that are alike become one. */
@@ -108,7 +113,7 @@ export class AddressSpace {
   private images(): Allocation[] {
     const executive = this.process.executive as ProcessExecutive | undefined;
     return (executive?.modules ?? []).map(({ base, size: bytes }) => {
-      const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+      const size = wholePages(bytes);
       const protect = PAGE.EXECUTE_WRITECOPY;
       const runs = [{ base, size, protect: PAGE.EXECUTE_READ }];
       return { base, size, protect, type: MEM.IMAGE, runs };

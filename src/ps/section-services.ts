@@ -16,8 +16,8 @@ import {
   HIGHEST_USER_ADDRESS,
   MEM,
   PAGE,
-  PAGE_BYTES,
   protectionStatus,
+  wholePages,
 } from './address-space';
 import { processIdOf } from './cid';
 import { executiveOf, isTerminating } from './executive';
@@ -73,7 +73,7 @@ interface ViewRequest {
 
 /** Puts an image into an address space: at its base, or where there is room. */
 function placeImage(space: AddressSpace, image: Image, baseAddress: number): MappedView {
-  const size = Math.ceil(image.size / PAGE_BYTES) * PAGE_BYTES;
+  const size = wholePages(image.size);
   const put = (base: number) =>
     space.add(base, size, PAGE.EXECUTE_WRITECOPY, MEM.IMAGE, true) ? base : undefined;
   const wished = baseAddress === 0 ? image.base : baseAddress;
@@ -88,7 +88,7 @@ function placeData(space: AddressSpace, section: SectionObject, request: ViewReq
   const { baseAddress, sectionOffset, viewSize, protect } = request;
   const rest = section.maximumSize - sectionOffset;
   if (rest <= 0 || viewSize > rest) return noView(STATUS.INVALID_VIEW_SIZE);
-  const bytes = Math.ceil((viewSize === 0 ? rest : viewSize) / PAGE_BYTES) * PAGE_BYTES;
+  const bytes = wholePages(viewSize === 0 ? rest : viewSize);
   const base = baseAddress === 0 ? space.place(bytes, false) : baseAddress;
   if (base === undefined) return noView(STATUS.NO_MEMORY);
   const committed = (section.allocationAttributes & SEC.RESERVE) === 0;

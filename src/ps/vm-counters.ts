@@ -1,6 +1,6 @@
 import type { KProcess } from '../machine/views';
-import { addressSpace } from './address-space';
-import { executiveOf } from './executive';
+import { type AddressSpace, addressSpace, wholePages } from './address-space';
+import { imageOf } from './executive';
 import { processManager } from './manager';
 import { poolCounters } from './quota-limits';
 
@@ -24,10 +24,25 @@ export interface VmCounters {
 export const VM_COUNTERS_BYTES = 88;
 export const VM_COUNTERS_EX_BYTES = 96;
 
+type Sizes = Pick<AddressSpace, 'virtualBytes' | 'peakVirtualBytes' | 'privateBytes'>;
+
+/** The sizes of a process's books; one without any has its images and nothing else. */
+function sizesOf(process: KProcess): Sizes {
+  if (process.executive !== undefined) return addressSpace(process);
+  const { images } = processManager(process.machine);
+  const image = imageOf(processManager(process.machine), process);
+  const mapped = image === undefined ? [] : images.mapping(image);
+  const bytes = mapped.reduce((sum, { size }) => sum + wholePages(size), 0);
+  return {
+    virtualBytes: process.exited ? 0 : bytes,
+    peakVirtualBytes: bytes,
+    privateBytes: 0,
+  };
+}
+
 /** What the books of a process say; there is no paging, so nothing is said of working sets. */
 export function vmCounters(process: KProcess, length: number): VmCounters {
-  executiveOf(processManager(process.machine), process);
-  const { virtualBytes, peakVirtualBytes, privateBytes } = addressSpace(process);
+  const { virtualBytes, peakVirtualBytes, privateBytes } = sizesOf(process);
   return {
     PeakVirtualSize: peakVirtualBytes,
     VirtualSize: virtualBytes,

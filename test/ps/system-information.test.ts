@@ -237,6 +237,16 @@ describe('NtQuerySystemInformation', () => {
   });
 });
 
+test('SystemProcessInformation and ProcessVmCounters leave a process that nobody has looked at without executive data', async () => {
+  const { seen } = await runUser(function* (machine, note) {
+    const child = machine.createProcess({ name: 'C:\\child.exe' });
+    const { Processes = [] } = yield* NtQuerySystemInformation(PROCESSES, 0x10000);
+    const { VirtualSize } = Processes[3] ?? {};
+    note([VirtualSize, child.executive]);
+  });
+  expect(seen).toEqual([[0x20000 + 0x1f8000 + 0xbe000 + 0x2f6000, undefined]]);
+});
+
 test('ps.query-043: the machine of a process is the supported architecture that is marked as its own', async () => {
   const { seen } = await runUser(function* (_, note) {
     const MACHINE = PROCESS_INFORMATION_CLASS.ProcessMachineTypeInfo;
