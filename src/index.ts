@@ -999,6 +999,7 @@ export { MEM, PAGE } from './ps/address-space';
 export { type ThreadEnvironment, threadEnvironment } from './ps/loader';
 export { RtlCreateUserThread } from './ps/user-thread';
 export { NtCreateProcessEx, ZwCreateProcessEx } from './ps/create-process-ex';
+export { type DataScanSection, FsRtlCreateSectionForDataScan } from './ps/data-scan';
 export { ImageFile, NtOpenFile, ZwOpenFile } from './ps/image-file';
 export {
   type MappedView,

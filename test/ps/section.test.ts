@@ -3,18 +3,20 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { Machine } from '../../src/machine/machine';
-import { NtClose, ObReferenceObjectByHandle } from '../../src/ob/handle';
+import { OBJ } from '../../src/ob/attributes';
+import { NtClose, ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
 import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
-import { NtCreateSection, SEC } from '../../src/ob/services/section';
+import { NtCreateSection, SEC, type SectionObject } from '../../src/ob/services/section';
 import { NtWaitForSingleObject } from '../../src/ob/services/wait';
-import { PsProcessType } from '../../src/ob/types';
+import { IoFileObjectType, PsProcessType } from '../../src/ob/types';
 import { NtFsControlFile } from '../../src/io/file';
 import { PROCESS_ACCESS } from '../../src/ps/access';
 import { MEM, PAGE } from '../../src/ps/address-space';
 import { NtTerminateProcess } from '../../src/ps/control-services';
 import { NtCreateProcessEx } from '../../src/ps/create-process-ex';
 import { NtCreateThreadEx } from '../../src/ps/create-services';
-import { NtOpenFile } from '../../src/ps/image-file';
+import { FsRtlCreateSectionForDataScan } from '../../src/ps/data-scan';
+import { type ImageFile, NtOpenFile } from '../../src/ps/image-file';
 import { PROCESSINFOCLASS } from '../../src/ps/information-class';
 import { processManager } from '../../src/ps/manager';
 import {
@@ -32,6 +34,7 @@ import {
   NtQuerySection,
   NtUnmapViewOfSection,
   SECTION_INFORMATION_CLASS,
+  ZwMapViewOfSection,
 } from '../../src/ps/section-services';
 import { runUser } from './user';
 
@@ -292,4 +295,49 @@ test('NtOpenFile opens images by their paths; nothing can be asked of them', asy
     note(yield* NtFsControlFile(file, 0, null, null, {}, 0));
   });
   expect(seen).toEqual([STATUS.OBJECT_PATH_SYNTAX_BAD, STATUS.INVALID_DEVICE_REQUEST]);
+});
+
+test('FsRtlCreateSectionForDataScan makes a section of a file that no image-notify routine hears of', async () => {
+  const { seen } = await runUser(function* (_, note) {
+    yield* PsSetLoadImageNotifyRoutine(() => note('image'));
+    const file = yield* openImage('C:\\a.dll');
+    const type = IoFileObjectType;
+    const { object } = yield* ObReferenceObjectByHandle(file, 0, type, MODE.KernelMode);
+    const scan = (attributes: number) =>
+      FsRtlCreateSectionForDataScan(
+        object as ImageFile,
+        SECTION_ALL,
+        { Attributes: OBJ.KERNEL_HANDLE },
+        null,
+        PAGE.READONLY,
+        attributes,
+        0,
+      );
+    note((yield* scan(SEC.IMAGE)).status);
+    const { status, sectionHandle, sectionObject, sectionFileSize } = yield* scan(SEC.COMMIT);
+    note([status, sectionHandle < 0, sectionFileSize]);
+    const view = yield* ZwMapViewOfSection(
+      sectionHandle,
+      PROCESS,
+      0,
+      0,
+      0,
+      0,
+      0,
+      2,
+      0,
+      PAGE.READONLY,
+    );
+    note([view.status, view.viewSize]);
+    yield* ZwClose(sectionHandle);
+    note(yield* ObDereferenceObject(sectionObject as SectionObject));
+    yield* ObDereferenceObject(object as ImageFile);
+    yield* NtClose(file);
+  });
+  expect(seen).toEqual([
+    STATUS.INVALID_PARAMETER,
+    [STATUS.SUCCESS, true, 0x20000],
+    [STATUS.SUCCESS, 0x20000],
+    0,
+  ]);
 });
