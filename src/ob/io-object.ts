@@ -1,4 +1,4 @@
-import type { DeviceObject, DriverObject, IoObject } from '../machine/driver';
+import { DeviceObject, DriverObject, type IoObject } from '../machine/driver';
 import type { Machine } from '../machine/machine';
 import { ObjectDirectory } from './directory';
 import { headerOf, type ObjectHeader } from './object';
@@ -59,10 +59,10 @@ export function deviceDirectory(machine: Machine): ObjectDirectory {
 }
 
 IoDriverObjectType.procedures = {
-  queryName: (driver) => (driver as DriverObject).DriverName,
+  queryName: (driver) => (driver instanceof DriverObject ? driver.DriverName : undefined),
   count: ({ drivers }) => drivers.list.length,
 };
 IoDeviceObjectType.procedures = {
-  queryName: (device) => (device as DeviceObject).name ?? '',
+  queryName: (device) => (device instanceof DeviceObject ? device.name : undefined),
   count: (machine) => devicesOf(machine).length,
 };

@@ -29,8 +29,8 @@ export interface ObjectTypeProcedures {
   parse?(body: ObjectBody, context: ParseContext): KernelCode<ParseResult> | ParseResult;
   /** The access that the caller may have at most; absent: every valid one. */
   security?(body: ObjectBody, desiredAccess: number, mode: MODE): number;
-  /** The name, of types that have names of their own. */
-  queryName?(body: ObjectBody): string;
+  /** The name, of types that have names of their own; undefined: it is in the namespace, if anywhere. */
+  queryName?(body: ObjectBody): string | undefined;
   /** How many objects there are, of types whose objects are not made by the object manager. */
   count?(machine: Machine): number;
 }
