@@ -8,6 +8,7 @@ const FLOORS = {
     ['ke'],
     ['ex'],
     ['ob'],
+    ['cm'],
     ['io'],
     ['ps'],
     ['subsystem'],

@@ -15,6 +15,28 @@ export {
   TIMER_TYPE,
   WAIT_TYPE,
 } from '../assembly/shared/types';
+export { type KeyValue, REG } from './cm/key';
+export {
+  type CreatedKey,
+  KEY_ACCESS,
+  NtCreateKey,
+  NtDeleteKey,
+  NtDeleteValueKey,
+  NtEnumerateKey,
+  NtEnumerateValueKey,
+  NtOpenKey,
+  NtQueryValueKey,
+  NtSetValueKey,
+  type QueriedValue,
+  ZwCreateKey,
+  ZwDeleteKey,
+  ZwDeleteValueKey,
+  ZwEnumerateKey,
+  ZwEnumerateValueKey,
+  ZwOpenKey,
+  ZwQueryValueKey,
+  ZwSetValueKey,
+} from './cm/services';
 export {
   type CallbackFunction,
   CallbackObject,

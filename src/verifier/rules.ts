@@ -37,6 +37,14 @@ export const RULES: readonly Rule[] = [
     `note what is needed; ${WORK}`,
   ),
   rule(
+    'CB-03',
+    'error',
+    'A callback makes no registry calls.',
+    GUIDE,
+    'it calls a routine of the registry',
+    `read what is needed in DriverEntry, or ${WORK}`,
+  ),
+  rule(
     'CB-04',
     'error',
     'A callback does not block.',

@@ -57,6 +57,8 @@ const PROCESS = 'process-notify routine';
 const PRE = 'pre-operation callback';
 
 const REMOVES = /^(PsSet|PsRemove|ObUnRegister)/;
+const REGISTRY =
+  /^(Nt|Zw)(Open|Create|Delete|Enumerate|Query|Set|DeleteValue|EnumerateValue|QueryValue|SetValue)Key$/;
 const TALKS =
   /^(Nt|Zw|Io)(SetIoCompletion|RemoveIoCompletion(Ex)?|WaitForKeyedEvent|ReleaseKeyedEvent|SignalAndWaitForSingleObject|AlertThreadByThreadId|WaitForAlertByThreadId)$/;
 const QUEUES = /^(ExQueueWorkItem|IoQueueWorkItem(Ex)?|IoTryQueueWorkItem)$/;
@@ -124,7 +126,9 @@ export class RuleWatcher implements Watcher {
         `${routine} was called with ${stack.remaining} of ${high - low} bytes of stack left`,
       );
     if (stack.driver !== undefined && stack.driver !== frame.call.driver) return;
-    if (TALKS.test(routine)) {
+    if (REGISTRY.test(routine)) {
+      this.report('CB-03', thread, frame.call, `calls ${routine}`);
+    } else if (TALKS.test(routine)) {
       frame.waited = true;
       this.report('CB-05', thread, frame.call, `calls ${routine}`);
     } else if (ATTACHES.test(routine) && frame.call.sort === LOAD_IMAGE) {

@@ -26,6 +26,7 @@ import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
 import type { KSpinLock } from '../../src/machine/spinlock';
 import type { KEvent, KMutant } from '../../src/machine/views';
+import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
 import { OBJ } from '../../src/ob/attributes';
 import { ZwCreateIoCompletion, ZwSetIoCompletion } from '../../src/io/completion';
 import { declareStack } from '../../src/ke/stack';
@@ -90,6 +91,28 @@ export const PAIRS: readonly Pair[] = [
       imageDriver(function* onImage(_name, _id, { ImageSize }) {
         yield compute(ImageSize / 200);
       }),
+  },
+  {
+    rule: 'CB-03',
+    what: 'a process routine that looks its setting up each time',
+    bad: () =>
+      processDriver(function* onProcess() {
+        yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName: '\\Registry\\Machine\\Software\\Sut' });
+      }),
+    good: () => {
+      let status = 0;
+      const driver = processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo !== null && status === 0) createInfo.CreationStatus = 0;
+      });
+      return {
+        ...driver,
+        *DriverEntry(driverObject, registryPath) {
+          ({ status } = yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName: registryPath }));
+          const entered = driver.DriverEntry(driverObject, registryPath);
+          return yield* entered as Generator<readonly number[], number, number>;
+        },
+      };
+    },
   },
   {
     rule: 'CB-04',
