@@ -618,6 +618,7 @@ export {
   type WaitOptions,
 } from './machine/program';
 export { KGate, KQueue } from './machine/queue';
+export type { UserMemory, UserRegisters } from './machine/user-context';
 export {
   decodeRecord,
   type RecordBatch,
@@ -1361,6 +1362,27 @@ export type {
   SystemTimeOfDayInformation,
 } from './ps/system-times';
 export { type CreateThreadNotifyRoutine, PSCREATETHREADNOTIFYTYPE } from './ps/thread-notify';
+export { SUBSYSTEM_INFORMATION_TYPE } from './ps/executive';
+export { PicoProviderError } from './subsystem/dispatch';
+export { PsCreateMinimalProcess } from './subsystem/minimal';
+export {
+  type PicoRegistration,
+  type PsPicoExceptionRecord,
+  type PsPicoProtectedRange,
+  type PsPicoProviderRoutines,
+  type PsPicoSystemCallInformation,
+  PsRegisterPicoProvider,
+  picoProvider,
+  RtlWalkFrameChain,
+} from './subsystem/provider';
+export type {
+  PicoProcess,
+  PicoThread,
+  PsPicoProcessAttributes,
+  PsPicoRoutines,
+  PsPicoThreadAttributes,
+} from './subsystem/routines';
+export { picoSystemCall } from './subsystem/system-call';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';

@@ -11,6 +11,8 @@ import { isGenerator, type Request, resumed } from './generator';
 import { encode } from './instruction';
 import { KernelStack, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
+import type { LoadedProgram } from './program';
+import { FAULT_CALL, setBehindFrame, type UserMemory, type UserRegisters } from './user-context';
 import type { KThread } from './views';
 
 export type { Request };
@@ -33,6 +35,9 @@ export interface PortResult {
 /** An embedder's CPU core. `run` advances `thread` by at most `budgetNs` of virtual time and says why it stopped. */
 export interface CpuPort {
   run(thread: KThread, budgetNs: number): PortResult;
+  /** Of its one thread: where that makes system calls of a subsystem. */
+  readonly registers?: UserRegisters;
+  readonly memory?: UserMemory;
 }
 
 interface Context {
@@ -294,6 +299,21 @@ export class Guests {
     this.ports.set(thread.index, { port, pending: undefined });
   }
 
+  /** A thread in a call that a routine answers goes on with another body when that returns. */
+  replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram): void {
+    this.hosted.delete(thread.index);
+    this.ports.delete(thread.index);
+    const host = typeof body === 'function';
+    const port = !host && 'run' in body;
+    if (host) {
+      const own = this.contextOf(thread);
+      this.hosted.set(thread.index, { context: own, generator: this.within(own, body) });
+    }
+    if (port) this.addPort(thread, body);
+    const program = host || port ? undefined : body;
+    setBehindFrame(thread, program, host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0);
+  }
+
   remove(index: number): void {
     this.contexts.delete(index);
     this.hosted.delete(index);
@@ -505,6 +525,8 @@ export class Guests {
     state.pending = undefined;
     if (pending?.reason === 'syscall')
       return [encode(OP.SystemCall, 0, pending.number ?? 0), (pending.argument ?? 0) >>> 0];
+    if (pending?.reason === 'fault' && thread.process.systemServices !== undefined)
+      return [encode(OP.HostCall, 0, FAULT_CALL), (pending.status ?? 0) >>> 0];
     this.ports.delete(thread.index);
     return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
   }

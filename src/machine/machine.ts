@@ -13,6 +13,7 @@ import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import {
   ACTIVATION,
+  GUEST,
   HOST_REQUEST,
   IRQL,
   KOBJECTS,
@@ -53,6 +54,7 @@ import type { RunOptions, RunResult } from './result';
 import { describeBugCheck, remainingThreads } from './result';
 import { type InterruptOptions, KInterrupt, KSpinLock, type ServiceRoutine } from './spinlock';
 import { TraceRing } from './trace';
+import { FAULT_CALL, type SystemServices } from './user-context';
 import { Values } from './values';
 import {
   KEvent,
@@ -607,7 +609,7 @@ export class Machine {
     this.hostCalls.set(requireInteger('number', number, 0, 0xffff), handler);
   }
 
-  /** The same for system calls; a number without a handler is STATUS_NOT_IMPLEMENTED. */
+  /** The same for system calls, but those of subsystem processes; a number without a handler is STATUS_NOT_IMPLEMENTED. */
   onSystemCall(number: number | 'any', handler: CallHandler | AnyCallHandler): void {
     if (number === 'any') this.anySystemCall = handler as AnyCallHandler;
     else this.systemCalls.set(requireInteger('number', number, 0, 0xffff), handler as CallHandler);
@@ -895,8 +897,11 @@ export class Machine {
       if (request === HOST_REQUEST.HostThread) {
         const instruction = this.guests.nextHostRequest(thread);
         this.watcher?.instruction(thread, instruction);
-        this.locks.beforeInstruction(thread, (instruction[0] as number) & 0xff);
+        const [word = 0, argument = 0] = instruction;
+        this.locks.beforeInstruction(thread, word & 0xff);
         this.setInstruction(instruction);
+        if ((word & 0xff) === OP.SystemCall)
+          this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, argument);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
@@ -934,12 +939,38 @@ export class Machine {
     const budget = this.memory.u64(KSYSTEM.Address + KSYSTEM.StopBudget64);
     const request = this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER));
     this.setInstruction(request);
-    const word = request[0] as number;
-    if ((word & 0xff) !== OP.SystemCall) return;
-    this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, request[1] as number);
+    const [word = 0, argument = 0] = request;
+    const opcode = word & 0xff;
+    if (opcode === OP.SystemCall)
+      this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, argument);
+    if (opcode === OP.HostCall)
+      this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
+  }
+
+  /** What a process's own services answer to a call or fault of its thread, in that's context. */
+  private answerService(
+    services: SystemServices,
+    thread: KThread,
+    request: number,
+    number: number,
+    argument: number,
+  ): void {
+    const answer = this.guests.begin<number | undefined>(thread, () =>
+      request === HOST_REQUEST.SystemCall
+        ? services.systemCall(thread, number, argument)
+        : services.fault(thread, argument),
+    );
+    if (isGenerator(answer)) this.answerBy(thread, answer, services.noFrameStatus);
+    else this.setStatus(answer ?? STATUS.SUCCESS);
   }
 
   private answerCall(thread: KThread, request: number, number: number, argument: number): void {
+    const { systemServices } = thread.process;
+    const fault = number === FAULT_CALL && thread.guest === GUEST.Port;
+    if (systemServices !== undefined && (fault || request === HOST_REQUEST.SystemCall)) {
+      this.answerService(systemServices, thread, request, number, argument);
+      return;
+    }
     let answer: ReturnType<CallHandler> = STATUS.NOT_IMPLEMENTED;
     const handler = (request === HOST_REQUEST.HostCall ? this.hostCalls : this.systemCalls).get(
       number,
@@ -957,14 +988,20 @@ export class Machine {
   }
 
   /** Lets a routine in front of the thread answer its call. */
-  private answerBy(thread: KThread, routine: CallRoutine): void {
+  private answerBy(
+    thread: KThread,
+    routine: CallRoutine,
+    noFrameStatus: number = STATUS.INSUFFICIENT_RESOURCES,
+  ): void {
     if (this.system(KSYSTEM.StopThread) >= ACTIVATION.Mark) {
       throw new MachineError(
         'the host call of a DPC or interrupt routine was answered by a generator; only a thread can wait for one: queue a work item',
       );
     }
     const room = this.guests.frames.answerCall(thread, routine);
-    this.setStatus(room ? STATUS.PENDING : STATUS.INSUFFICIENT_RESOURCES);
+    // What it has begun is taken back by its finally blocks, which ask for nothing.
+    if (!room) routine.return(noFrameStatus);
+    this.setStatus(room ? STATUS.PENDING : noFrameStatus);
   }
 
   /** A program's createThread or createProcess, by the lifecycle. */

@@ -311,6 +311,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'SYSTEM_EXIT_OWNED_MUTEX',
     'A work item returned while its thread owned a mutex (parameter 1 is the routine, 2 its parameter, 3 the item). Release what a routine acquires before it returns.',
   ],
+  [BUGCHECK.SYSTEM_SERVICE_EXCEPTION]: [
+    'SYSTEM_SERVICE_EXCEPTION',
+    'What serves the system calls and faults of a subsystem threw an exception (parameter 1 is its status, 2 the number of the system call or the status of the fault, 3 the thread). The cause names the provider and its routine, and what it threw.',
+  ],
   [BUGCHECK.INVALID_WORK_QUEUE_ITEM]: [
     'INVALID_WORK_QUEUE_ITEM',
     'A work item (parameter 1; its routine is parameter 4) was initialized again while it was in a queue (parameter 2), so that its links were lost. Initialize an item once its routine has been called.',

@@ -29,6 +29,7 @@ import type { ObjectOperand } from './instruction';
 import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';
+import type { SystemServices, UserRegisters } from './user-context';
 
 /** By TABLE. */
 const TABLES = [KSYSTEM.ObjectTable, KSYSTEM.ThreadTable, KSYSTEM.ProcessTable] as const;
@@ -230,6 +231,11 @@ export class KThread extends KernelObject {
 
   /** Win32Thread: what a subsystem has hung on it. */
   win32Thread: unknown = null;
+
+  /** @internal What the provider of its process's subsystem keeps of it. */
+  picoContext: unknown = null;
+  /** @internal Its registers in user mode; undefined: nobody has asked. */
+  userRegisters: UserRegisters | undefined;
 
   get state(): KTHREAD_STATE {
     return this.word(KTHREAD.State);
@@ -697,6 +703,10 @@ export class KProcess extends KernelObject {
   exitingThreads = 0;
   /** @internal What the process manager keeps of it; undefined: nothing but what the row says. */
   executive: object | undefined;
+  /** @internal Where its threads' system calls and faults go; undefined: where the machine's go. */
+  systemServices: SystemServices | undefined;
+  /** @internal What the provider of its subsystem keeps of it. */
+  picoContext: unknown = null;
 
   /** Moves it into or out of the foreground: longer quanta and a wake boost by PsPrioritySeparation. */
   setForeground(foreground: boolean): void {

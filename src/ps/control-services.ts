@@ -1,6 +1,7 @@
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE } from '../../assembly/shared/types';
+import { resultOf } from '../ke/call';
 import { KeAlertResumeThread, KeResumeThread, KeSuspendThread } from '../ke/apc';
 import { type KernelCode, systemService } from '../ke/mode';
 import { currentGuest, type NtCall, NtStatusError } from '../machine/guest';
@@ -84,8 +85,12 @@ const terminateProcess = systemService(
       function* (process: KProcess) {
         if (process === machine.systemProcess) return STATUS.ACCESS_DENIED;
         if (isTerminating(process)) return STATUS.PROCESS_IS_TERMINATING;
+        const ps = processManager(machine);
+        const { pico } = ps;
+        if (process.systemServices !== undefined && pico !== undefined)
+          return yield* resultOf(pico.terminateProcess(process, exitStatus));
         if (process.threadsCreated === 0) {
-          yield* exitThreadless(processManager(machine), process, exitStatus);
+          yield* exitThreadless(ps, process, exitStatus);
           return STATUS.SUCCESS;
         }
         setExitStatus(process, exitStatus);

@@ -12,6 +12,7 @@ import { clientIdOf } from './cid';
 import {
   discardProcess,
   imageOf,
+  isMinimalProcess,
   isSubsystemProcess,
   isTerminating,
   parentIdOf,
@@ -138,7 +139,7 @@ function createNotice(ps: PsState, creator: KThread, process: KProcess): CreateN
     IsSubsystemProcess: subsystem,
     ParentProcessId: parentIdOf(process),
     CreatingThreadId: clientIdOf(creator),
-    FileObject: image?.file ?? null,
+    FileObject: executive === undefined ? (image?.file ?? null) : executive.file,
     ImageFileName: openedAs ?? image?.fullName ?? null,
     CommandLine: executive?.commandLine ?? null,
     CreationStatus: STATUS.SUCCESS,
@@ -189,7 +190,7 @@ function beginThread(ps: PsState, thread: KThread): GuestResult<number> {
   const toMap = process.executive !== undefined || ps.imageNotify.count !== 0;
   const images = toMap && process.initialThread === thread;
   if (!images && ps.threadNotify.count === 0) return 0;
-  if (thread.terminating || isSubsystemProcess(process)) return 0;
+  if (thread.terminating || isMinimalProcess(process)) return 0;
   return beginTold(ps, thread, images);
 }
 

@@ -2,6 +2,7 @@ import { KPROCESS, PROCESS_FLAG } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
 import type { KProcess } from '../machine/views';
 import { type ClientId, processIdOfRow } from './cid';
+import type { FileObject } from './file';
 import { type Image, openName } from './image';
 import type { PsState } from './state';
 
@@ -30,6 +31,10 @@ export interface ProcessOrigin {
   readonly protection?: number | undefined;
   /** Its end is bugcheck CRITICAL_PROCESS_DIED. */
   readonly critical?: boolean | undefined;
+  /** An address space without ntdll, environment blocks and images. Default false. */
+  readonly minimal?: boolean | undefined;
+  /** Of the executable, where that is no image of the catalogue. */
+  readonly file?: FileObject | null | undefined;
 }
 
 /** The part of EPROCESS that is the host's. */
@@ -43,6 +48,8 @@ export class ProcessExecutive {
   sessionId: number;
   protection: number;
   critical: boolean;
+  readonly minimal: boolean;
+  readonly file: FileObject | null;
   /** What is mapped, in the order in which it was. */
   modules: readonly Image[] = [];
 
@@ -65,6 +72,8 @@ export class ProcessExecutive {
     this.sessionId = origin.sessionId ?? 0;
     this.protection = origin.protection ?? 0;
     this.critical = origin.critical ?? false;
+    this.minimal = origin.minimal ?? false;
+    this.file = origin.file ?? image?.file ?? null;
   }
 }
 
@@ -86,11 +95,20 @@ export function imageOf(ps: PsState, process: KProcess): Image | undefined {
   return process === ps.machine.systemProcess ? undefined : ps.images.image(process.name);
 }
 
+/** Whether a process has no ntdll and no environment blocks: minimal and pico processes. */
+export function isMinimalProcess(process: KProcess): boolean {
+  return (process.executive as ProcessExecutive | undefined)?.minimal === true;
+}
+
+/** The subsystem that a process is of. */
+export function subsystemOf(process: KProcess): SUBSYSTEM_INFORMATION_TYPE {
+  const executive = process.executive as ProcessExecutive | undefined;
+  return executive?.subsystem ?? SUBSYSTEM_INFORMATION_TYPE.SubsystemInformationTypeWin32;
+}
+
 /** Whether a process is one of another subsystem than Win32. */
 export function isSubsystemProcess(process: KProcess): boolean {
-  const executive = process.executive as ProcessExecutive | undefined;
-  if (executive === undefined) return false;
-  return executive.subsystem !== SUBSYSTEM_INFORMATION_TYPE.SubsystemInformationTypeWin32;
+  return subsystemOf(process) !== SUBSYSTEM_INFORMATION_TYPE.SubsystemInformationTypeWin32;
 }
 
 /** Whose priority, affinity and handles it has inherited; an id that may be another's by now. */

@@ -1,5 +1,6 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { resultOf } from '../ke/call';
 import { KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
 import { isGenerator, type Request } from '../machine/generator';
@@ -73,7 +74,11 @@ function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolea
     calls += isGenerator(told) ? yield* told : told;
   }
   if (thread.impersonation !== undefined) yield* revertToSelf(thread);
+  const { pico } = ps;
+  const provided = process.systemServices !== undefined && pico !== undefined;
+  if (provided) yield* resultOf(pico.exitThread(thread));
   if (last) calls += yield* exitProcess(ps, thread, process);
+  if (last && provided) yield* resultOf(pico.exitProcess(process));
   process.exitingThreads--;
   return costOfCalls(ps.machine, calls);
 }
@@ -114,6 +119,8 @@ export function* exitThreadless(ps: PsState, process: KProcess, status: number):
   const { thread } = currentGuest('PspExitProcess');
   setExitStatus(process, status);
   const calls = yield* exitProcess(ps, thread, process);
+  if (process.systemServices !== undefined && ps.pico !== undefined)
+    yield* resultOf(ps.pico.exitProcess(process));
   yield timeOfCalls(machine, calls + 1);
   machine.core.hostEndProcess(process.address);
 }

@@ -135,13 +135,13 @@ export function SeLocateProcessImageName(process: KProcess): {
   return { status, imageFileName };
 }
 
-/** 0 in a thread without user mode, or that is attached to another process. @irql any @nt PsGetCurrentThreadTeb */
+/** 0 in a thread without user mode, of a minimal process, or that is attached to another process. @irql any @nt PsGetCurrentThreadTeb */
 export function PsGetCurrentThreadTeb(): number {
   const { thread } = currentGuest('PsGetCurrentThreadTeb');
   return thread.attachedProcess === thread.process ? tebAddress(thread) : 0;
 }
 
-/** 0 of System. @irql any @nt PsGetProcessPeb */
+/** 0 of System and of minimal processes. @irql any @nt PsGetProcessPeb */
 export function PsGetProcessPeb(process: KProcess): number {
   return pebAddress(process);
 }

@@ -44,6 +44,7 @@ import {
   quotaLimits,
 } from './quota-limits';
 import { serverSiloNumber } from './silo';
+import { pebAddress } from './teb';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
 import {
   VM_COUNTERS_BYTES,
@@ -58,6 +59,8 @@ import {
 export interface ProcessBasicInformation {
   /** STATUS_PENDING while it runs. */
   readonly ExitStatus: number;
+  /** 0 of System and of minimal processes. */
+  readonly PebBaseAddress: number;
   readonly AffinityMask: bigint;
   readonly BasePriority: number;
   readonly UniqueProcessId: number;
@@ -138,6 +141,7 @@ export function executive(process: KProcess): ProcessExecutive {
 function basicInformation(process: KProcess, length: number): ProcessBasicInformation {
   const basic = {
     ExitStatus: processExitStatus(process),
+    PebBaseAddress: pebAddress(process),
     AffinityMask: processAffinity(process),
     BasePriority: process.basePriority,
     UniqueProcessId: processIdOf(process),

@@ -6,6 +6,7 @@ import type { KThread } from '../machine/views';
 import { ImageCatalogue } from './image';
 import type { JobObject } from './job';
 import { NotifyTable } from './notify-table';
+import type { PicoHooks } from './pico';
 
 /** Where real systems or their documentation differ; the defaults are Windows 10 and 11 as documented or measured. */
 export interface PsSwitches {
@@ -28,6 +29,10 @@ export class PsState {
     unknownThreadId: STATUS.INVALID_CID,
   };
   readonly images = new ImageCatalogue();
+  /** Who provides pico processes; undefined: nobody has registered. */
+  pico: PicoHooks | undefined;
+  /** Minimal processes made since boot, those of the provider not among them. */
+  minimalProcesses = 0;
   readonly processNotify: NotifyTable;
   readonly threadNotify: NotifyTable;
   readonly imageNotify: NotifyTable;

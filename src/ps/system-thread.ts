@@ -13,6 +13,9 @@ import type { KProcess, KThread } from '../machine/views';
 import { type Handle, OBJ, type ObjectAttributes } from '../ob/attributes';
 import { ObOpenObjectByPointer, ObpReferenceByHandle } from '../ob/handle';
 import { ObpDereference } from '../ob/reference';
+import { announceInTime } from './create';
+import { isMinimalProcess } from './executive';
+import { processManager } from './manager';
 import { PsProcessType, PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 
@@ -90,6 +93,18 @@ function prepare(
   return thread;
 }
 
+/** Tells of a thread of a minimal process, and of that with its first one. @returns what it was refused with. */
+function* announceToMinimal(
+  process: KProcess,
+  thread: KThread,
+): Generator<Request, number, number> {
+  if (!isMinimalProcess(process)) return STATUS.SUCCESS;
+  process.initialThread ??= thread;
+  const { machine, thread: creator } = currentGuest('PsCreateSystemThread');
+  const { status } = yield* announceInTime(processManager(machine), creator, thread);
+  return status;
+}
+
 function* create(
   routine: string,
   ioObject: IoObject | undefined,
@@ -117,7 +132,8 @@ function* create(
     );
     if (opened.status === STATUS.SUCCESS) thread.close();
     const clientId = clientIdOf(thread);
-    thread.start();
+    const told = yield* announceToMinimal(process, thread);
+    if (told === STATUS.SUCCESS) thread.start();
     result = { status: opened.status, handle: opened.handle, thread, clientId };
   }
   if (header !== undefined) yield* ObpDereference(header);

@@ -14,6 +14,7 @@ import { win32StartAddress } from './context';
 import { type BadPointer, type Classes, type QueryClass, queryObject } from './information';
 import { THREAD_ACCESS } from './access';
 import { THREADINFOCLASS } from './information-class';
+import { subsystemOf } from './executive';
 import { tebAddress } from './teb';
 import { threadExecutive } from './thread-executive';
 
@@ -283,7 +284,10 @@ const CLASSES: Classes<QueryClass<KThread>> = new Map<number, QueryClass<KThread
       query: ({ affinity, group }): GroupAffinity => ({ Mask: affinity, Group: group }),
     },
   ],
-  [THREADINFOCLASS.ThreadSubsystemInformation, one(4, 'SubsystemInformation', LIMITED, () => 0)],
+  [
+    THREADINFOCLASS.ThreadSubsystemInformation,
+    one(4, 'SubsystemInformation', LIMITED, ({ process }) => subsystemOf(process)),
+  ],
   [
     THREADINFOCLASS.ThreadPowerThrottlingState,
     {

@@ -1,0 +1,164 @@
+import { KTHREAD, KTHREAD_EXTENSION, KTRAP_FRAME } from '../../assembly/shared/layout';
+import { FRAME, THREAD_FLAG } from '../../assembly/shared/types';
+import type { CallRoutine } from './frames';
+import { words64 } from './instruction';
+import type { LoadedProgram } from './program';
+import type { KThread } from './views';
+
+/** What a thread has in user mode, whoever advances it: registers and memory, as its system calls find them. */
+
+/**
+ * The registers of a system call by their names on x86-64: signed 64-bit numbers, exact as far as they
+ * are safe integers. A CPU core hands out accessors of its own state.
+ */
+export interface UserRegisters {
+  /** The number of the call; what it returns. */
+  rax: number;
+  rdi: number;
+  rsi: number;
+  rdx: number;
+  r10: number;
+  r8: number;
+  r9: number;
+}
+
+/** Guest memory of a thread. Nothing is transferred unless all of it is mapped. */
+export interface UserMemory {
+  /** Fills `into` from `address`; false if not all of that is mapped. */
+  read(address: number, into: Uint8Array): boolean;
+  write(address: number, from: Uint8Array): boolean;
+}
+
+/** Where the system calls and faults of a process's threads go in place of the machine's own. */
+export interface SystemServices {
+  /** The status of calls for which there is no trap frame. */
+  readonly noFrameStatus: number;
+  /** In the thread's context. What it returns is the status; a generator runs in the thread first, which may block. */
+  systemCall(thread: KThread, number: number, argument: number): number | CallRoutine;
+  /** The same for a fault of a CPU core, with its status. The thread goes on unless it was told to end. */
+  fault(thread: KThread, status: number): number | CallRoutine;
+}
+
+/** The number of the host call under which the trace has faults that go to `SystemServices`. */
+export const FAULT_CALL = 0xffff;
+
+/** Bytes of a program's system call: what is left of it when it is to be made again. */
+const SYSTEM_CALL_BYTES = 8;
+
+/**
+ * A program thread in a system call: its four registers are rdi, rsi, rdx and r10, the argument of the
+ * instruction is r8; r9 is 0. What it gets back is its status.
+ */
+export class ProgramContext implements UserRegisters {
+  rax = 0;
+  r8 = 0;
+  r9 = 0;
+
+  constructor(readonly thread: KThread) {}
+
+  get rdi(): number {
+    return this.register(0);
+  }
+  set rdi(value: number) {
+    this.setRegister(0, value);
+  }
+  get rsi(): number {
+    return this.register(1);
+  }
+  set rsi(value: number) {
+    this.setRegister(1, value);
+  }
+  get rdx(): number {
+    return this.register(2);
+  }
+  set rdx(value: number) {
+    this.setRegister(2, value);
+  }
+  get r10(): number {
+    return this.register(3);
+  }
+  set r10(value: number) {
+    this.setRegister(3, value);
+  }
+
+  /** The address of the frame that the call's routine has put in front; 0: it is answered in its own step. */
+  private get frame(): number {
+    const { machine, address } = this.thread;
+    if ((machine.memory.u32(address + KTHREAD.Flags) & THREAD_FLAG.TrapFrame) === 0) return 0;
+    const top = this.thread.extended(KTHREAD_EXTENSION.TrapFrame);
+    return machine.memory.u32(top + KTRAP_FRAME.Kind) === FRAME.Call ? top : 0;
+  }
+
+  private registerAddress(index: number): number {
+    const { frame } = this;
+    const base = frame === 0 ? this.thread.address + KTHREAD.Register64 : frame + REGISTER64;
+    return base + index * 8;
+  }
+
+  private register(index: number): number {
+    const { memory } = this.thread.machine;
+    const address = this.registerAddress(index);
+    return memory.u32(address) + memory.i32(address + 4) * 2 ** 32;
+  }
+
+  private setRegister(index: number, value: number): void {
+    const { memory } = this.thread.machine;
+    const address = this.registerAddress(index);
+    const [low, high] = words64(value);
+    memory.setU32(address, low);
+    memory.setU32(address + 4, high);
+  }
+
+  /** The address of the instruction behind the call. */
+  get programCounter(): number {
+    const { memory } = this.thread.machine;
+    const { frame } = this;
+    if (frame !== 0) return memory.u32(frame + KTRAP_FRAME.ProgramCounter);
+    return memory.u32(this.thread.address + KTHREAD.ProgramCounter) + SYSTEM_CALL_BYTES;
+  }
+
+  /** The address of the program. */
+  get programBase(): number {
+    const { memory } = this.thread.machine;
+    const { frame } = this;
+    return memory.u32(frame === 0 ? this.thread.address + KTHREAD.ProgramBase : frame + BASE);
+  }
+
+  /** Lets a thread that has not been started begin behind this one's call, with its registers. */
+  continueIn(child: KThread): void {
+    const { memory } = child.machine;
+    memory.setU32(child.address + KTHREAD.ProgramBase, this.programBase);
+    memory.setU32(child.address + KTHREAD.ProgramCounter, this.programCounter);
+    const from = this.registerAddress(0);
+    const to = child.address + KTHREAD.Register64;
+    for (let word = 0; word < REGISTER_WORDS; word++)
+      memory.setU32(to + word * 4, memory.u32(from + word * 4));
+  }
+
+  /** The call, whose routine runs in front, is made again when that returns. */
+  restart(): void {
+    const { memory } = this.thread.machine;
+    const address = this.frame + KTRAP_FRAME.ProgramCounter;
+    memory.setU32(address, memory.u32(address) - SYSTEM_CALL_BYTES);
+  }
+}
+
+const REGISTER64 = KTRAP_FRAME.Register64;
+const BASE = KTRAP_FRAME.ProgramBase;
+const REGISTER_WORDS = 8;
+
+/** The bits of KTHREAD.Flags that say who advances a thread, and in which mode. */
+const GUEST_FLAGS =
+  THREAD_FLAG.Host | THREAD_FLAG.Port | THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute;
+
+/** What a thread goes on with that a routine runs in front of: a program from its start, or what `flags` say. */
+export function setBehindFrame(thread: KThread, program: LoadedProgram | undefined, flags: number) {
+  const { memory } = thread.machine;
+  const frame = thread.extended(KTHREAD_EXTENSION.TrapFrame);
+  const address = frame + KTRAP_FRAME.Flags;
+  memory.setU32(address, (memory.u32(address) & ~GUEST_FLAGS) | THREAD_FLAG.UserMode | flags);
+  memory.setU32(frame + KTRAP_FRAME.ProgramBase, program?.address ?? 0);
+  memory.setU32(frame + KTRAP_FRAME.ProgramCounter, program?.address ?? 0);
+  for (let word = 0; word < REGISTER_WORDS; word++)
+    memory.setU32(frame + KTRAP_FRAME.Register64 + word * 4, 0);
+}

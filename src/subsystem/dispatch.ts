@@ -1,0 +1,131 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
+import { STATUS } from '../../assembly/shared/status';
+import { resultOf } from '../ke/call';
+import type { GuestResult } from '../machine/dpc';
+import { MachineError } from '../machine/errors';
+import type { CallRoutine } from '../machine/frames';
+import { isGenerator } from '../machine/generator';
+import { NtStatusError, type Request } from '../machine/guest';
+import type { Machine } from '../machine/machine';
+import { ProgramContext, type UserRegisters } from '../machine/user-context';
+import type { KProcess, KThread } from '../machine/views';
+import type { PicoHooks } from '../ps/pico';
+import type { PsPicoProviderRoutines, PsPicoSystemCallInformation } from './provider';
+import { terminatePicoProcess } from './terminate';
+
+/** Brings what happens to threads of pico processes to their provider, in their context. */
+
+/** What a provider threw: the cause of bugcheck SYSTEM_SERVICE_EXCEPTION. */
+export class PicoProviderError extends Error {
+  override readonly name = 'PicoProviderError';
+}
+
+/** A system call as it is dispatched. One object a thread: it holds from the call to its end. */
+class SystemCall implements PsPicoSystemCallInformation {
+  Number = 0;
+
+  constructor(
+    readonly Thread: KThread,
+    readonly TrapFrame: UserRegisters,
+  ) {}
+}
+
+export class PicoServices implements PicoHooks {
+  readonly noFrameStatus: number;
+  private readonly calls = new WeakMap<KThread, SystemCall>();
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly provider: PsPicoProviderRoutines,
+  ) {
+    this.noFrameStatus = (provider.NoResourcesResult ?? STATUS.INSUFFICIENT_RESOURCES) >>> 0;
+  }
+
+  systemCall(thread: KThread, number: number, argument: number): number | CallRoutine {
+    const call = this.callOf(thread);
+    const { TrapFrame } = call;
+    call.Number = number;
+    TrapFrame.rax = number;
+    if (TrapFrame instanceof ProgramContext) TrapFrame.r8 = argument | 0;
+    let result: GuestResult;
+    try {
+      result = this.provider.DispatchSystemCall(call);
+    } catch (error) {
+      throw this.failed('DispatchSystemCall', number, thread, error);
+    }
+    return isGenerator(result) ? this.finishCall(call, result) : TrapFrame.rax >>> 0;
+  }
+
+  private *finishCall(
+    call: SystemCall,
+    rest: Generator<Request, unknown, number>,
+  ): Generator<Request, number, number> {
+    const { Number: number } = call;
+    try {
+      yield* rest;
+    } catch (error) {
+      throw this.failed('DispatchSystemCall', number, call.Thread, error);
+    }
+    return call.TrapFrame.rax >>> 0;
+  }
+
+  private callOf(thread: KThread): SystemCall {
+    const known = this.calls.get(thread);
+    // Its registers are others once it runs another body.
+    if (known !== undefined && known.TrapFrame === thread.userRegisters) return known;
+    thread.userRegisters ??= new ProgramContext(thread);
+    const made = new SystemCall(thread, thread.userRegisters);
+    this.calls.set(thread, made);
+    return made;
+  }
+
+  *fault(thread: KThread, status: number): CallRoutine {
+    const { TrapFrame } = this.callOf(thread);
+    let handled = false;
+    try {
+      const record = { ExceptionCode: status };
+      handled = yield* resultOf(this.provider.DispatchException(thread, record, TrapFrame));
+    } catch (error) {
+      throw this.failed('DispatchException', status, thread, error);
+    }
+    if (!handled) terminatePicoProcess(thread.process, status);
+    return status;
+  }
+
+  *exitThread(thread: KThread): Generator<Request, void, number> {
+    try {
+      yield* resultOf(this.provider.ExitThread(thread));
+    } catch (error) {
+      throw this.failed('ExitThread', 0, thread, error);
+    }
+  }
+
+  *exitProcess(process: KProcess): Generator<Request, void, number> {
+    try {
+      yield* resultOf(this.provider.ExitProcess(process));
+    } catch (error) {
+      throw this.failed('ExitProcess', 0, process.initialThread, error);
+    }
+    if (process.exists && process.held) process.close();
+  }
+
+  terminateProcess(process: KProcess, exitStatus: number): GuestResult<number> {
+    return this.provider.TerminateProcess(process, exitStatus);
+  }
+
+  /** Stops the machine for what the provider threw; misuse of the host's API is the embedder's to see. */
+  private failed(
+    routine: string,
+    what: number,
+    thread: KThread | undefined,
+    error: unknown,
+  ): unknown {
+    if (error instanceof MachineError || error instanceof PicoProviderError) return error;
+    const status = error instanceof NtStatusError ? error.status : STATUS.UNSUCCESSFUL;
+    const code = BUGCHECK.SYSTEM_SERVICE_EXCEPTION;
+    this.machine.bugCheck(code, status, what, thread?.index ?? 0);
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const message = `provider '${this.provider.Name}': ${routine} threw ${why}`;
+    return new PicoProviderError(message, { cause: error });
+  }
+}

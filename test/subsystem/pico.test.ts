@@ -1,0 +1,381 @@
+import { describe, expect, test } from 'vitest';
+import { STATUS } from '../../assembly/shared/status';
+import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { currentGuest } from '../../src/machine/guest';
+import type { CpuPort } from '../../src/machine/guest';
+import { Machine } from '../../src/machine/machine';
+import { program } from '../../src/machine/program';
+import type { UserRegisters } from '../../src/machine/user-context';
+import type { KProcess } from '../../src/machine/views';
+import {
+  picoProvider,
+  PsRegisterPicoProvider,
+  RtlWalkFrameChain,
+} from '../../src/subsystem/provider';
+import type { PsPicoSystemCallInformation } from '../../src/subsystem/provider';
+import { HostRegisters } from '../../src/subsystem/routines';
+import { picoSystemCall } from '../../src/subsystem/system-call';
+import { NtYieldExecution } from '../../src/ke/time';
+import { asProvider, providerOf, startPico } from './provider';
+
+/** A CPU core that does one thing after the other. */
+class ScriptPort implements CpuPort {
+  readonly registers: UserRegisters = new HostRegisters();
+  readonly results: number[] = [];
+  private next = 0;
+
+  constructor(private readonly script: readonly ReturnType<CpuPort['run']>[]) {}
+
+  run(): ReturnType<CpuPort['run']> {
+    if (this.next !== 0) this.results.push(this.registers.rax);
+    return this.script[this.next++] ?? { usedNs: 1, reason: 'halt', status: 0 };
+  }
+}
+
+describe('PsRegisterPicoProvider', () => {
+  test('hands the kernel’s routines to the first driver, and is TOO_LATE for a second', async () => {
+    const machine = await Machine.create();
+    const seen: unknown[] = [];
+    machine.systemProcess.createThread(function* () {
+      const first = yield* PsRegisterPicoProvider(providerOf());
+      const second = yield* PsRegisterPicoProvider(providerOf({ Name: 'other' }));
+      seen.push(first.status, typeof first.picoRoutines?.CreateProcess, second);
+    });
+    machine.run();
+    expect(seen).toEqual([
+      STATUS.SUCCESS,
+      'function',
+      { status: STATUS.TOO_LATE, picoRoutines: null },
+    ]);
+    expect(picoProvider(machine)?.Name).toBe('testcore');
+  });
+
+  test('is TOO_LATE once a process has been made', async () => {
+    const machine = await Machine.create();
+    machine.createProcess({ name: 'smss.exe' });
+    const statuses: number[] = [];
+    machine.systemProcess.createThread(function* () {
+      statuses.push((yield* PsRegisterPicoProvider(providerOf())).status);
+    });
+    machine.run();
+    expect(statuses).toEqual([STATUS.TOO_LATE]);
+  });
+
+  test('without a routine, or with a range that is none, is INVALID_PARAMETER and leaves the place free', async () => {
+    const machine = await Machine.create();
+    const statuses: number[] = [];
+    machine.systemProcess.createThread(function* () {
+      const { ExitThread, ...without } = providerOf();
+      const incomplete = without as ReturnType<typeof providerOf>;
+      const ProtectedRanges = [{ Start: 2, End: 1 }];
+      for (const routines of [incomplete, providerOf({ ProtectedRanges }), providerOf()])
+        statuses.push((yield* PsRegisterPicoProvider(routines)).status);
+    });
+    machine.run();
+    expect(statuses).toEqual([STATUS.INVALID_PARAMETER, STATUS.INVALID_PARAMETER, STATUS.SUCCESS]);
+  });
+});
+
+describe('DispatchSystemCall', () => {
+  test('gets the calls of program, host and port threads, in their context, with their registers', async () => {
+    const machine = await Machine.create();
+    const seen: unknown[] = [];
+    const results: unknown[] = [];
+    const port = new ScriptPort([{ usedNs: 5, reason: 'syscall', number: 9, argument: 0 }]);
+    Object.assign(port.registers, { rdi: 7, r9: -1 });
+    const called = ({ Number: number, TrapFrame, Thread }: PsPicoSystemCallInformation) => {
+      const { rax, rdi, rsi, r8, r9 } = TrapFrame;
+      seen.push([number, rax, rdi, rsi, r8, r9, currentGuest('test').thread === Thread]);
+      TrapFrame.rax = number * 10;
+    };
+    const body = machine.loadProgram(
+      program('elf', (p) => {
+        const rdi = p.register();
+        const rsi = p.register();
+        p.load(rdi, 3)
+          .load(rsi, -4)
+          .systemCall(5, 6)
+          .ifStatus(50, () => p.exit(1));
+        p.exit(2);
+      }),
+    );
+    const statuses: number[] = [];
+    const ExitProcess = ({ exitStatus }: KProcess) => {
+      statuses.push(exitStatus);
+    };
+    asProvider(machine, { DispatchSystemCall: called, ExitProcess }, function* (routines) {
+      const process = yield* startPico(machine, routines, { body });
+      yield* KeWaitForSingleObject(process, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+      yield* startPico(machine, routines, {
+        body: function* () {
+          results.push(yield* picoSystemCall(8, 2 ** 40, -2));
+        },
+      });
+      yield* startPico(machine, routines, { body: port });
+    });
+    machine.run();
+    expect(seen).toEqual([
+      [5, 5, 3, -4, 6, 0, true],
+      [8, 8, 2 ** 40, -2, 0, 0, true],
+      [9, 9, 7, 0, 0, -1, true],
+    ]);
+    expect([statuses, results, port.results]).toEqual([[1, 0, 0], [80], [90]]);
+  });
+
+  test('may block, and its thread goes on with what it left in rax', async () => {
+    const machine = await Machine.create();
+    const event = machine.createEvent('synchronization');
+    const port = new ScriptPort([{ usedNs: 5, reason: 'syscall', number: 1 }]);
+    const dispatch = function* ({ TrapFrame, Number: number }: PsPicoSystemCallInformation) {
+      if (number === 2) yield* KeSetEvent(event, 0, false);
+      else yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.UserMode, false, null);
+      TrapFrame.rax = -11;
+    };
+    const results: number[] = [];
+    asProvider(machine, { DispatchSystemCall: dispatch }, function* (routines) {
+      yield* startPico(machine, routines, { body: port });
+      yield* startPico(machine, routines, {
+        body: function* () {
+          for (let turn = 0; turn < 20; turn++) yield* NtYieldExecution();
+          results.push(yield* picoSystemCall(2));
+        },
+      });
+    });
+    expect(machine.run().reason).toBe('idle');
+    expect([port.results, results]).toEqual([[-11], [-11]]);
+  });
+
+  test('never gets a system call of a Win32 process', async () => {
+    const machine = await Machine.create();
+    let calls = 0;
+    const numbers: number[] = [];
+    machine.onSystemCall('any', (_thread: unknown, number: number) => {
+      numbers.push(number);
+      return STATUS.SUCCESS;
+    });
+    const dispatch = () => {
+      calls++;
+    };
+    asProvider(machine, { DispatchSystemCall: dispatch }, function* () {
+      const body = machine.loadProgram(program('win32', (p) => p.systemCall(42)));
+      machine.createProcess({ name: 'win32.exe' }).createThread(body);
+    });
+    machine.run();
+    expect([calls, numbers]).toEqual([0, [42]]);
+  });
+
+  test('that throws is bugcheck SYSTEM_SERVICE_EXCEPTION, which names the provider', async () => {
+    const machine = await Machine.create();
+    const dispatch = () => {
+      throw new RangeError('no such inode');
+    };
+    asProvider(machine, { DispatchSystemCall: dispatch }, function* (routines) {
+      const body = machine.loadProgram(program('elf', (p) => p.systemCall(3)));
+      yield* startPico(machine, routines, { body });
+    });
+    const result = machine.run();
+    expect(result).toMatchObject({
+      reason: 'bugcheck',
+      name: 'SYSTEM_SERVICE_EXCEPTION',
+      cause: {
+        name: 'PicoProviderError',
+        message: "provider 'testcore': DispatchSystemCall threw RangeError: no such inode",
+      },
+    });
+  });
+
+  test('that throws after a wait is the same bugcheck', async () => {
+    const machine = await Machine.create();
+    const dispatch = function* () {
+      yield* NtYieldExecution();
+      throw new Error('late');
+    };
+    asProvider(machine, { DispatchSystemCall: dispatch }, function* (routines) {
+      const body = machine.loadProgram(program('elf', (p) => p.systemCall(3)));
+      yield* startPico(machine, routines, { body });
+    });
+    expect(machine.run()).toMatchObject({
+      name: 'SYSTEM_SERVICE_EXCEPTION',
+      cause: { message: "provider 'testcore': DispatchSystemCall threw Error: late" },
+    });
+  });
+
+  test('for which the kernel has no trap frame comes to NoResourcesResult', async () => {
+    const machine = await Machine.create({ capacities: { trapFrames: 1 } });
+    const event = machine.createEvent('notification');
+    const dispatch = function* () {
+      yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.UserMode, false, null);
+    };
+    const first = new ScriptPort([{ usedNs: 1, reason: 'syscall', number: 1 }]);
+    const results: number[] = [];
+    const provider = { DispatchSystemCall: dispatch, NoResourcesResult: -12 };
+    asProvider(machine, provider, function* (routines) {
+      yield* startPico(machine, routines, { body: first });
+      for (let turn = 0; turn < 20; turn++) yield* NtYieldExecution();
+      yield* startPico(machine, routines, {
+        body: function* () {
+          results.push(yield* picoSystemCall(1));
+        },
+      });
+    });
+    machine.run();
+    expect(results).toEqual([-12]);
+  });
+});
+
+describe('DispatchException', () => {
+  test('gets a fault of a port first; the thread goes on if it is handled', async () => {
+    const machine = await Machine.create();
+    const port = new ScriptPort([{ usedNs: 3, reason: 'fault', status: STATUS.ACCESS_VIOLATION }]);
+    const seen: unknown[] = [];
+    const provider = {
+      DispatchException: (_thread: unknown, record: object, frame: UserRegisters) => {
+        seen.push(record);
+        frame.rax = 99;
+        return true;
+      },
+    };
+    asProvider(machine, provider, function* (routines) {
+      yield* startPico(machine, routines, { body: port });
+    });
+    machine.run();
+    expect(seen).toEqual([{ ExceptionCode: STATUS.ACCESS_VIOLATION }]);
+    expect(port.results).toEqual([99]);
+  });
+
+  test('that does not handle it ends the process with its status, every thread', async () => {
+    const machine = await Machine.create();
+    const event = machine.createEvent('notification');
+    const port = new ScriptPort([{ usedNs: 3, reason: 'fault', status: STATUS.ACCESS_VIOLATION }]);
+    const ended: unknown[] = [];
+    const provider = {
+      ExitThread: () => {
+        ended.push('thread');
+      },
+      ExitProcess: ({ exitStatus }: KProcess) => {
+        ended.push(exitStatus);
+      },
+    };
+    asProvider(machine, provider, function* (routines) {
+      const body = machine.loadProgram(
+        program('waits', (p) => p.wait(event, { mode: MODE.UserMode })),
+      );
+      const process = yield* startPico(machine, routines, { body });
+      const second = yield* routines.CreateThread({
+        Process: process,
+        Context: null,
+        StartRoutine: port,
+      });
+      if (second.thread !== undefined) yield* routines.ResumeThread(second.thread);
+    });
+    expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
+    expect(ended).toEqual(['thread', 'thread', STATUS.ACCESS_VIOLATION]);
+  });
+
+  test('never hears of a fault of a Win32 process, which ends its thread', async () => {
+    const machine = await Machine.create();
+    let calls = 0;
+    const provider = {
+      DispatchException: () => {
+        calls++;
+        return true;
+      },
+    };
+    const port = new ScriptPort([{ usedNs: 3, reason: 'fault', status: STATUS.ACCESS_VIOLATION }]);
+    let status: number | undefined;
+    asProvider(machine, provider, function* () {
+      const thread = machine.createProcess({ name: 'win32.exe' }).createThread(port);
+      yield* KeWaitForSingleObject(thread, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+      status = thread.exitStatus;
+    });
+    machine.run();
+    expect([calls, status]).toEqual([0, STATUS.ACCESS_VIOLATION]);
+  });
+});
+
+describe('the kernel’s routines', () => {
+  test('keep the contexts of a provider', async () => {
+    const machine = await Machine.create();
+    const seen: unknown[] = [];
+    asProvider(machine, {}, function* (routines) {
+      const context = { pid: 1 };
+      const body = machine.loadProgram(program('elf', (p) => p.compute(10)));
+      const process = yield* startPico(machine, routines, { body, context });
+      const [thread] = process.threads();
+      seen.push(routines.GetProcessContext(process) === context);
+      seen.push(thread !== undefined && routines.GetThreadContext(thread) === context);
+    });
+    machine.run();
+    expect(seen).toEqual([true, true]);
+  });
+
+  test('set the registers of a thread that has not been started', async () => {
+    const machine = await Machine.create();
+    const seen: number[] = [];
+    const dispatch = ({ TrapFrame }: PsPicoSystemCallInformation) => {
+      seen.push(TrapFrame.rsi);
+    };
+    asProvider(machine, { DispatchSystemCall: dispatch }, function* (routines) {
+      const { process } = yield* routines.CreateProcess({
+        ParentProcess: machine.systemProcess,
+        Context: null,
+      });
+      if (process === undefined) return;
+      const { thread } = yield* routines.CreateThread({
+        Process: process,
+        Context: null,
+        StartRoutine: machine.loadProgram(program('elf', (p) => p.systemCall(1))),
+      });
+      if (thread === undefined) return;
+      routines.SetContextThreadInternal(thread, { rsi: -5 });
+      seen.push(routines.GetContextThreadInternal(thread).rsi);
+      yield* routines.ResumeThread(thread);
+    });
+    machine.run();
+    expect(seen).toEqual([-5, -5]);
+  });
+
+  test('end a process once, and leave no rows behind', async () => {
+    const machine = await Machine.create({ capacities: { processes: 3, threads: 6 } });
+    const statuses: number[] = [];
+    const ExitProcess = ({ exitStatus }: KProcess) => {
+      statuses.push(exitStatus);
+    };
+    asProvider(machine, { ExitProcess }, function* (routines) {
+      for (let turn = 0; turn < 10; turn++) {
+        const event = machine.createEvent('notification');
+        const body = machine.loadProgram(
+          program('waits', (p) => p.wait(event, { mode: MODE.UserMode })),
+        );
+        const process = yield* startPico(machine, routines, { body });
+        for (let yields = 0; yields < 3; yields++) yield* NtYieldExecution();
+        statuses.push(yield* routines.TerminateProcess(process, 7));
+        statuses.push(yield* routines.TerminateProcess(process, 8));
+        yield* KeWaitForSingleObject(process, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+        yield* NtYieldExecution();
+      }
+    });
+    machine.run();
+    const once = [STATUS.SUCCESS, STATUS.PROCESS_IS_TERMINATING, 7];
+    expect(statuses).toEqual(Array.from({ length: 10 }, () => once).flat());
+  });
+
+  test('RtlWalkFrameChain walks the user stack of a pico thread as its provider does', async () => {
+    const machine = await Machine.create();
+    const seen: unknown[] = [];
+    const provider = {
+      WalkUserStack: () => [0x400100, 0x400200, 0x400300],
+      DispatchSystemCall: () => {
+        seen.push(RtlWalkFrameChain(2, 1));
+      },
+    };
+    asProvider(machine, provider, function* (routines) {
+      seen.push(RtlWalkFrameChain(2, 1));
+      const body = machine.loadProgram(program('elf', (p) => p.systemCall(1)));
+      yield* startPico(machine, routines, { body });
+    });
+    machine.run();
+    expect(seen).toEqual([[], [0x400100, 0x400200]]);
+  });
+});
