@@ -1383,6 +1383,43 @@ export type {
   PsPicoThreadAttributes,
 } from './subsystem/routines';
 export { picoSystemCall } from './subsystem/system-call';
+export {
+  CLOCK,
+  CLONE,
+  FUTEX,
+  POLL,
+  SA,
+  SCHED,
+  SIG,
+  SIG_HOW,
+  SYS,
+} from './subsystem/wsl/abi';
+export { ERRNO } from './subsystem/wsl/errno';
+export type { LinuxExecutable } from './subsystem/wsl/execute';
+export type {
+  ClonedGuest,
+  CloneOptions,
+  LinuxGuest,
+  LinuxPort,
+  SignalDelivery,
+  SignalHandler,
+} from './subsystem/wsl/guest';
+export { AddressSpace, type SharedMemory } from './subsystem/wsl/memory';
+export type { LinuxThread } from './subsystem/wsl/state';
+export {
+  type LinuxBody,
+  type LinuxMain,
+  LinuxUser,
+  type PollRequest,
+  type WaitedChild,
+} from './subsystem/wsl/user';
+export {
+  type LinuxCounts,
+  LinuxSpawn,
+  type SpawnOptions,
+  type WslOptions,
+  WslSubsystem,
+} from './subsystem/wsl/wsl';
 export { CsvWriter } from './trace/csv';
 export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';

@@ -301,14 +301,14 @@ export class Guests {
 
   /** A thread in a call that a routine answers goes on with another body when that returns. */
   replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram): void {
-    this.hosted.delete(thread.index);
-    this.ports.delete(thread.index);
+    const { index } = thread;
+    this.hosted.delete(index);
+    this.ports.delete(index);
+    // What the old body has on the kernel stack does not return any more.
+    this.contexts.delete(index);
     const host = typeof body === 'function';
     const port = !host && 'run' in body;
-    if (host) {
-      const own = this.contextOf(thread);
-      this.hosted.set(thread.index, { context: own, generator: this.within(own, body) });
-    }
+    if (host) this.addHost(thread, body);
     if (port) this.addPort(thread, body);
     const program = host || port ? undefined : body;
     setBehindFrame(thread, program, host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0);

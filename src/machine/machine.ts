@@ -742,6 +742,11 @@ export class Machine {
     return this.options.checkIrql;
   }
 
+  /** How many words programs share. */
+  get sharedWordCount(): number {
+    return this.options.capacities.sharedWords;
+  }
+
   /** A word that programs share; signed. */
   sharedWord(index: number): number {
     const last = this.options.capacities.sharedWords - 1;

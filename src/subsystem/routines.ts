@@ -52,6 +52,8 @@ export interface PicoProcess {
 export interface PicoThread {
   readonly status: number;
   readonly thread: KThread | undefined;
+  /** A callback refused the process: there is a thread, which ends without having run. */
+  readonly refused?: boolean;
 }
 
 /**
@@ -94,6 +96,15 @@ export function registersOf(thread: KThread, body: ThreadBody): UserRegisters {
   return new ProgramContext(thread);
 }
 
+/** The affinity of a process that has not that of the system. */
+function narrowedAffinity(process: KProcess): { readonly affinity?: bigint } {
+  const { memory, systemProcess } = process.machine;
+  const own = process.address + KPROCESS.Affinity64;
+  const all = systemProcess.address + KPROCESS.Affinity64;
+  const same = memory.u32(own) === memory.u32(all) && memory.u32(own + 4) === memory.u32(all + 4);
+  return same ? {} : { affinity: memory.big(own) };
+}
+
 function* createProcess(
   routine: string,
   attributes: PsPicoProcessAttributes,
@@ -104,8 +115,12 @@ function* createProcess(
   const ps = processManager(machine);
   const { ParentProcess: parent, ImageFileName = null, PriorityClass } = attributes;
   if (isTerminating(parent)) return { status: STATUS.PROCESS_IS_TERMINATING, process: undefined };
-  const affinity = machine.memory.big(parent.address + KPROCESS.Affinity64);
-  const options = { name: ImageFileName ?? 'pico process', parent, affinity };
+  const options = {
+    name: ImageFileName ?? 'pico process',
+    parent,
+    priorityClass: PriorityClass ?? parent.priorityClass,
+    ...narrowedAffinity(parent),
+  };
   const origin = {
     imageFileName: ImageFileName,
     commandLine: attributes.CommandLine ?? null,
@@ -115,8 +130,7 @@ function* createProcess(
     minimal: true,
     subsystem: SUBSYSTEM_INFORMATION_TYPE.SubsystemInformationTypeWSL,
   };
-  const priorityClass = PriorityClass ?? parent.priorityClass;
-  const process = newProcess(ps, { ...options, priorityClass }, origin);
+  const process = newProcess(ps, options, origin);
   if (process === undefined) return { status: STATUS.INSUFFICIENT_RESOURCES, process };
   process.systemServices = ps.pico;
   process.picoContext = attributes.Context;
@@ -142,7 +156,7 @@ function* createThread(
   thread.userRegisters = registersOf(thread, StartRoutine);
   yield ddiTime(machine);
   const { status, thread: announced } = yield* announceInTime(ps, creator, thread);
-  return { status, thread: announced };
+  return { status, thread: announced, refused: announced === undefined };
 }
 
 function* resumeThread(thread: KThread): KernelCode<number> {

@@ -12,12 +12,28 @@ import { requireInteger } from '../machine/profile';
  *
  * @returns what the provider left in rax.
  */
-export function picoSystemCall(number: number, ...parameters: readonly number[]): NtCall<number> {
+export function picoSystemCall(
+  number: number,
+  rdi = 0,
+  rsi = 0,
+  rdx = 0,
+  r10 = 0,
+  r8 = 0,
+  r9 = 0,
+): NtCall<number> {
   requireInteger('picoSystemCall: number', number, 0, 0xffff);
-  return new NtCall(`system call ${number}`, () => make(number, parameters));
+  return new NtCall('picoSystemCall', () => make(number, rdi, rsi, rdx, r10, r8, r9));
 }
 
-function* make(number: number, parameters: readonly number[]): Generator<Request, number, number> {
+function* make(
+  number: number,
+  rdi: number,
+  rsi: number,
+  rdx: number,
+  r10: number,
+  r8: number,
+  r9: number,
+): Generator<Request, number, number> {
   const { thread } = currentGuest('picoSystemCall');
   const { userRegisters: registers } = thread;
   if (registers === undefined || thread.process.systemServices === undefined) {
@@ -25,8 +41,13 @@ function* make(number: number, parameters: readonly number[]): Generator<Request
       `picoSystemCall: thread '${thread.name}' is of no pico process; its provider makes one with CreateThread`,
     );
   }
-  const [rdi = 0, rsi = 0, rdx = 0, r10 = 0, r8 = 0, r9 = 0] = parameters;
-  Object.assign(registers, { rdi, rsi, rdx, r10, r8, r9 });
+  registers.rdi = rdi;
+  registers.rsi = rsi;
+  registers.rdx = rdx;
+  registers.r10 = r10;
+  registers.r8 = r8;
+  registers.r9 = r9;
   const status = yield [encode(OP.SystemCall, 0, number), rdi >>> 0];
-  return registers.rax >>> 0 === status ? registers.rax : status | 0;
+  const { rax } = registers;
+  return rax >>> 0 === status ? rax : status | 0;
 }

@@ -1,0 +1,132 @@
+import type { NormalRoutine } from '../../machine/apc';
+import type { Request } from '../../machine/generator';
+import type { CpuPort, HostBody } from '../../machine/guest';
+import type { ThreadBody } from '../../machine/machine';
+import type { LoadedProgram } from '../../machine/program';
+import { ProgramContext, type UserMemory } from '../../machine/user-context';
+import type { KThread } from '../../machine/views';
+import type { AddressSpace } from './memory';
+import type { LinuxThread } from './state';
+
+/**
+ * What the personality asks of whatever executes a thread's user mode. Programs and host threads are
+ * done here; a CPU core brings its own (LinuxPort).
+ */
+
+/** A handler of a host thread, at an address of its process. */
+export type SignalHandler = (signal: number) => Generator<Request, void, number> | undefined;
+
+/** A signal that a thread is to handle in user mode. */
+export interface SignalDelivery {
+  readonly signal: number;
+  /** Addresses that rt_sigaction was given. */
+  readonly handler: number;
+  readonly restorer: number;
+  /** Ends the handler: what rt_sigreturn does with the masks. */
+  readonly finish: () => void;
+}
+
+export interface CloneOptions {
+  /** CLONE_VM: the child has the same memory. */
+  readonly sharedMemory: boolean;
+  /** The child's stack pointer; 0: the parent's. */
+  readonly stack: number;
+  /** The child's thread pointer; undefined: the parent's. */
+  readonly tls: number | undefined;
+}
+
+/** Something that goes on as a thread does. */
+export interface ClonedGuest {
+  readonly body: ThreadBody;
+  readonly guest: LinuxGuest;
+  /** Makes the thread that has been created, and not been started, go on there. */
+  readonly prepare?: (child: KThread) => void;
+}
+
+export interface LinuxGuest {
+  readonly memory: UserMemory;
+  /** A copy that goes on behind the present system call, with 0 for its result; undefined: it cannot be copied. */
+  clone(options: CloneOptions): ClonedGuest | undefined;
+  /** The present system call is made again once the signal's handler has returned. False: user mode is to do it. */
+  restart(): boolean;
+  /** What the thread runs for a signal; null: it has been made to go on in the handler. */
+  deliver(thread: LinuxThread, delivery: SignalDelivery): NormalRoutine | LoadedProgram | null;
+  /** rt_sigreturn of a thread that `deliver` made to go on in a handler. */
+  signalReturn?(): void;
+}
+
+/** A CPU core for threads of Linux, one a thread: x86-64 registers, guest memory, and these. */
+export interface LinuxPort extends CpuPort, LinuxGuest {
+  readonly memory: UserMemory;
+}
+
+/** Runs a process's code for a signal: a function, or a program whose last call is rt_sigreturn. */
+function runHandler(
+  thread: LinuxThread,
+  { signal, handler, finish }: SignalDelivery,
+): NormalRoutine | LoadedProgram | null {
+  const code = thread.process.code.get(handler);
+  if (code === undefined) return null;
+  if (typeof code !== 'function') return code;
+  return function* signalHandler() {
+    const running = code(signal);
+    if (running !== undefined) yield* running;
+    finish();
+  };
+}
+
+/** A thread that runs a program of ntps. */
+export class ProgramGuest implements LinuxGuest {
+  private context: ProgramContext | undefined;
+
+  constructor(readonly memory: AddressSpace) {}
+
+  attach(thread: KThread): void {
+    this.context = new ProgramContext(thread);
+  }
+
+  clone({ sharedMemory }: CloneOptions): ClonedGuest | undefined {
+    const { context } = this;
+    if (context === undefined) return undefined;
+    const body = { name: context.thread.name, address: context.programBase, length: 0 };
+    const guest = new ProgramGuest(sharedMemory ? this.memory : this.memory.fork());
+    const prepare = (child: KThread) => {
+      guest.attach(child);
+      context.continueIn(child);
+    };
+    return { body, guest, prepare };
+  }
+
+  restart(): boolean {
+    this.context?.restart();
+    return true;
+  }
+
+  deliver(thread: LinuxThread, delivery: SignalDelivery) {
+    return runHandler(thread, delivery);
+  }
+}
+
+/** A thread whose user mode is a generator of the host. It cannot be copied: who forks says what the child does. */
+export class HostGuest implements LinuxGuest {
+  /** What the next child runs, with its own guest. */
+  nextChild: ((guest: HostGuest) => HostBody) | undefined;
+
+  constructor(readonly memory: AddressSpace) {}
+
+  clone({ sharedMemory }: CloneOptions): ClonedGuest | undefined {
+    const child = this.nextChild;
+    this.nextChild = undefined;
+    if (child === undefined) return undefined;
+    const guest = new HostGuest(sharedMemory ? this.memory : this.memory.fork());
+    return { body: child(guest), guest };
+  }
+
+  restart(): boolean {
+    return false;
+  }
+
+  deliver(thread: LinuxThread, delivery: SignalDelivery) {
+    return runHandler(thread, delivery);
+  }
+}

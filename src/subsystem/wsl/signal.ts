@@ -1,0 +1,233 @@
+import { MODE } from '../../../assembly/shared/types';
+import type { ApcCall, KApc } from '../../machine/apc';
+import { terminatePicoProcess } from '../terminate';
+import { SA, SIG, SIG_HANDLER } from './abi';
+import { ERRNO } from './errno';
+import type { LinuxProcess, LinuxResult, LinuxState, LinuxThread, SignalAction } from './state';
+
+/**
+ * Signals: who gets them, and what becomes of them. A handler comes as a special user APC of its thread:
+ * with the next return to user mode, out of any wait of a system call. Deviations: a signal that is
+ * pending is so once, real-time ones too, and siginfo is not told.
+ */
+
+export const bitOf = (signal: number): bigint => 1n << BigInt(signal - 1);
+
+/** What no thread can block, catch or ignore. */
+const UNSTOPPABLE = bitOf(SIG.KILL) | bitOf(SIG.STOP);
+const STOPS = bitOf(SIG.STOP) | bitOf(SIG.TSTP) | bitOf(SIG.TTIN) | bitOf(SIG.TTOU);
+const IGNORED = bitOf(SIG.CHLD) | bitOf(SIG.CONT) | bitOf(SIG.URG) | bitOf(SIG.WINCH);
+
+export const isSignal = (signal: number) =>
+  Number.isInteger(signal) && signal >= 1 && signal <= SIG.Last;
+
+/** What a process does with a signal. */
+type Disposition = 'handle' | 'ignore' | 'stop' | 'terminate';
+
+export function dispositionOf(process: LinuxProcess, signal: number): Disposition {
+  const handler = process.actions[signal - 1]?.handler ?? SIG_HANDLER.DFL;
+  const bit = bitOf(signal);
+  if (handler === SIG_HANDLER.DFL || (bit & UNSTOPPABLE) !== 0n) {
+    if ((bit & STOPS) !== 0n) return 'stop';
+    return (bit & IGNORED) === 0n ? 'terminate' : 'ignore';
+  }
+  return handler === SIG_HANDLER.IGN ? 'ignore' : 'handle';
+}
+
+/** What its parent is told that a signal ended it with. */
+const statusOfSignal = (signal: number) => signal;
+
+/** Of Windows: what shells say of a process that a signal has ended. */
+const ntStatusOfSignal = (signal: number) => 128 + signal;
+
+/** Ends a thread group, with what wait4 will tell of it. Its threads end on their way to user mode. */
+export function endGroup(process: LinuxProcess, waitStatus: number, ntStatus: number): void {
+  if (process.exitStatus !== undefined) return;
+  process.exitStatus = waitStatus;
+  continueGroup(process);
+  if (process.kprocess !== undefined) terminatePicoProcess(process.kprocess, ntStatus);
+}
+
+/** The same by a signal. */
+export function killGroup(process: LinuxProcess, signal: number): void {
+  endGroup(process, statusOfSignal(signal), ntStatusOfSignal(signal));
+}
+
+function stopGroup(process: LinuxProcess): void {
+  if (process.stopped) return;
+  process.stopped = true;
+  for (const { kthread } of process.threads.values()) kthread?.suspend();
+}
+
+function continueGroup(process: LinuxProcess): void {
+  if (!process.stopped) return;
+  process.stopped = false;
+  for (const { kthread } of process.threads.values()) kthread?.resume();
+}
+
+/** Signals that a thread could take now. */
+export function takeable({ pending, mask, process }: LinuxThread): bigint {
+  return (pending | process.pending) & (~mask | UNSTOPPABLE);
+}
+
+/** Sends a signal to a thread group, or to one thread of it. */
+export function sendSignal(
+  process: LinuxProcess,
+  signal: number,
+  only: LinuxThread | undefined,
+): void {
+  if (process.exitStatus !== undefined || process.zombie) return;
+  const bit = bitOf(signal);
+  if (signal === SIG.CONT) {
+    continueGroup(process);
+    dropPending(process, STOPS);
+  }
+  if ((bit & STOPS) !== 0n) dropPending(process, bitOf(SIG.CONT));
+  const candidates = only === undefined ? [...process.threads.values()] : [only];
+  const open = candidates.find(({ mask }) => (mask & bit) === 0n || (bit & UNSTOPPABLE) !== 0n);
+  const disposition = dispositionOf(process, signal);
+  if (open === undefined) {
+    addPending(process, bit, only);
+    return;
+  }
+  if (disposition === 'ignore') return;
+  if (disposition === 'terminate') killGroup(process, signal);
+  else if (disposition === 'stop') stopGroup(process);
+  else {
+    addPending(process, bit, only);
+    notify(open);
+  }
+}
+
+function addPending(process: LinuxProcess, bit: bigint, only: LinuxThread | undefined): void {
+  if (only === undefined) process.pending |= bit;
+  else only.pending |= bit;
+}
+
+function dropPending(process: LinuxProcess, bits: bigint): void {
+  process.pending &= ~bits;
+  for (const thread of process.threads.values()) thread.pending &= ~bits;
+}
+
+/** Acts on the signals that a thread could take: those that have a handler bring it to user mode. */
+export function notify(thread: LinuxThread): void {
+  for (;;) {
+    const signal = firstOf(takeable(thread));
+    if (signal === 0 || thread.process.exitStatus !== undefined) return;
+    const disposition = dispositionOf(thread.process, signal);
+    if (disposition === 'handle') break;
+    takeSignal(thread, signal);
+    if (disposition === 'terminate') killGroup(thread.process, signal);
+    if (disposition === 'stop') stopGroup(thread.process);
+  }
+  const apc = signalApcOf(thread);
+  if (apc !== undefined && !apc.inserted) apc.insert();
+}
+
+/** The lowest signal of a set; 0: none. */
+function firstOf(set: bigint): number {
+  if (set === 0n) return 0;
+  const low = Number(set & 0xffff_ffffn);
+  const word = low === 0 ? Number(set >> 32n) : low;
+  return (low === 0 ? 33 : 1) + (31 - Math.clz32(word & -word));
+}
+
+function takeSignal(thread: LinuxThread, signal: number): void {
+  const bit = bitOf(signal);
+  if ((thread.pending & bit) !== 0n) thread.pending &= ~bit;
+  else thread.process.pending &= ~bit;
+}
+
+/** The APC that brings a thread to its handlers; undefined: it is ending, or the machine has no room. */
+function signalApcOf(thread: LinuxThread): KApc | undefined {
+  const { kthread } = thread;
+  if (thread.signalApc !== undefined || kthread === undefined) return thread.signalApc;
+  const apc = kthread.machine.tryCreateApc(kthread, {
+    mode: MODE.UserMode,
+    specialUser: true,
+    kernelRoutine: (_apc, call) => enterHandler(thread, call),
+    normalRoutine: () => {},
+  });
+  if (typeof apc === 'string') return undefined;
+  thread.signalApc = apc;
+  return apc;
+}
+
+/** On the thread's way to user mode: the first signal that has a handler, if there still is one. */
+function enterHandler(thread: LinuxThread, call: ApcCall): void {
+  call.normalRoutine = null;
+  const { process, guest } = thread;
+  let signal = firstOf(takeable(thread));
+  while (signal !== 0 && dispositionOf(process, signal) !== 'handle') {
+    takeSignal(thread, signal);
+    signal = firstOf(takeable(thread));
+  }
+  if (signal === 0) return;
+  takeSignal(thread, signal);
+  const action = process.actions[signal - 1] as SignalAction;
+  thread.savedMasks.push(thread.suspendedMask ?? thread.mask);
+  thread.suspendedMask = undefined;
+  const own = (action.flags & SA.NODEFER) === 0 ? bitOf(signal) : 0n;
+  thread.mask = (thread.mask | action.mask | own) & ~UNSTOPPABLE;
+  if ((action.flags & SA.RESETHAND) !== 0) process.actions[signal - 1] = undefined;
+  const finish = () => signalReturn(thread);
+  const { handler, restorer } = action;
+  const routine = guest.deliver(thread, { signal, handler, restorer, finish });
+  call.normalRoutine = routine;
+  call.normalContext = signal;
+  if (routine === null && guest.signalReturn === undefined) finish();
+  else if (takeable(thread) !== 0n) notify(thread);
+}
+
+/** A handler has ended: the masks before it are back. */
+export function signalReturn(thread: LinuxThread): void {
+  const mask = thread.savedMasks.pop();
+  if (mask !== undefined) thread.mask = mask;
+  if (takeable(thread) !== 0n) notify(thread);
+}
+
+/** Whether the handler that comes next lets its thread make the interrupted call again. */
+export function restartsCalls(thread: LinuxThread): boolean {
+  const signal = firstOf(takeable(thread));
+  if (signal === 0) return true;
+  return ((thread.process.actions[signal - 1]?.flags ?? 0) & SA.RESTART) !== 0;
+}
+
+/** The processes that kill(2) means by an id; undefined: there are none. */
+function targetsOf(state: LinuxState, caller: LinuxProcess, pid: number): LinuxProcess[] {
+  const all = [...state.processes.values()];
+  if (pid > 0) return all.filter((process) => process.pid === pid);
+  if (pid === -1) return all.filter((process) => process.pid !== 1 && process !== caller);
+  const group = pid === 0 ? caller.pgid : -pid;
+  return all.filter(({ pgid }) => pgid === group);
+}
+
+/** kill(2); signal 0 asks only whether there is somebody. */
+export function kill(
+  state: LinuxState,
+  thread: LinuxThread,
+  pid: number,
+  signal: number,
+): LinuxResult {
+  if (signal !== 0 && !isSignal(signal)) return -ERRNO.EINVAL;
+  const targets = targetsOf(state, thread.process, pid);
+  if (targets.length === 0) return -ERRNO.ESRCH;
+  if (signal !== 0) for (const target of targets) sendSignal(target, signal, undefined);
+  return 0;
+}
+
+/** tgkill(2); a group of 0 is any: tkill(2). */
+export function tgkill(state: LinuxState, group: number, tid: number, signal: number): LinuxResult {
+  if (tid <= 0 || (signal !== 0 && !isSignal(signal))) return -ERRNO.EINVAL;
+  const target = state.threads.get(tid);
+  if (target === undefined || (group !== 0 && target.process.pid !== group)) return -ERRNO.ESRCH;
+  if (signal !== 0) sendSignal(target.process, signal, target);
+  return 0;
+}
+
+/** The signals whose pending is forgotten when they are ignored from now on. */
+export function ignoredNow(process: LinuxProcess, signal: number): void {
+  if (dispositionOf(process, signal) === 'ignore') dropPending(process, bitOf(signal));
+}
+
+export const blockable = (mask: bigint): bigint => mask & ~UNSTOPPABLE;

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { program } from '../../src/machine/program';
+import { SIG, SYS } from '../../src/subsystem/wsl/abi';
+import { ERRNO } from '../../src/subsystem/wsl/errno';
+import { runLinux } from './linux';
+
+describe('fork and wait4', () => {
+  test('a parent gets the exit code of its child, and ECHILD when there is none', async () => {
+    const seen: unknown[] = [];
+    const { spawn, result, wsl } = await runLinux(function* (linux) {
+      const child = yield* linux.fork(function* (own) {
+        seen.push([yield* own.getpid(), yield* own.getppid(), yield* own.gettid()]);
+        return 7;
+      });
+      seen.push(child, yield* linux.wait(), yield* linux.wait());
+      return 3;
+    });
+    expect(seen).toEqual([
+      [2, 1, 2],
+      2,
+      { pid: 2, status: 7 << 8 },
+      { pid: -ERRNO.ECHILD, status: 0 },
+    ]);
+    expect(spawn.waitStatus).toBe(3 << 8);
+    expect(result).toMatchObject({ reason: 'idle', waiting: [] });
+    expect(wsl.counts).toEqual({ threads: 0, processes: 0, futexes: 0 });
+  });
+
+  test('a program thread forks in two that go on behind the call, one with 0', async () => {
+    const machineProgram = program('/bin/forks', (p) => {
+      const status = p.register();
+      p.systemCall(SYS.fork);
+      p.ifStatus(0, () => p.load(status, 5).systemCall(SYS.exit_group));
+      p.load(status, -1).systemCall(SYS.wait4).load(status, 4).systemCall(SYS.exit_group);
+    });
+    const seen: unknown[] = [];
+    const { spawn } = await runLinux(
+      function* (linux) {
+        seen.push(yield* linux.execve('/bin/forks', ['forks']));
+      },
+      (wsl) => wsl.install('/bin/forks', wsl.machine.loadProgram(machineProgram)),
+    );
+    expect(seen).toEqual([]);
+    expect(spawn.waitStatus).toBe(4 << 8);
+  });
+
+  test('orphans go to init, which waits for them', async () => {
+    const seen: unknown[] = [];
+    const { wsl } = await runLinux(function* (linux) {
+      yield* linux.fork(function* (middle) {
+        yield* middle.fork(function* (orphan) {
+          yield* orphan.nanosleep(50e6);
+          seen.push(yield* orphan.getppid());
+        });
+      });
+      seen.push((yield* linux.wait()).pid, (yield* linux.wait()).pid);
+    });
+    expect(seen).toEqual([1, 2, 3]);
+    expect(wsl.counts.processes).toBe(0);
+  });
+
+  test('execve of what is not there is ENOENT; of what is there begins it with its arguments', async () => {
+    const seen: unknown[] = [];
+    const { output, spawn } = await runLinux(
+      function* (linux) {
+        seen.push(yield* linux.execve('/bin/none', []));
+        seen.push(yield* linux.execve('/bin/echo', ['echo', 'a', 'bc'], ['HOME=/']));
+      },
+      (wsl) =>
+        wsl.install('/bin/echo', function* (linux, argv, envp) {
+          yield* linux.write(1, `${argv.slice(1).join(' ')} ${envp[0]}\n`);
+          return 9;
+        }),
+    );
+    expect([seen, output, spawn.waitStatus]).toEqual([[-ERRNO.ENOENT], 'a bc HOME=/\n', 9 << 8]);
+  });
+
+  test('an unknown system call is ENOSYS and a mark in the trace', async () => {
+    const seen: unknown[] = [];
+    const { wsl } = await runLinux(function* (linux) {
+      seen.push(yield* linux.call(400, 1), yield* linux.call(6));
+    });
+    expect(seen).toEqual([-ERRNO.ENOSYS, -ERRNO.ENOSYS]);
+    expect([...wsl.unknownCalls]).toEqual([
+      [400, 1],
+      [6, 1],
+    ]);
+  });
+});
+
+describe('a pipeline', () => {
+  test('of two children gives what one writes to the other', async () => {
+    const { output, wsl, result } = await runLinux(function* (linux) {
+      const [read, write] = yield* linux.pipe();
+      yield* linux.fork(function* (producer) {
+        yield* producer.close(read);
+        yield* producer.dup2(write, 1);
+        yield* producer.close(write);
+        for (let line = 0; line < 3; line++) yield* producer.write(1, `line ${line}\n`);
+      });
+      yield* linux.fork(function* (consumer) {
+        yield* consumer.close(write);
+        let text = '';
+        for (;;) {
+          const part = yield* consumer.readText(read);
+          if (part === '') break;
+          text += part;
+        }
+        yield* consumer.write(1, text.toUpperCase());
+      });
+      yield* linux.close(read);
+      yield* linux.close(write);
+      yield* linux.wait();
+      yield* linux.wait();
+    });
+    expect(output).toBe('LINE 0\nLINE 1\nLINE 2\n');
+    expect(result).toMatchObject({ waiting: [] });
+    expect(wsl.counts).toEqual({ threads: 0, processes: 0, futexes: 0 });
+  });
+});
+
+describe('signals', () => {
+  test('one that is not handled ends the process, and its parent learns which', async () => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      const child = yield* linux.fork(function* (own) {
+        yield* own.pause();
+      });
+      yield* linux.nanosleep(20e6);
+      seen.push(yield* linux.kill(child, SIG.TERM), yield* linux.wait());
+    });
+    expect(seen).toEqual([0, { pid: 2, status: SIG.TERM }]);
+  });
+
+  test('a handler ends a wait with EINTR, and runs before the call returns', async () => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      yield* linux.sigaction(SIG.CHLD, (signal) => {
+        seen.push(`signal ${signal}`);
+        return undefined;
+      });
+      yield* linux.fork(function* (own) {
+        yield* own.nanosleep(20e6);
+      });
+      seen.push(yield* linux.pause());
+    });
+    expect(seen).toEqual(['signal 17', -ERRNO.EINTR]);
+  });
+});
