@@ -6,6 +6,7 @@ import { manyProcesses } from './processes.js';
 import { manyProcessors } from './processors.js';
 import { longReplay } from './replay.js';
 import type { Row, Workload } from './row.js';
+import { linuxSubsystem } from './subsystem.js';
 import { contextSwitches } from './switch.js';
 import { manyThreads } from './threads.js';
 import { manyTimers } from './timers.js';
@@ -26,6 +27,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   waits: manyWaits,
   ddi: hostCalls,
   wasm2js: plainJavaScript,
+  subsystem: linuxSubsystem,
   replay: longReplay,
   idle: idleMachine,
 };
