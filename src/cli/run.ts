@@ -11,6 +11,7 @@ import { integerOption, policyOption, processorCount, profileOption } from './op
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
 import { printWorkload, workloadJson } from './run-report';
+import { isScene, runScene } from './scene';
 import { textOf } from './text';
 import { TraceFile } from './trace-file';
 
@@ -63,8 +64,10 @@ async function runCommand(path: string | undefined, flags: RunFlags): Promise<vo
     await runEvents({ ...flags, events });
     return;
   }
-  if (path === undefined) throw new MachineError('run: give a workload, or events with --events');
-  await runWorkloadFile(path, flags);
+  if (path === undefined)
+    throw new MachineError('run: give a workload or a scene, or events with --events');
+  if (isScene(path)) await runScene(path, flags);
+  else await runWorkloadFile(path, flags);
 }
 
 async function runWorkloadFile(path: string, flags: RunFlags): Promise<void> {
@@ -94,7 +97,7 @@ export function addRunCommand(cli: Command): void {
   cli
     .command('run')
     .description(
-      'run an rt-app workload (JSON, - for standard input) on the NT scheduler, or replay recorded process events',
+      'run an rt-app workload (JSON, - for standard input) on the NT scheduler, a scene (JavaScript), or replay recorded process events',
     )
     .option(
       '--events <file>',
