@@ -1405,7 +1405,7 @@ export type {
   SignalHandler,
 } from './subsystem/wsl/guest';
 export { AddressSpace, type SharedMemory } from './subsystem/wsl/memory';
-export type { LinuxThread } from './subsystem/wsl/state';
+export { LinuxThread } from './subsystem/wsl/state';
 export {
   type LinuxBody,
   type LinuxMain,

@@ -27,10 +27,12 @@ import {
 } from './executive';
 import { exitThreadless } from './exit';
 import type { Image } from './image';
+import { joinAtCreation } from './job-create';
 import { processManager } from './manager';
 import { inheritedClass } from './new-process';
 import { openObject } from './open-services';
 import { sectionImage } from './section-services';
+import { inheritToken } from './token';
 
 /** Processes that are made without a thread: of a section of an image, or after their parent. */
 
@@ -69,6 +71,14 @@ function make(parent: KProcess, image: Image | undefined, inherits: boolean): KP
   };
   const process = newProcess(ps, options, origin);
   if (process === undefined) return STATUS.INSUFFICIENT_RESOURCES;
+  if (parent.job !== undefined) {
+    const joined = joinAtCreation(process, parent, undefined);
+    if (joined !== STATUS.SUCCESS) {
+      discardProcess(process);
+      return joined;
+    }
+  }
+  inheritToken(parent, process);
   if (inherits) obInheritHandles(parent, process);
   return process;
 }

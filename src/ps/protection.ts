@@ -78,6 +78,7 @@ function allowed(
 }
 
 PsProcessType.procedures = {
+  ...PsProcessType.procedures,
   security: (process, _desiredAccess, mode) =>
     allowed(
       process as KProcess,
@@ -91,6 +92,7 @@ PsProcessType.procedures = {
 };
 
 PsThreadType.procedures = {
+  ...PsThreadType.procedures,
   security: (thread, _desiredAccess, mode) =>
     allowed(
       (thread as KThread).process,
