@@ -180,6 +180,7 @@ function* terminateProcess(process: KProcess, exitStatus: number): KernelCode<nu
   }
   if (process.threadCount === 0) {
     yield* exitThreadless(processManager(machine), process, exitStatus);
+    process.close();
     return STATUS.SUCCESS;
   }
   terminatePicoProcess(process, exitStatus);
