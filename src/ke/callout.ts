@@ -1,15 +1,15 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import { KTHREAD } from '../../assembly/shared/layout';
 import { APC_REGION, OP } from '../../assembly/shared/opcode';
 import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
 import type { DriverLeftover, DriverObject } from '../machine/driver';
 import { isGenerator } from '../machine/generator';
-import { invokeNow, nameOfRoutine } from '../machine/guest';
+import { callNow, nameOfRoutine } from '../machine/guest';
 import { encode } from '../machine/instruction';
-import { qualifiedName } from '../machine/kernel-stack';
+import { qualifiedName, type StackEntry } from '../machine/kernel-stack';
 import type { Machine } from '../machine/machine';
 import type { KEvent, KThread } from '../machine/views';
+import type { Watcher } from '../machine/watch';
 import { VerifierError } from './call';
 import { KeSetEvent, KeWaitForSingleObject } from './ddi';
 import type { KernelCode } from './mode';
@@ -25,12 +25,17 @@ export interface Callout {
   readonly driver: DriverObject | undefined;
   /** A number that stands for its address. */
   readonly address: number;
+  /** Its call, on the kernel stack. */
+  readonly entry: StackEntry;
 }
 
 /** A routine that whoever is running registers. */
 export function newCallout(machine: Machine, sort: string, routine: Callout['routine']): Callout {
   const driver = machine.guests.currentDriver;
-  return { sort, routine, driver, address: machine.drivers.addressOf(routine, driver) };
+  const address = machine.drivers.addressOf(routine, driver);
+  const bytes = machine.profile.routineStackBytes;
+  const entry = { routine: nameOfRoutine(routine), owner: driver, bytes };
+  return { sort, routine, driver, address, entry };
 }
 
 /** Such as `protect!onThread`. */
@@ -51,16 +56,11 @@ export function leftCallouts(driver: DriverObject, callouts: Iterable<Callout>):
 }
 
 /** Stops the machine if a routine has not left level and APC state as it found them. */
-function verify(
-  machine: Machine,
-  thread: KThread,
-  callout: Callout,
-  irql: number,
-  apcs: number,
-): void {
-  const level = machine.irql();
-  const left = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
-  if (level === irql && left === apcs) return;
+function verify(machine: Machine, thread: KThread, callout: Callout, before: number): void {
+  const after = machine.levelAndRegions(thread);
+  if (after === before) return;
+  const [level, left] = [Math.floor(after / 2 ** 32), after % 2 ** 32];
+  const [irql, apcs] = [Math.floor(before / 2 ** 32), before % 2 ** 32];
   const which = `${describeCallout(callout)} returned`;
   if (level !== irql) {
     machine.bugCheck(BUGCHECK.IRQL_UNEXPECTED_VALUE, (level << 16) | (irql << 8));
@@ -72,31 +72,26 @@ function verify(
   );
 }
 
+type Called = (a?: unknown, b?: unknown, c?: unknown) => GuestResult<unknown>;
+
 /**
- * Calls a routine in the context of a thread. What comes back is its result, or the rest of the call if
- * it is a generator function.
+ * Calls a routine of up to three parameters in the context of a thread. What comes back is its result,
+ * or the rest of the call if it is a generator function.
  */
 export function callDriverRoutine(
   thread: KThread,
   callout: Callout,
-  ...parameters: readonly unknown[]
+  a?: unknown,
+  b?: unknown,
+  c?: unknown,
 ): GuestResult<unknown> {
   const { machine } = thread;
-  const irql = machine.irql();
-  const apcs = machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
-  const routine = callout.routine as (...parameters: readonly unknown[]) => GuestResult<unknown>;
-  const { watcher } = machine;
-  const given = watcher?.calloutBegins(thread, callout, parameters) ?? parameters;
-  let result: GuestResult<unknown>;
-  try {
-    result = invokeNow(callout.driver, routine, ...given);
-  } catch (error) {
-    watcher?.calloutEnds(thread, callout, undefined, error);
-    throw error;
-  }
-  if (isGenerator(result)) return finish(thread, callout, result, irql, apcs);
-  watcher?.calloutEnds(thread, callout, result);
-  verify(machine, thread, callout, irql, apcs);
+  if (machine.watcher !== undefined)
+    return callWatched(machine.watcher, thread, callout, [a, b, c]);
+  const before = machine.levelAndRegions(thread);
+  const result = callNow(callout.entry, callout.routine as Called, a, b, c);
+  if (isGenerator(result)) return finish(thread, callout, result, before);
+  verify(machine, thread, callout, before);
   return result;
 }
 
@@ -104,19 +99,51 @@ function* finish(
   thread: KThread,
   callout: Callout,
   running: KernelCode<unknown>,
-  irql: number,
-  apcs: number,
+  before: number,
 ): KernelCode<unknown> {
-  const { machine } = thread;
+  const result = yield* running;
+  verify(thread.machine, thread, callout, before);
+  return result;
+}
+
+/** The same while somebody looks on. */
+function callWatched(
+  watcher: Watcher,
+  thread: KThread,
+  callout: Callout,
+  parameters: readonly unknown[],
+): GuestResult<unknown> {
+  const before = thread.machine.levelAndRegions(thread);
+  const [a, b, c] = watcher.calloutBegins(thread, callout, parameters);
+  let result: GuestResult<unknown>;
+  try {
+    result = callNow(callout.entry, callout.routine as Called, a, b, c);
+  } catch (error) {
+    watcher.calloutEnds(thread, callout, undefined, error);
+    throw error;
+  }
+  if (isGenerator(result)) return finishWatched(watcher, thread, callout, result, before);
+  watcher.calloutEnds(thread, callout, result);
+  verify(thread.machine, thread, callout, before);
+  return result;
+}
+
+function* finishWatched(
+  watcher: Watcher,
+  thread: KThread,
+  callout: Callout,
+  running: KernelCode<unknown>,
+  before: number,
+): KernelCode<unknown> {
   let result: unknown;
   try {
     result = yield* running;
   } catch (error) {
-    machine.watcher?.calloutEnds(thread, callout, undefined, error);
+    watcher.calloutEnds(thread, callout, undefined, error);
     throw error;
   }
-  machine.watcher?.calloutEnds(thread, callout, result);
-  verify(machine, thread, callout, irql, apcs);
+  watcher.calloutEnds(thread, callout, result);
+  verify(thread.machine, thread, callout, before);
   return result;
 }
 

@@ -9,7 +9,7 @@ import { MachineError } from './errors';
 import { Frames } from './frames';
 import { isGenerator, type Request, resumed } from './generator';
 import { encode } from './instruction';
-import { KernelStack, type StackFrame } from './kernel-stack';
+import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import type { LoadedProgram } from './program';
 import { FAULT_CALL, setBehindFrame, type UserMemory, type UserRegisters } from './user-context';
@@ -104,19 +104,32 @@ export function* invoke<A extends readonly unknown[], T>(
 }
 
 /** The same at once: what comes back is the result, or the rest of the call of a generator function. */
-export function invokeNow<A extends readonly unknown[], T>(
+function invokeNow<A extends readonly unknown[], T>(
   driver: DriverObject | undefined,
   routine: (...args: A) => GuestResult<T>,
   ...args: A
 ): GuestResult<T> {
   const name = nameOfRoutine(routine);
-  const { machine, stack } = currentGuest(name);
+  const { machine } = currentGuest(name);
+  const entry = { routine: name, owner: driver, bytes: machine.profile.routineStackBytes };
+  return callNow(entry, () => routine(...args));
+}
+
+/** Calls something that `entry` says whose code it is, and what it takes; the rest of it, if it is a generator. */
+export function callNow<T>(
+  entry: StackEntry,
+  routine: (a?: unknown, b?: unknown, c?: unknown) => GuestResult<T>,
+  a?: unknown,
+  b?: unknown,
+  c?: unknown,
+): GuestResult<T> {
+  const { stack } = currentGuest(entry.routine);
   const outer = stack.driver;
-  stack.enter(name, machine.profile.routineStackBytes, driver);
-  stack.driver = driver;
+  stack.push(entry);
+  stack.driver = entry.owner;
   try {
-    const result = routine(...args);
-    return isGenerator<T>(result) ? invokeRest(driver, name, result) : result;
+    const result = routine(a, b, c);
+    return isGenerator<T>(result) ? callRest(entry, result) : result;
   } catch (error) {
     stack.note(error);
     throw error;
@@ -126,15 +139,14 @@ export function invokeNow<A extends readonly unknown[], T>(
   }
 }
 
-function* invokeRest<T>(
-  driver: DriverObject | undefined,
-  name: string,
+function* callRest<T>(
+  entry: StackEntry,
   running: Generator<Request, T, number>,
 ): Generator<Request, T, number> {
-  const { machine, stack } = currentGuest(name);
+  const { stack } = currentGuest(entry.routine);
   const outer = stack.driver;
-  stack.enter(name, machine.profile.routineStackBytes, driver);
-  stack.driver = driver;
+  stack.push(entry);
+  stack.driver = entry.owner;
   try {
     return yield* running;
   } catch (error) {
@@ -470,7 +482,8 @@ export class Guests {
 
   private newContext(thread: KThread, routine: string, driver?: DriverObject): Context {
     const stack = new KernelStack(this.machine);
-    stack.enter(routine, this.machine.profile.routineStackBytes, driver);
+    const bytes = this.machine.profile.routineStackBytes;
+    stack.push({ routine, owner: driver, bytes });
     stack.driver = driver;
     return { machine: this.machine, thread, stack };
   }

@@ -28,6 +28,14 @@ export class KernelStackOverflow extends Error {
   }
 }
 
+/** A routine that is being executed, as it is kept on the stack. */
+export interface StackEntry {
+  readonly routine: string;
+  /** Whose code it is; undefined: the kernel's, or code that no driver was loaded with. */
+  readonly owner: DriverObject | undefined;
+  readonly bytes: number;
+}
+
 /** A part of a kernel stack that lies by itself: the stack that it begins with, and one for each expansion. */
 interface Segment {
   readonly low: number;
@@ -43,10 +51,7 @@ interface Segment {
  * Invariant: a routine leaves before the one that called it does, by return or by exception.
  */
 export class KernelStack {
-  private readonly routines: string[] = [];
-  /** Whose code they are. */
-  private readonly owners: (DriverObject | undefined)[] = [];
-  private readonly bytes: number[] = [];
+  private readonly entries: StackEntry[] = [];
   private readonly segments: Segment[] = [];
   private segment: Segment;
   /** The exception that passed a routine last, and what was on the stack when it was thrown. */
@@ -61,12 +66,15 @@ export class KernelStack {
     this.segments.push(this.segment);
   }
 
-  /** Begins a routine, of a driver's code if one is named: it takes `bytes` until it leaves. */
-  enter(routine: string, bytes: number, owner?: DriverObject): void {
-    this.routines.push(routine);
-    this.owners.push(owner);
-    this.bytes.push(bytes);
-    this.segment.used += bytes;
+  /** Begins a routine of the kernel's: it takes `bytes` until it leaves. */
+  enter(routine: string, bytes: number): void {
+    this.push({ routine, owner: undefined, bytes });
+  }
+
+  /** Begins any routine. */
+  push(entry: StackEntry): void {
+    this.entries.push(entry);
+    this.segment.used += entry.bytes;
     if (this.segment.used <= this.segment.size) return;
     const error = this.overrun();
     this.fail(error);
@@ -74,9 +82,7 @@ export class KernelStack {
   }
 
   leave(): void {
-    this.routines.pop();
-    this.owners.pop();
-    this.segment.used -= this.bytes.pop() as number;
+    this.segment.used -= (this.entries.pop() as StackEntry).bytes;
   }
 
   /** The routine that was called last is left by an exception. */
@@ -92,8 +98,8 @@ export class KernelStack {
 
   /** The routine that was called last takes so much more. */
   declare(bytes: number): void {
-    const last = this.bytes.length - 1;
-    this.bytes[last] = (this.bytes[last] as number) + bytes;
+    const last = this.entries.pop() as StackEntry;
+    this.entries.push({ ...last, bytes: last.bytes + bytes });
     this.segment.used += bytes;
     if (this.segment.used > this.segment.size) throw this.overrun();
   }
@@ -144,11 +150,8 @@ export class KernelStack {
 
   /** What is on it, the routine that was called last first. */
   chain(): StackFrame[] {
-    return this.routines
-      .map((routine, index) => ({
-        routine: qualifiedName(this.owners[index], routine),
-        bytes: this.bytes[index] as number,
-      }))
+    return this.entries
+      .map(({ routine, owner, bytes }) => ({ routine: qualifiedName(owner, routine), bytes }))
       .reverse();
   }
 

@@ -732,6 +732,12 @@ export class Machine {
     return this.memory.u32(this.prcb(processor) + KPRCB.Irql);
   }
 
+  /** @internal The level of the processor at work, and a thread's APC disable counts, as one number. */
+  levelAndRegions(thread: KThread): number {
+    const irql = this.memory.u32(this.prcb(this.currentProcessor) + KPRCB.Irql);
+    return irql * 2 ** 32 + this.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
+  }
+
   /** @internal The address of a processor's KPRCB. */
   prcb(processor: number): number {
     return this.system(KSYSTEM.PrcbBase) + processor * KPRCB.Size;
