@@ -115,6 +115,11 @@ function KiIsLocal(opcode: i32): bool {
   );
 }
 
+/** Whether an instruction is an operation on objects or on its thread, and no more than that. */
+function KiIsSimple(opcode: i32): bool {
+  return <u32>(opcode - OP.Wait) <= <u32>(OP.SetAffinity - OP.Wait);
+}
+
 /**
  * Runs local instructions up to the next that is not, or to the end of one that computes.
  *
@@ -175,13 +180,24 @@ export function KiFetch(thread: PKTHREAD): u64 {
   return time;
 }
 
+/** Takes the jump at `pc` if nothing local comes after it, as at the end of most loops; whether it has. */
+function KiJumpOnly(thread: PKTHREAD, pc: usize): bool {
+  const target: usize = load<u32>(thread, KTHREAD.ProgramBase) + (load<u32>(pc, 4) << 2);
+  if (!KiIsSimple(<i32>(load<u32>(target) & 0xff))) return false;
+  store<u32>(thread, <u32>target, KTHREAD.ProgramCounter);
+  return true;
+}
+
 /** Ends an instruction of a thread that goes on: its cost, then the local instructions behind it. */
 function KiPay(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
   const flags = load<u32>(thread, KTHREAD.Flags);
   let time: u64 = 0;
   if ((flags & UNFETCHED) == 0) {
-    const next = load<u32>(<usize>load<u32>(thread, KTHREAD.ProgramCounter));
-    if (KiIsLocal(<i32>(next & 0xff))) time = KiFetch(thread);
+    const pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
+    const next = <i32>(load<u32>(pc) & 0xff);
+    if (!KiIsSimple(next) && KiIsLocal(next)) {
+      time = next == OP.Jump && KiJumpOnly(thread, pc) ? 1 : KiFetch(thread);
+    }
   }
   if ((flags & THREAD_FLAG.Uncharged) != 0) KiTakeTime(prcb, cost, KPRCB.OverheadTime64);
   else time += cost;
@@ -570,11 +586,6 @@ function KiTakeHostCost(): u64 {
   const cost = load<u32>(SYSTEM, KSYSTEM.HostCost);
   store<u32>(SYSTEM, 0, KSYSTEM.HostCost);
   return cost;
-}
-
-/** Whether an instruction is an operation on objects or on its thread, and no more than that. */
-function KiIsSimple(opcode: i32): bool {
-  return <u32>(opcode - OP.Wait) <= <u32>(OP.SetAffinity - OP.Wait);
 }
 
 /** Ends an instruction that takes `cost`, of a thread that goes on or has left its processor. */
