@@ -1,6 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { checkDriver, type DriverOptions, Machine, processManager, STATUS } from 'ntps';
 import { expect, test } from 'vitest';
 import { modelledTable, routinesIn } from './modelled';
 
@@ -15,6 +17,24 @@ test('the README has the table of what is modelled that the docstrings tell', as
   expect([before, after]).not.toContain(undefined);
   const current = `${before}${OPEN}${modelledTable(ROOT)}${CLOSE}${after}`;
   await expect(current).toMatchFileSnapshot(join(ROOT, 'README.md'));
+});
+
+test('the driver of the README loads, follows the rules, and refuses what it says', async () => {
+  const code = /```js\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
+  const folder = mkdtempSync(join(ROOT, 'build/readme-'));
+  const file = join(folder, 'driver.mjs');
+  writeFileSync(file, code ?? '');
+  const driver: { readonly default: DriverOptions } = await import(pathToFileURL(file).href);
+  const { findings, status } = await checkDriver(driver.default, { neighbours: 'all' });
+  expect([findings, status]).toEqual([[], STATUS.SUCCESS]);
+  const machine = await Machine.create();
+  machine.loadDriver(driver.default);
+  machine.run();
+  const ps = processManager(machine);
+  const made = ['a.exe', 'Mimikatz.exe'].map((name) => ps.createProcess({ image: `C:\\${name}` }));
+  machine.run();
+  expect(made.map((creation) => creation.status)).toEqual([STATUS.SUCCESS, STATUS.ACCESS_DENIED]);
+  rmSync(folder, { recursive: true });
 });
 
 test('a docstring tells the name, the IRQL and what is missing, and the kernel’s own are left out', () => {
