@@ -48,6 +48,7 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
     process.handleTable === undefined &&
     process.token === undefined &&
     process.job === undefined &&
+    process.systemServices === undefined &&
     thread.impersonation === undefined;
   if (threadCount === 1 && plain && !told) return 0;
   process.exitingThreads++;

@@ -49,5 +49,7 @@ function* make(
   registers.r9 = r9;
   const status = yield [encode(OP.SystemCall, 0, number), rdi >>> 0];
   const { rax } = registers;
+  // Whatever it did last in kernel mode, it is back in user mode now: a signal or its end may wait for that.
+  if (thread.leaveKernel()) yield [encode(OP.ReturnToUser)];
   return rax >>> 0 === status ? rax : status | 0;
 }
