@@ -36,6 +36,13 @@ export interface Stage {
 export interface Litmus<Objects> {
   readonly objects: (stage: Stage) => Objects;
   readonly threads: (objects: Objects, stage: Stage) => Readonly<Record<string, readonly Step[]>>;
+  /** Makes a thread. Default: one of the system. */
+  readonly create?: (
+    objects: Objects,
+    name: string,
+    body: () => HostBody,
+    affinity: bigint,
+  ) => KThread;
   /** Moments that take a slot like a thread's step, for timers and timeouts. */
   readonly moments?: readonly string[];
   /** What the objects have come to when nothing can happen any more. */
@@ -148,7 +155,10 @@ class Run<Objects> implements Stage {
     names.forEach((name, index) => {
       const affinity = 1n << BigInt(schedule.processors[index] as number);
       const body = () => this.body(name, index, steps[name] as readonly Step[]);
-      this.threads.set(name, machine.systemProcess.createThread(body, { name, affinity }));
+      const made =
+        litmus.create?.(objects, name, body, affinity) ??
+        machine.systemProcess.createThread(body, { name, affinity });
+      this.threads.set(name, made);
     });
     const result = machine.run({ until: END });
     const ended = ['time', 'idle', 'deadlock', 'bugcheck'].includes(result.reason);
