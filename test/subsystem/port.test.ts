@@ -90,7 +90,7 @@ class ToyCore implements LinuxPort {
     return true;
   }
 
-  deliver(_thread: unknown, { handler, finish }: SignalDelivery): null {
+  deliver({ handler, finish }: SignalDelivery): null {
     this.frames.push({ rip: this.rip, rax: this.rax, finish });
     this.rip = handler;
     return null;

@@ -6,7 +6,6 @@ import type { LoadedProgram } from '../../machine/program';
 import { ProgramContext, type UserMemory } from '../../machine/user-context';
 import type { KThread } from '../../machine/views';
 import type { AddressSpace } from './memory';
-import type { LinuxThread } from './state';
 
 /**
  * What the personality asks of whatever executes a thread's user mode. Programs and host threads are
@@ -22,6 +21,8 @@ export interface SignalDelivery {
   /** Addresses that rt_sigaction was given. */
   readonly handler: number;
   readonly restorer: number;
+  /** What is at the handler's address, for threads without memory to execute; undefined: nothing. */
+  readonly code: SignalHandler | LoadedProgram | undefined;
   /** Ends the handler: what rt_sigreturn does with the masks. */
   readonly finish: () => void;
 }
@@ -50,7 +51,7 @@ export interface LinuxGuest {
   /** The present system call is made again once the signal's handler has returned. False: user mode is to do it. */
   restart(): boolean;
   /** What the thread runs for a signal; null: it has been made to go on in the handler. */
-  deliver(thread: LinuxThread, delivery: SignalDelivery): NormalRoutine | LoadedProgram | null;
+  deliver(delivery: SignalDelivery): NormalRoutine | LoadedProgram | null;
   /** rt_sigreturn of a thread that `deliver` made to go on in a handler. */
   signalReturn?(): void;
 }
@@ -61,11 +62,11 @@ export interface LinuxPort extends CpuPort, LinuxGuest {
 }
 
 /** Runs a process's code for a signal: a function, or a program whose last call is rt_sigreturn. */
-function runHandler(
-  thread: LinuxThread,
-  { signal, handler, finish }: SignalDelivery,
-): NormalRoutine | LoadedProgram | null {
-  const code = thread.process.code.get(handler);
+function runHandler({
+  signal,
+  code,
+  finish,
+}: SignalDelivery): NormalRoutine | LoadedProgram | null {
   if (code === undefined) return null;
   if (typeof code !== 'function') return code;
   return function* signalHandler() {
@@ -102,8 +103,8 @@ export class ProgramGuest implements LinuxGuest {
     return true;
   }
 
-  deliver(thread: LinuxThread, delivery: SignalDelivery) {
-    return runHandler(thread, delivery);
+  deliver(delivery: SignalDelivery) {
+    return runHandler(delivery);
   }
 }
 
@@ -126,7 +127,7 @@ export class HostGuest implements LinuxGuest {
     return false;
   }
 
-  deliver(thread: LinuxThread, delivery: SignalDelivery) {
-    return runHandler(thread, delivery);
+  deliver(delivery: SignalDelivery) {
+    return runHandler(delivery);
   }
 }

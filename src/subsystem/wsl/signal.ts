@@ -172,7 +172,8 @@ function enterHandler(thread: LinuxThread, call: ApcCall): void {
   if ((action.flags & SA.RESETHAND) !== 0) process.actions[signal - 1] = undefined;
   const finish = () => signalReturn(thread);
   const { handler, restorer } = action;
-  const routine = guest.deliver(thread, { signal, handler, restorer, finish });
+  const code = process.code.get(handler);
+  const routine = guest.deliver({ signal, handler, restorer, code, finish });
   call.normalRoutine = routine;
   call.normalContext = signal;
   if (routine === null && guest.signalReturn === undefined) finish();
