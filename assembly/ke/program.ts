@@ -195,7 +195,8 @@ function KiPay(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
   if ((flags & UNFETCHED) == 0) {
     const pc: usize = load<u32>(thread, KTHREAD.ProgramCounter);
     const next = <i32>(load<u32>(pc) & 0xff);
-    if (!KiIsSimple(next) && KiIsLocal(next)) {
+    // What follows a call that a routine is about to answer has to see that answer.
+    if (!KiIsSimple(next) && KiIsLocal(next) && load<u32>(SYSTEM, KSYSTEM.CallFrame) == 0) {
       time = next == OP.Jump && KiJumpOnly(thread, pc) ? 1 : KiFetch(thread);
     }
   }

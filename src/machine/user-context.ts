@@ -124,9 +124,10 @@ export class ProgramContext implements UserRegisters {
     return memory.u32(frame === 0 ? this.thread.address + KTHREAD.ProgramBase : frame + BASE);
   }
 
-  /** Lets a thread that has not been started begin behind this one's call, with its registers. */
+  /** Lets a thread that has not been started begin behind this one's call, with its registers and the status 0. */
   continueIn(child: KThread): void {
     const { memory } = child.machine;
+    memory.setU32(child.address + KTHREAD.WaitStatus, 0);
     memory.setU32(child.address + KTHREAD.ProgramBase, this.programBase);
     memory.setU32(child.address + KTHREAD.ProgramCounter, this.programCounter);
     const from = this.registerAddress(0);

@@ -147,3 +147,33 @@ describe('signals', () => {
     expect(seen).toEqual(['signal 17', -ERRNO.EINTR]);
   });
 });
+
+describe('a program', () => {
+  test('branches by what a call has come to that its provider answered after a wait', async () => {
+    const marks: number[] = [];
+    await runLinux(
+      function* (linux) {
+        yield* linux.execve('/bin/forks', []);
+      },
+      (wsl) => {
+        const { machine } = wsl;
+        machine.onHostCall(1, (_thread: unknown, argument: number) => {
+          marks.push(argument);
+          return 0;
+        });
+        const body = program('forks', (p) => {
+          const rdi = p.register();
+          p.systemCall(SYS.fork).ifStatus(0, () => {
+            p.hostCall(1, 1).load(rdi, 0).systemCall(SYS.exit_group);
+          });
+          p.load(rdi, -1)
+            .systemCall(SYS.wait4)
+            .ifStatus(2, () => p.hostCall(1, 2));
+          p.load(rdi, 0).systemCall(SYS.exit_group);
+        });
+        wsl.install('/bin/forks', machine.loadProgram(body));
+      },
+    );
+    expect(marks).toEqual([1, 2]);
+  });
+});

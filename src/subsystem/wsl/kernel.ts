@@ -54,9 +54,11 @@ class SharedWords implements SharedMemory {
   constructor(private readonly machine: Machine) {}
 
   read(offset: number, into: Uint8Array): void {
+    let word = this.machine.sharedWord(Math.floor(offset / 4));
     for (let index = 0; index < into.length; index++) {
       const at = offset + index;
-      into[index] = this.machine.sharedWord(Math.floor(at / 4)) >>> ((at % 4) * 8);
+      if (index !== 0 && at % 4 === 0) word = this.machine.sharedWord(at / 4);
+      into[index] = word >>> ((at % 4) * 8);
     }
   }
 
