@@ -1,4 +1,4 @@
-import { type LinuxMain, Machine, program, SYS, WslSubsystem } from 'ntps';
+import { CLONE, CONDITION, Machine, program, SYS, WslSubsystem } from 'ntps';
 import { makeRelease } from './pairs.js';
 import { bestInTurn } from './rounds.js';
 import { figure, type Row } from './row.js';
@@ -7,7 +7,8 @@ import { figure, type Row } from './row.js';
 
 const ROUNDS = 15;
 const STEPS = 100_000;
-const WORD = 0x1_0000;
+/** The first of the words that programs share, in the memory of every process. */
+const WORD = 0x6000_0000;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 
@@ -53,25 +54,46 @@ function systemCalls(wsl: WslSubsystem, linux: Linux): void {
   wsl.install('/init', machine.loadProgram(body));
 }
 
-/** Two threads that wait for each other at a futex. */
+/** Two threads of a program that wait for each other at a futex, in a word that programs share. */
 function futexPairs(wsl: WslSubsystem, linux: Linux): void {
-  const main: LinuxMain = function* (user) {
-    yield* user.spawnThread(function* (other) {
-      for (;;) {
-        while (other.load(WORD) === 0) yield* other.call(SYS.futex, WORD, FUTEX_WAIT, 0);
-        other.store(WORD, 0);
-        yield* other.call(SYS.futex, WORD, FUTEX_WAKE, 1);
-        linux.count++;
-      }
+  const { machine } = wsl;
+  machine.onHostCall(COUNTED, () => {
+    linux.count += 2;
+    return 0;
+  });
+  const body = program('/init', (p) => {
+    const rdi = p.register();
+    const rsi = p.register();
+    const rdx = p.register();
+    const r10 = p.register();
+    const futex = (operation: number, value: number) =>
+      p.load(rdi, WORD).load(rsi, operation).load(rdx, value).load(r10, 0).systemCall(SYS.futex);
+    const pass = (added: number) => {
+      p.interlockedAdd(rdx, 0, added);
+      futex(FUTEX_WAKE, 1);
+    };
+    const waitWhile = (value: number) => {
+      const again = p.label();
+      const done = p.label();
+      p.place(again).interlockedAdd(rdx, 0, 0);
+      p.branchRegister(CONDITION.NotEqual, rdx, value, done);
+      futex(FUTEX_WAIT, value);
+      p.jump(again).place(done);
+    };
+    p.load(rdi, CLONE.VM | CLONE.SIGHAND | CLONE.THREAD).systemCall(SYS.clone);
+    p.ifStatus(0, () =>
+      p.forever(() => {
+        waitWhile(0);
+        pass(-1);
+      }),
+    );
+    p.forever(() => {
+      pass(1);
+      waitWhile(1);
+      p.hostCall(COUNTED);
     });
-    for (;;) {
-      user.store(WORD, 1);
-      yield* user.call(SYS.futex, WORD, FUTEX_WAKE, 1);
-      while (user.load(WORD) === 1) yield* user.call(SYS.futex, WORD, FUTEX_WAIT, 1);
-      linux.count++;
-    }
-  };
-  wsl.install('/init', main);
+  });
+  wsl.install('/init', machine.loadProgram(body));
 }
 
 /** A program that forks, and waits for its child, which ends. */

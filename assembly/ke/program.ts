@@ -582,6 +582,12 @@ function KiBudget(prcb: PKPRCB, now: u64): u64 {
   return until > now ? until - now : 1;
 }
 
+/** Whether the host has had a say in an instruction. */
+function KiIsAnswered(hosted: bool, opcode: i32): bool {
+  if (hosted || opcode == OP.SystemCall) return true;
+  return opcode == OP.CreateThread || opcode == OP.CreateProcess;
+}
+
 /** Ns by which what the host does takes longer; they are asked for once. */
 function KiTakeHostCost(): u64 {
   const cost = load<u32>(SYSTEM, KSYSTEM.HostCost);
@@ -640,8 +646,7 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
       store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
       return true;
     }
-    const costs = hosted || opcode == OP.CreateThread || opcode == OP.CreateProcess;
-    cost = KiCostOf(opcode) + (costs ? KiTakeHostCost() : 0);
+    cost = KiCostOf(opcode) + (KiIsAnswered(hosted, opcode) ? KiTakeHostCost() : 0);
   }
   KiEndInstruction(prcb, thread, cost);
   if (!simple) KiEnterCall(prcb, thread);

@@ -25,6 +25,16 @@ interface HostFrame {
   readonly call: ApcCall | undefined;
 }
 
+/** What runs code of the host's in a thread's context. */
+export interface FrameRunner<Own> {
+  resume(
+    thread: KThread,
+    own: Own,
+    generator: Generator<Request, unknown, number>,
+  ): IteratorResult<Request, unknown>;
+  within<T>(own: Own, start: () => T): T;
+}
+
 /** Routines of the host's that run in front of what threads do: those of APCs, and answers to calls. */
 export class Frames {
   private readonly stacks = new Map<number, HostFrame[]>();
@@ -68,18 +78,14 @@ export class Frames {
    * The next instruction of a thread's routine in front; undefined if it has just returned, after
    * which the caller asks the core to go on with `exit`.
    */
-  next(
-    thread: KThread,
-    resume: (generator: Generator<Request, unknown, number>) => IteratorResult<Request, unknown>,
-    begin: (start: () => unknown) => unknown,
-  ): Request {
+  next<Own>(thread: KThread, runner: FrameRunner<Own>, own: Own): Request {
     const frame = this.current(thread);
     if (frame.generator === undefined) {
-      const started = begin(() => this.start(thread, frame));
+      const started = runner.within(own, () => this.start(thread, frame));
       if (!isGenerator(started)) return this.finish(thread, frame, started);
       frame.generator = started;
     }
-    const result = resume(frame.generator);
+    const result = runner.resume(thread, own, frame.generator);
     return result.done === true ? this.finish(thread, frame, result.value) : result.value;
   }
 

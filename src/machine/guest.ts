@@ -408,11 +408,7 @@ export class Guests {
 
   private nextFrameRequest(thread: KThread): Request {
     const own = this.contextOf(thread);
-    const request = this.frames.next(
-      thread,
-      (generator) => this.resume(thread, own, generator),
-      (start) => this.within(own, start),
-    );
+    const request = this.frames.next(thread, this, own);
     this.requireNoneForgotten(thread);
     return request;
   }
@@ -502,15 +498,20 @@ export class Guests {
     return request;
   }
 
-  private resume(
+  /** @internal Lets a generator go on in a context. */
+  resume(
     executed: Executed,
     own: Context,
     generator: Generator<Request, unknown, number>,
   ): IteratorResult<Request, unknown> {
-    return this.within(own, () => {
+    const outer = context;
+    context = own;
+    try {
       if (!executed.takeRaised()) return generator.next(executed.status);
       return generator.throw(new NtStatusError(executed.status));
-    });
+    } finally {
+      context = outer;
+    }
   }
 
   private requireNoneForgotten(executed: Executed): void {
@@ -544,7 +545,8 @@ export class Guests {
     return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
   }
 
-  private within<T>(inner: Context, action: () => T): T {
+  /** @internal Does something in a context. */
+  within<T>(inner: Context, action: () => T): T {
     const outer = context;
     context = inner;
     try {

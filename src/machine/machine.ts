@@ -1041,6 +1041,11 @@ export class Machine {
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostCost, ns);
   }
 
+  /** @internal The same, on top of what has been said already. */
+  addHostCost(ns: number): void {
+    this.setHostCost(this.system(KSYSTEM.HostCost) + ns);
+  }
+
   private *createFor(
     thread: KThread,
     creation: Generator<Request, Created, number>,

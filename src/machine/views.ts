@@ -236,6 +236,8 @@ export class KThread extends KernelObject {
   picoContext: unknown = null;
   /** @internal Its registers in user mode; undefined: nobody has asked. */
   userRegisters: UserRegisters | undefined;
+  /** @internal What the provider is given of its system calls; undefined: it has made none. */
+  picoCall: object | undefined;
 
   get state(): KTHREAD_STATE {
     return this.word(KTHREAD.State);

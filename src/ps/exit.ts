@@ -21,6 +21,7 @@ import {
 import { leaveJobs, siloNumber } from './job';
 import { costOfCalls, timeOfCalls } from './notify-table';
 import { notifyProcessExit } from './process-notify';
+import type { PicoHooks } from './pico';
 import type { PsState } from './state';
 import { threadExecutive } from './thread-executive';
 import { notifyThread, THREAD_NOTIFY } from './thread-notify';
@@ -53,6 +54,9 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
   if (threadCount === 1 && plain && !told) return 0;
   process.exitingThreads++;
   if (last) setExitStatus(process, status);
+  const own = !told && thread.impersonation === undefined;
+  if (own && isExitOfProvider(ps, process, last && threadCount > 1))
+    return exitUntold(ps.pico as PicoHooks, thread, process, last);
   return exitTold(ps, thread, process, last);
 }
 
@@ -64,6 +68,48 @@ function leftAttached(ps: PsState, thread: KThread): boolean {
   const { handle, process } = thread;
   ps.machine.bugCheck(BUGCHECK.INVALID_SILO_DETACH, handle, number, process.handle);
   return true;
+}
+
+/** Whether the end of a thread is its provider's matter alone. */
+function isExitOfProvider(ps: PsState, process: KProcess, waitsForOthers: boolean): boolean {
+  if (process.systemServices === undefined || ps.pico === undefined) return false;
+  const critical = (process.executive as ProcessExecutive | undefined)?.critical === true;
+  const plain = process.handleTable === undefined && process.job === undefined;
+  return !waitsForOthers && plain && process.token === undefined && !critical;
+}
+
+/** The same of a thread whose end nobody but its provider is told of, in plain functions if those are that. */
+function exitUntold(
+  pico: PicoHooks,
+  thread: KThread,
+  process: KProcess,
+  last: boolean,
+): GuestResult<number> {
+  const { ddi } = process.machine.profile.costs;
+  const exiting = pico.exitThread(thread);
+  if (isGenerator(exiting)) return exitUntoldRest(pico, process, exiting, last);
+  if (last) {
+    setExitTime(process);
+    const ending = pico.exitProcess(process);
+    if (isGenerator(ending)) return exitUntoldRest(pico, process, ending, false);
+  }
+  process.exitingThreads--;
+  return ddi;
+}
+
+function* exitUntoldRest(
+  pico: PicoHooks,
+  process: KProcess,
+  rest: Steps<unknown>,
+  last: boolean,
+): Steps<number> {
+  yield* rest;
+  if (last) {
+    setExitTime(process);
+    yield* resultOf(pico.exitProcess(process));
+  }
+  process.exitingThreads--;
+  return process.machine.profile.costs.ddi;
 }
 
 function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolean): Steps<number> {

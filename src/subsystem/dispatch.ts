@@ -20,6 +20,11 @@ export class PicoProviderError extends Error {
   override readonly name = 'PicoProviderError';
 }
 
+/** The kernel's own hold on a process that it has made for the provider. */
+function release(process: KProcess): void {
+  if (process.exists && process.held) process.close();
+}
+
 /** A system call as it is dispatched. One object a thread: it holds from the call to its end. */
 class SystemCall implements PsPicoSystemCallInformation {
   Number = 0;
@@ -32,7 +37,6 @@ class SystemCall implements PsPicoSystemCallInformation {
 
 export class PicoServices implements PicoHooks {
   readonly noFrameStatus: number;
-  private readonly calls = new WeakMap<KThread, SystemCall>();
 
   constructor(
     private readonly machine: Machine,
@@ -70,12 +74,12 @@ export class PicoServices implements PicoHooks {
   }
 
   private callOf(thread: KThread): SystemCall {
-    const known = this.calls.get(thread);
+    const known = thread.picoCall as SystemCall | undefined;
     // Its registers are others once it runs another body.
     if (known !== undefined && known.TrapFrame === thread.userRegisters) return known;
     thread.userRegisters ??= new ProgramContext(thread);
     const made = new SystemCall(thread, thread.userRegisters);
-    this.calls.set(thread, made);
+    thread.picoCall = made;
     return made;
   }
 
@@ -92,21 +96,40 @@ export class PicoServices implements PicoHooks {
     return status;
   }
 
-  *exitThread(thread: KThread): Generator<Request, void, number> {
+  exitThread(thread: KThread): GuestResult {
     try {
-      yield* resultOf(this.provider.ExitThread(thread));
+      const rest = this.provider.ExitThread(thread);
+      if (isGenerator(rest)) return this.finishExit('ExitThread', thread, rest, undefined);
     } catch (error) {
       throw this.failed('ExitThread', 0, thread, error);
     }
+    return undefined;
   }
 
-  *exitProcess(process: KProcess): Generator<Request, void, number> {
+  exitProcess(process: KProcess): GuestResult {
     try {
-      yield* resultOf(this.provider.ExitProcess(process));
+      const rest = this.provider.ExitProcess(process);
+      const thread = process.initialThread;
+      if (isGenerator(rest)) return this.finishExit('ExitProcess', thread, rest, process);
     } catch (error) {
       throw this.failed('ExitProcess', 0, process.initialThread, error);
     }
-    if (process.exists && process.held) process.close();
+    release(process);
+    return undefined;
+  }
+
+  private *finishExit(
+    routine: string,
+    thread: KThread | undefined,
+    rest: Generator<Request, unknown, number>,
+    process: KProcess | undefined,
+  ): Generator<Request, void, number> {
+    try {
+      yield* rest;
+    } catch (error) {
+      throw this.failed(routine, 0, thread, error);
+    }
+    if (process !== undefined) release(process);
   }
 
   terminateProcess(process: KProcess, exitStatus: number): GuestResult<number> {

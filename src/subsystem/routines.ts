@@ -105,13 +105,9 @@ function narrowedAffinity(process: KProcess): { readonly affinity?: bigint } {
   return same ? {} : { affinity: memory.big(own) };
 }
 
-function* createProcess(
-  routine: string,
-  attributes: PsPicoProcessAttributes,
-): KernelCode<PicoProcess> {
-  const { machine, thread: creator } = currentGuest(routine);
-  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-  yield ddiTime(machine);
+/** CreateProcess without the time that it takes. */
+export function newPicoProcess(creator: KThread, attributes: PsPicoProcessAttributes): PicoProcess {
+  const { machine } = creator;
   const ps = processManager(machine);
   const { ParentProcess: parent, ImageFileName = null, PriorityClass } = attributes;
   if (isTerminating(parent)) return { status: STATUS.PROCESS_IS_TERMINATING, process: undefined };
@@ -137,26 +133,49 @@ function* createProcess(
   return { status: STATUS.SUCCESS, process };
 }
 
+function* createProcess(
+  routine: string,
+  attributes: PsPicoProcessAttributes,
+): KernelCode<PicoProcess> {
+  const { machine, thread: creator } = currentGuest(routine);
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(machine);
+  return newPicoProcess(creator, attributes);
+}
+
+/** CreateThread without the time that it takes: nobody has been told of the thread. */
+export function newPicoThread(attributes: PsPicoThreadAttributes): PicoThread {
+  const { Process, StartRoutine, Context, Name } = attributes;
+  const named = Name === undefined ? {} : { name: Name };
+  const ps = processManager(Process.machine);
+  const created = newThread(ps, Process, StartRoutine, { ...named, userMode: true });
+  const { status, thread } = created;
+  if (thread === undefined) return { status, thread };
+  thread.picoContext = Context;
+  thread.userRegisters = registersOf(thread, StartRoutine);
+  return { status, thread };
+}
+
+/** Tells of a thread that newPicoThread has made. */
+export function* announcePicoThread(thread: KThread): KernelCode<PicoThread> {
+  const { machine, thread: creator } = currentGuest('PsPicoCreateThread');
+  const { status, thread: announced } = yield* announceInTime(
+    processManager(machine),
+    creator,
+    thread,
+  );
+  return { status, thread: announced, refused: announced === undefined };
+}
+
 function* createThread(
   routine: string,
   attributes: PsPicoThreadAttributes,
 ): KernelCode<PicoThread> {
-  const { machine, thread: creator } = currentGuest(routine);
+  const { machine } = currentGuest(routine);
   requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-  const { Process, StartRoutine, Context, Name } = attributes;
-  const named = Name === undefined ? {} : { name: Name };
-  const ps = processManager(machine);
-  const created = newThread(ps, Process, StartRoutine, { ...named, userMode: true });
-  const { thread } = created;
-  if (thread === undefined) {
-    yield ddiTime(machine);
-    return { status: created.status, thread };
-  }
-  thread.picoContext = Context;
-  thread.userRegisters = registersOf(thread, StartRoutine);
+  const created = newPicoThread(attributes);
   yield ddiTime(machine);
-  const { status, thread: announced } = yield* announceInTime(ps, creator, thread);
-  return { status, thread: announced, refused: announced === undefined };
+  return created.thread === undefined ? created : yield* announcePicoThread(created.thread);
 }
 
 function* resumeThread(thread: KThread): KernelCode<number> {

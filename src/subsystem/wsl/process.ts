@@ -1,7 +1,11 @@
 import { STATUS } from '../../../assembly/shared/status';
 import type { Request } from '../../machine/generator';
+import { currentGuest } from '../../machine/guest';
 import type { ThreadBody } from '../../machine/machine';
 import type { KThread } from '../../machine/views';
+import { hasListeners } from '../../ps/create';
+import { processManager } from '../../ps/manager';
+import { announcePicoThread, newPicoProcess, newPicoThread } from '../routines';
 import { CLONE, SIG } from './abi';
 import { ERRNO } from './errno';
 import type { FileTable } from './file';
@@ -32,6 +36,9 @@ interface NewThread {
 /** What was made, or an error number. */
 type Made = LinuxThread | number;
 
+/** What making a thread, and a process with it, costs: CreateProcess, CreateThread and ResumeThread. */
+const MAKING_DDIS = 3;
+
 /** A thread of Linux with one of NT's, which has not been started. Its process gets one too, if it has none. */
 export function* makeThread(
   kernel: WslKernel,
@@ -42,10 +49,12 @@ export function* makeThread(
   const event = state.newEvent();
   if (event === undefined) return ERRNO.EAGAIN;
   const thread = new LinuxThread(tid, process, guest, event);
+  const { thread: creator } = currentGuest('makeThread');
+  const { machine } = state;
   if (process.kprocess === undefined) {
     const identity = kernel.identityOf(process);
-    const made = yield* routines.CreateProcess({
-      ParentProcess: process.parent?.kprocess ?? state.machine.systemProcess,
+    const made = newPicoProcess(creator, {
+      ParentProcess: process.parent?.kprocess ?? machine.systemProcess,
       Context: process,
       FileObject: identity.FileObject ?? null,
       ImageFileName: identity.ImageFileName ?? null,
@@ -60,12 +69,15 @@ export function* makeThread(
   }
   state.threads.set(tid, thread);
   process.threads.set(tid, thread);
-  const made = yield* routines.CreateThread({
+  let made = newPicoThread({
     Process: process.kprocess,
     Context: thread,
     StartRoutine: body,
     Name: `${process.image.path} ${tid}`,
   });
+  machine.addHostCost(MAKING_DDIS * machine.profile.costs.ddi);
+  if (made.thread !== undefined && hasListeners(processManager(machine)))
+    made = yield* announcePicoThread(made.thread);
   if (made.thread !== undefined) {
     thread.kthread = made.thread;
     prepare?.(made.thread);
@@ -136,7 +148,7 @@ function* cloneSteps(
   if ((flags & CLONE.CHILD_SETTID) !== 0) writeInt(guest.memory, childTid, tid);
   if ((flags & CLONE.CHILD_CLEARTID) !== 0) made.clearChildTid = childTid;
   if (!sameGroup) process.parent?.children.add(process);
-  yield* kernel.routines.ResumeThread(made.kthread as KThread);
+  made.kthread?.start();
   if ((flags & CLONE.VFORK) !== 0) yield* untilExecuted(thread, process);
   return tid;
 }

@@ -1,5 +1,9 @@
+import { OP } from '../../../assembly/shared/opcode';
+import { KWAIT_REASON, MODE } from '../../../assembly/shared/types';
+import { waitField } from '../../ke/ddi';
 import type { KApc } from '../../machine/apc';
 import type { Request } from '../../machine/generator';
+import { encode, words64 } from '../../machine/instruction';
 import type { Machine } from '../../machine/machine';
 import type { LoadedProgram } from '../../machine/program';
 import type { UserMemory } from '../../machine/user-context';
@@ -26,10 +30,15 @@ export interface SignalAction {
   readonly mask: bigint;
 }
 
+const FOREVER = words64(Number.POSITIVE_INFINITY);
+const WAIT_WORD = encode(OP.Wait, 0, waitField(KWAIT_REASON.UserRequest, MODE.UserMode, true));
+
 /** A thread of Linux: a task. */
 export class LinuxThread {
   /** What it waits on for others; a signal left on it makes it look once more, no more. */
   readonly event: KEvent;
+  /** The wait for that without a timeout, in user mode and alertably. */
+  readonly waitRequest: Request;
   /** Blocked signals, and those that have come for it alone: bit n - 1 is signal n. */
   mask = 0n;
   pending = 0n;
@@ -56,6 +65,7 @@ export class LinuxThread {
     event: KEvent,
   ) {
     this.event = event;
+    this.waitRequest = [WAIT_WORD, ...words64(event.handle), ...FOREVER];
   }
 
   get memory(): UserMemory {

@@ -21,13 +21,16 @@ export function* sleep(
   thread: LinuxThread,
   timeout100ns: Timeout,
 ): Generator<Request, WOKEN, number> {
-  const status = yield* KeWaitForSingleObject(
-    thread.event,
-    KWAIT_REASON.UserRequest,
-    MODE.UserMode,
-    true,
-    timeout100ns,
-  );
+  const status =
+    timeout100ns === null
+      ? yield thread.waitRequest
+      : yield* KeWaitForSingleObject(
+          thread.event,
+          KWAIT_REASON.UserRequest,
+          MODE.UserMode,
+          true,
+          timeout100ns,
+        );
   if (status === STATUS.SUCCESS) return WOKEN.Event;
   return status === STATUS.TIMEOUT ? WOKEN.Timeout : WOKEN.Interrupted;
 }

@@ -156,7 +156,7 @@ export class WslSubsystem {
     }
     spawn.linux = process;
     spawn.process = process.kprocess;
-    yield* kernel.routines.ResumeThread(made.kthread as KThread);
+    made.kthread?.start();
   }
 
   private console(): FileTable {
