@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
+import { Machine } from '../../src/machine/machine';
 import { OBJ } from '../../src/ob/attributes';
 import { ObOpenObjectByPointer } from '../../src/ob/handle';
 import { PsProcessType } from '../../src/ob/types';
@@ -10,6 +11,7 @@ import { PsSetCreateProcessNotifyRoutineEx2 } from '../../src/ps/register';
 import { SYS } from '../../src/subsystem/wsl/abi';
 import { ERRNO } from '../../src/subsystem/wsl/errno';
 import type { LinuxUser } from '../../src/subsystem/wsl/user';
+import { WslSubsystem } from '../../src/subsystem/wsl/wsl';
 import { runLinux } from './linux';
 
 const WORD = 0x1_0000;
@@ -68,6 +70,25 @@ describe('a full table', () => {
       { capacities: { trapFrames: 1 }, processors: 1 },
     );
     expect(seen).toContain(-ERRNO.ENOMEM);
+  });
+});
+
+describe('the Linux provider', () => {
+  test('that comes when the system has booted is refused, and says so to who spawns', async () => {
+    const machine = await Machine.create();
+    machine.createProcess({ name: 'smss.exe' });
+    const wsl = new WslSubsystem(machine);
+    wsl.install('/init', function* () {});
+    const spawn = wsl.spawn('/init');
+    expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
+    expect([spawn.status, spawn.pid, spawn.process]).toEqual([STATUS.TOO_LATE, 0, undefined]);
+    expect(wsl.driver.state).toBe('failed');
+  });
+
+  test('refuses paths that are none, and programs that are not installed', async () => {
+    const wsl = new WslSubsystem(await Machine.create());
+    expect(() => wsl.install('init', function* () {})).toThrow(/give one that begins with \//);
+    expect(() => wsl.spawn('/none')).toThrow(/'\/none' is not installed; call install first/);
   });
 });
 

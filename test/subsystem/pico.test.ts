@@ -336,6 +336,44 @@ describe('the kernel’s routines', () => {
     expect(seen).toEqual([-5, -5]);
   });
 
+  test('suspend a thread and let it go on', async () => {
+    const machine = await Machine.create();
+    const counts: number[] = [];
+    asProvider(machine, {}, function* (routines) {
+      const body = machine.loadProgram(program('elf', (p) => p.compute(1_000_000)));
+      const process = yield* startPico(machine, routines, { body });
+      const [thread] = process.threads();
+      if (thread === undefined) return;
+      counts.push(yield* routines.SuspendThread(thread));
+      counts.push(yield* routines.SuspendThread(thread));
+      counts.push(yield* routines.ResumeThread(thread), yield* routines.ResumeThread(thread));
+      counts.push(yield* routines.TerminateThread(thread, 3));
+      yield* KeWaitForSingleObject(thread, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+    });
+    expect(machine.run()).toMatchObject({ reason: 'idle', waiting: [] });
+    expect(counts).toEqual([0, 1, 2, 1, STATUS.SUCCESS]);
+  });
+
+  test.each([
+    'ExitThread',
+    'ExitProcess',
+  ] as const)('are given by a provider whose %s throws: the bugcheck names it', async (routine) => {
+    const machine = await Machine.create();
+    const provider = {
+      [routine]: () => {
+        throw new Error('gone');
+      },
+    };
+    asProvider(machine, provider, function* (routines) {
+      const body = machine.loadProgram(program('elf', (p) => p.compute(10)));
+      yield* startPico(machine, routines, { body });
+    });
+    expect(machine.run()).toMatchObject({
+      name: 'SYSTEM_SERVICE_EXCEPTION',
+      cause: { message: `provider 'testcore': ${routine} threw Error: gone` },
+    });
+  });
+
   test('end a process once, and leave no rows behind', async () => {
     const machine = await Machine.create({ capacities: { processes: 3, threads: 6 } });
     const statuses: number[] = [];

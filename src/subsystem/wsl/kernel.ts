@@ -1,6 +1,7 @@
 import { OP } from '../../../assembly/shared/opcode';
 import { STATUS } from '../../../assembly/shared/status';
 import type { GuestResult } from '../../machine/dpc';
+import { MachineError } from '../../machine/errors';
 import type { Request } from '../../machine/generator';
 import { encode } from '../../machine/instruction';
 import type { Machine } from '../../machine/machine';
@@ -98,7 +99,8 @@ export class WslKernel {
 
   /** What the kernel has handed back to the provider. */
   get routines(): PsPicoRoutines {
-    if (this.handedBack === undefined) throw new Error('the provider is not registered');
+    if (this.handedBack === undefined)
+      throw new MachineError('the Linux provider is not registered yet; let its driver load first');
     return this.handedBack;
   }
 

@@ -36,6 +36,8 @@ export interface SpawnOptions {
 
 /** A process that the embedder has asked for. */
 export class LinuxSpawn {
+  /** NTSTATUS: what the provider was refused with, such as TOO_LATE; no process is made then. */
+  status: number = STATUS.SUCCESS;
   /** An error number that it could not be made for; 0 until it is made, and if it was. */
   errno = 0;
   /** Undefined until it is made. */
@@ -74,7 +76,9 @@ export class WslSubsystem {
   /** The driver that registers the provider when the machine runs: at boot, before other processes are made. */
   readonly driver: DriverObject;
   private readonly kernel: WslKernel;
+  /** Signaled when the provider is registered, or was refused. */
   private readonly registered: KEvent;
+  private registration: number = STATUS.PENDING;
   private readonly spawned = new Map<LinuxProcess, LinuxSpawn>();
 
   constructor(
@@ -97,10 +101,10 @@ export class WslSubsystem {
 
   private *register(): Generator<Request, number, number> {
     const { status, picoRoutines } = yield* PsRegisterPicoProvider(this.kernel.provider);
-    if (picoRoutines === null) return status;
-    this.kernel.routines = picoRoutines;
+    if (picoRoutines !== null) this.kernel.routines = picoRoutines;
+    this.registration = status;
     yield* KeSetEvent(this.registered, 0, false);
-    return STATUS.SUCCESS;
+    return status;
   }
 
   /** Makes a path executable: a generator function, a loaded program, or what makes a CPU core. */
@@ -142,6 +146,8 @@ export class WslSubsystem {
     { argv = [path], envp = [], code }: SpawnOptions,
   ): Generator<Request, void, number> {
     const { kernel } = this;
+    spawn.status = this.registration;
+    if (spawn.status !== STATUS.SUCCESS) return;
     const image = { path, argv };
     const { body, guest } = startImage(kernel, executable, image, envp);
     const pid = kernel.state.newId();
