@@ -3,7 +3,7 @@ import { APC_REGION, OP } from '../../assembly/shared/opcode';
 import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
 import type { DriverLeftover, DriverObject } from '../machine/driver';
-import { isGenerator } from '../machine/generator';
+import { isGenerator, type Request } from '../machine/generator';
 import { callNow, nameOfRoutine } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import { qualifiedName, type StackEntry } from '../machine/kernel-stack';
@@ -152,12 +152,8 @@ export function changeCriticalRegion(thread: KThread, change: -1 | 1): void {
   thread.machine.core.hostApcRegion(thread.address, APC_REGION.Critical, change);
 }
 
-/** Runs `body` in a critical region of the kernel's own: no normal kernel-mode APCs come meanwhile. */
-export function* inCriticalRegion(thread: KThread, body: () => KernelCode<void>): KernelCode<void> {
-  changeCriticalRegion(thread, -1);
-  yield* body();
-  yield [encode(OP.ApcRegion, 0, APC_REGION.Critical), 1];
-}
+/** Leaves a region that the kernel has entered, and takes the APCs that came meanwhile. */
+export const LEAVE_CRITICAL_REGION: Request = [encode(OP.ApcRegion, 0, APC_REGION.Critical), 1];
 
 /** The calls of a registered routine that are under way: who removes it waits for their end. */
 export class CallsUnderWay {
@@ -173,10 +169,17 @@ export class CallsUnderWay {
     this.threads.push(thread);
   }
 
-  *end(thread: KThread): KernelCode<void> {
-    this.threads.splice(this.threads.indexOf(thread), 1);
-    if (this.threads.length === 0 && this.drained !== undefined)
-      yield* KeSetEvent(this.drained, 0, false);
+  /** One has returned. @returns whether it is the last that somebody waits for: see signalDrained. */
+  end(thread: KThread): boolean {
+    const { threads } = this;
+    if (threads[threads.length - 1] === thread) threads.pop();
+    else threads.splice(threads.indexOf(thread), 1);
+    return threads.length === 0 && this.drained !== undefined;
+  }
+
+  /** Lets who waits for the end of the calls go on. */
+  *signalDrained(): KernelCode<void> {
+    yield* KeSetEvent(this.drained as KEvent, 0, false);
   }
 
   /** Waits until there are none; `what` is whose, for reports. */

@@ -7,8 +7,9 @@ import {
   type Callout,
   CallsUnderWay,
   callDriverRoutine,
+  changeCriticalRegion,
   describeCallout,
-  inCriticalRegion,
+  LEAVE_CRITICAL_REGION,
   leftCallouts,
   newCallout,
 } from '../ke/callout';
@@ -141,12 +142,15 @@ export class ObjectCallbacks {
   );
   /** By type, the access that a pre-operation callback may take away; what else it clears stays. */
   readonly modifiable = new Map<ObjectType, number>(MODIFIABLE);
+  /** By operation, the entries of a type that are told of it; made anew with every change. */
+  private readonly told: readonly Map<ObjectType, readonly CallbackEntry[]>[] = [
+    OB_OPERATION.HANDLE_CREATE,
+    OB_OPERATION.HANDLE_DUPLICATE,
+  ].map(() => new Map());
+
   /** Those that are told of an operation on a type; undefined: there are none. */
   entriesFor(type: ObjectType, operation: OB_OPERATION): readonly CallbackEntry[] | undefined {
-    const list = this.lists.get(type);
-    if (list === undefined || list.length === 0) return undefined;
-    const told = list.filter(({ Operations }) => (Operations & operation) !== 0);
-    return told.length === 0 ? undefined : told;
+    return this.told[operation - 1]?.get(type);
   }
 
   /** Every entry, by type and from the highest altitude on. */
@@ -172,11 +176,22 @@ export class ObjectCallbacks {
     const list = this.lists.get(entry.ObjectType) as CallbackEntry[];
     list.push(entry);
     list.sort((a, b) => compareAltitudes(b.altitude, a.altitude));
+    this.changed(entry.ObjectType);
   }
 
   remove(entry: CallbackEntry): void {
     const list = this.lists.get(entry.ObjectType) as CallbackEntry[];
     list.splice(list.indexOf(entry), 1);
+    this.changed(entry.ObjectType);
+  }
+
+  private changed(type: ObjectType): void {
+    const list = this.lists.get(type) as CallbackEntry[];
+    this.told.forEach((byType, index) => {
+      const told = list.filter(({ Operations }) => (Operations & (index + 1)) !== 0);
+      if (told.length === 0) byType.delete(type);
+      else byType.set(type, told);
+    });
   }
 }
 
@@ -264,17 +279,22 @@ export function ObRegisterCallbacks(
   callbackRegistration: ObCallbackRegistration,
 ): NtCall<CallbackRegistrationResult> {
   const routine = 'ObRegisterCallbacks';
-  return new NtCall(routine, function* (): KernelCode<CallbackRegistrationResult> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield ddiTime(machine);
-    const known = objectCallbacks(machine);
-    const entries = makeEntries(machine, known, callbackRegistration);
-    if (typeof entries === 'number') return { status: entries, registrationHandle: null };
-    for (const entry of entries) known.add(entry);
-    const registrationHandle = new ObCallbackHandle(machine, entries);
-    return { status: STATUS.SUCCESS, registrationHandle };
-  });
+  return new NtCall(routine, () => registerCallbacks(routine, callbackRegistration));
+}
+
+function* registerCallbacks(
+  routine: string,
+  callbackRegistration: ObCallbackRegistration,
+): KernelCode<CallbackRegistrationResult> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield ddiTime(machine);
+  const known = objectCallbacks(machine);
+  const entries = makeEntries(machine, known, callbackRegistration);
+  if (typeof entries === 'number') return { status: entries, registrationHandle: null };
+  for (const entry of entries) known.add(entry);
+  const registrationHandle = new ObCallbackHandle(machine, entries);
+  return { status: STATUS.SUCCESS, registrationHandle };
 }
 
 /**
@@ -285,19 +305,24 @@ export function ObRegisterCallbacks(
  */
 export function ObUnRegisterCallbacks(registrationHandle: ObCallbackHandle): NtCall<void> {
   const routine = 'ObUnRegisterCallbacks';
-  return new NtCall(routine, function* (): KernelCode<void> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
-    const { machine, entries } = registrationHandle;
-    if (!registrationHandle.registered) {
-      machine.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, STATUS.ACCESS_VIOLATION);
-      throw new VerifierError('ObUnRegisterCallbacks was called twice for one registration');
-    }
-    registrationHandle.registered = false;
-    yield ddiTime(machine);
-    for (const entry of entries) objectCallbacks(machine).remove(entry);
-    for (const { calls, pre, post } of entries)
-      yield* calls.drain(machine, describeCallout((pre ?? post) as Callout));
-  });
+  return new NtCall(routine, () => unRegisterCallbacks(routine, registrationHandle));
+}
+
+function* unRegisterCallbacks(
+  routine: string,
+  registrationHandle: ObCallbackHandle,
+): KernelCode<void> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+  const { machine, entries } = registrationHandle;
+  if (!registrationHandle.registered) {
+    machine.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, STATUS.ACCESS_VIOLATION);
+    throw new VerifierError('ObUnRegisterCallbacks was called twice for one registration');
+  }
+  registrationHandle.registered = false;
+  yield ddiTime(machine);
+  for (const entry of entries) objectCallbacks(machine).remove(entry);
+  for (const { calls, pre, post } of entries)
+    yield* calls.drain(machine, describeCallout((pre ?? post) as Callout));
 }
 
 /** The version that a registration must have. @irql any @nt ObGetFilterVersion */
@@ -318,67 +343,82 @@ export interface HandleOperation {
   readonly targetProcess?: KProcess;
 }
 
-/** An entry that has been asked, and what it wants to find again. */
-interface Asked {
-  readonly entry: CallbackEntry;
-  readonly context: unknown;
-}
+/** What a pre-operation callback is told; it writes to this. */
+type PreInformation = ObPreOperationInformation & { readonly Parameters: ObPreHandleInformation };
 
-/** Asks one entry, which may take some of `access` away; what it says. */
-function* ask(
-  entry: CallbackEntry,
-  operation: HandleOperation,
-  access: number,
-  thread: KThread,
-): KernelCode<Asked & { readonly access: number }> {
-  const { pre } = entry;
-  if (pre === undefined) return { entry, context: null, access };
-  const { sourceProcess, targetProcess, grantedAccess } = operation;
-  const information = {
+function preInformation(operation: HandleOperation, access: number): PreInformation {
+  return {
     Operation: operation.operation,
     KernelHandle: operation.kernelHandle,
     Object: operation.object,
     ObjectType: operation.type,
-    CallContext: null as unknown,
+    CallContext: null,
     Parameters: {
       DesiredAccess: access,
-      OriginalDesiredAccess: grantedAccess,
-      SourceProcess: sourceProcess,
-      TargetProcess: targetProcess,
+      OriginalDesiredAccess: operation.grantedAccess,
+      SourceProcess: operation.sourceProcess,
+      TargetProcess: operation.targetProcess,
     },
   };
-  const called = callDriverRoutine(thread, pre, entry.registrationContext, information);
-  const status = isGenerator(called) ? yield* called : called;
-  if (status !== undefined && status !== OB_PREOP_SUCCESS) {
-    thread.machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, VIOLATION.KernelApi);
-    throw new VerifierError(`${describeCallout(pre)} returned what is not OB_PREOP_SUCCESS`);
-  }
-  return { entry, context: information.CallContext, access: information.Parameters.DesiredAccess };
 }
 
-/** Tells one entry what has become of the handle. */
+/** Asks every entry; the access that they leave. What each wants to find again goes to `contexts`. */
+function* ask(
+  entries: readonly CallbackEntry[],
+  operation: HandleOperation,
+  modifiable: number,
+  contexts: unknown[],
+  thread: KThread,
+): KernelCode<number> {
+  let access = operation.grantedAccess;
+  changeCriticalRegion(thread, -1);
+  for (const { pre, registrationContext } of entries) {
+    let context: unknown = null;
+    if (pre !== undefined) {
+      const information = preInformation(operation, access);
+      const called = callDriverRoutine(thread, pre, registrationContext, information);
+      const status = isGenerator(called) ? yield* called : called;
+      if (status !== undefined && status !== OB_PREOP_SUCCESS) {
+        thread.machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, VIOLATION.KernelApi);
+        throw new VerifierError(`${describeCallout(pre)} returned what is not OB_PREOP_SUCCESS`);
+      }
+      access &= information.Parameters.DesiredAccess | ~modifiable;
+      context = information.CallContext;
+    }
+    contexts.push(context);
+  }
+  yield LEAVE_CRITICAL_REGION;
+  return access;
+}
+
+/** Tells every entry, from the last that was asked on, what has become of the handle. */
 function* tell(
-  { entry, context }: Asked,
+  entries: readonly CallbackEntry[],
   operation: HandleOperation,
   status: number,
   grantedAccess: number,
+  contexts: readonly unknown[],
   thread: KThread,
 ): KernelCode<void> {
-  const { post } = entry;
-  if (post !== undefined) {
-    const information: ObPostOperationInformation = {
-      Operation: operation.operation,
-      KernelHandle: operation.kernelHandle,
-      Object: operation.object,
-      ObjectType: operation.type,
-      CallContext: context,
-      ReturnStatus: status,
-      Parameters: { GrantedAccess: grantedAccess },
-    };
-    const called = callDriverRoutine(thread, post, entry.registrationContext, information);
-    if (isGenerator(called)) yield* called;
+  changeCriticalRegion(thread, -1);
+  for (let index = entries.length - 1; index >= 0; index--) {
+    const { post, registrationContext, calls } = entries[index] as CallbackEntry;
+    if (post !== undefined) {
+      const information: ObPostOperationInformation = {
+        Operation: operation.operation,
+        KernelHandle: operation.kernelHandle,
+        Object: operation.object,
+        ObjectType: operation.type,
+        CallContext: contexts[index],
+        ReturnStatus: status,
+        Parameters: { GrantedAccess: grantedAccess },
+      };
+      const called = callDriverRoutine(thread, post, registrationContext, information);
+      if (isGenerator(called)) yield* called;
+    }
+    if (calls.end(thread)) yield* calls.signalDrained();
   }
-  yield* entry.calls.end(thread);
+  yield LEAVE_CRITICAL_REGION;
 }
 
 /**
@@ -395,24 +435,12 @@ export function* ObpFilterHandle<R extends { readonly status: number }>(
   const entries = known.entriesFor(type, operation.operation);
   if (entries === undefined) return insert(grantedAccess);
   const { thread } = currentGuest('ObpFilterHandle');
-  for (const entry of entries) entry.calls.begin(thread);
+  for (const { calls } of entries) calls.begin(thread);
   yield [encode(OP.Compute, MODE.KernelMode), entries.length * machine.profile.costs.ddi, 0];
-  const modifiable = known.modifiable.get(type) ?? 0;
-  const asked: Asked[] = [];
-  let access = grantedAccess;
-  yield* inCriticalRegion(thread, function* () {
-    for (const entry of entries) {
-      const answer = yield* ask(entry, operation, access, thread);
-      access &= answer.access | ~modifiable;
-      asked.push(answer);
-    }
-  });
-  if (mode === MODE.KernelMode || kernelHandle) access = grantedAccess;
+  const contexts: unknown[] = [];
+  const left = yield* ask(entries, operation, known.modifiable.get(type) ?? 0, contexts, thread);
+  const access = mode === MODE.KernelMode || kernelHandle ? grantedAccess : left;
   const result = insert(access);
-  yield* inCriticalRegion(thread, function* () {
-    for (const one of asked.reverse()) {
-      yield* tell(one, operation, result.status, access, thread);
-    }
-  });
+  yield* tell(entries, operation, result.status, access, contexts, thread);
   return result;
 }

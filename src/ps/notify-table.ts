@@ -143,7 +143,7 @@ export class NotifyTable {
   private *finish(entry: NotifyEntry, thread: KThread, running: Steps<unknown>): Steps {
     entry.calls.begin(thread);
     yield* running;
-    yield* entry.calls.end(thread);
+    if (entry.calls.end(thread)) yield* entry.calls.signalDrained();
   }
 
   /** What there is to call is no code. */
