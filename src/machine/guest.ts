@@ -253,6 +253,19 @@ export class OneInstruction implements Iterator<Request, number, number> {
   }
 }
 
+/** A call that has its answer without an instruction, and without what a generator costs. */
+export class Answer<T> implements Iterator<Request, T, number> {
+  constructor(private readonly value: T) {}
+
+  next(): IteratorResult<Request, T> {
+    return { done: true, value: this.value };
+  }
+
+  throw(raised: unknown): never {
+    throw raised;
+  }
+}
+
 /** Takes out an item that is most often the last. */
 function removeLast<T>(items: T[], item: T): void {
   if (items[items.length - 1] === item) items.pop();

@@ -4,7 +4,7 @@ import { IRQL, MODE } from '../../assembly/shared/types';
 import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
 import type { KernelCode } from '../ke/mode';
 import { IoObject } from '../machine/driver';
-import { currentGuest, NtCall } from '../machine/guest';
+import { Answer, currentGuest, NtCall, type Request } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
 import { headerOf, type ObjectBody, type ObjectHeader, shownPointerCount } from './object';
 import { objectManager } from './state';
@@ -33,13 +33,21 @@ export function ObpReference(header: ObjectHeader): void {
   else badReference(header, 'referenced when it had gone');
 }
 
-/** One reference less; with the last the object goes, at once below APC_LEVEL, else by a thread of its own. */
-export function* ObpDereference(header: ObjectHeader): KernelCode<void> {
+/** One reference less. @returns whether it was the last, and the object is to be deleted now. */
+function dropReference(header: ObjectHeader): boolean {
   if (header.pointerCount <= 0) badReference(header, 'dereferenced more often than referenced');
-  if (--header.pointerCount !== 0) return;
-  const { machine } = header.body;
-  if (machine.irql() !== IRQL.PASSIVE_LEVEL) deferDelete(header);
-  else yield* ObpDeleteObject(header);
+  if (--header.pointerCount !== 0) return false;
+  if (header.body.machine.irql() === IRQL.PASSIVE_LEVEL) return true;
+  deferDelete(header);
+  return false;
+}
+
+/** What is left to do of a dereference that deletes nothing. */
+const NOTHING: Iterable<Request, void, number> = { [Symbol.iterator]: () => new Answer(undefined) };
+
+/** One reference less; with the last the object goes, at once below APC_LEVEL, else by a thread of its own. */
+export function ObpDereference(header: ObjectHeader): Iterable<Request, void, number> {
+  return dropReference(header) ? ObpDeleteObject(header) : NOTHING;
 }
 
 /** What the last reference leaves: the type's procedure first, then the row. */
@@ -125,12 +133,19 @@ export function ObReferenceObjectByPointer(
  */
 export function ObDereferenceObject(object: ObjectBody): NtCall<number> {
   const routine = 'ObDereferenceObject';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-    const header = headerOf(routine, object);
-    yield* ObpDereference(header);
-    return shownPointerCount(header);
-  });
+  return new NtCall(routine, () => dereferenceObject(routine, object));
+}
+
+function dereferenceObject(routine: string, object: ObjectBody): Iterator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
+  const header = headerOf(routine, object);
+  if (dropReference(header)) return deleteLast(header);
+  return new Answer(shownPointerCount(header));
+}
+
+function* deleteLast(header: ObjectHeader): KernelCode<number> {
+  yield* ObpDeleteObject(header);
+  return shownPointerCount(header);
 }
 
 /**
