@@ -15,16 +15,22 @@ function cancellable(
   irp: IoRequest | null,
   wait: () => NtCall<number>,
 ): NtCall<number> {
-  return new NtCall(routine, function* (): KernelCode<number> {
-    const highest = irp === null ? IRQL.APC_LEVEL : IRQL.PASSIVE_LEVEL;
-    requireIrql(routine, VIOLATION.KernelApi, highest);
-    const { thread } = currentGuest(routine);
-    for (;;) {
-      const status = yield* wait();
-      if (status !== STATUS.USER_APC) return status;
-      if (thread.terminating) return STATUS.THREAD_IS_TERMINATING;
-    }
-  });
+  return new NtCall(routine, () => cancellableSteps(routine, irp, wait));
+}
+
+function* cancellableSteps(
+  routine: string,
+  irp: IoRequest | null,
+  wait: () => NtCall<number>,
+): KernelCode<number> {
+  const highest = irp === null ? IRQL.APC_LEVEL : IRQL.PASSIVE_LEVEL;
+  requireIrql(routine, VIOLATION.KernelApi, highest);
+  const { thread } = currentGuest(routine);
+  for (;;) {
+    const status = yield* wait();
+    if (status !== STATUS.USER_APC) return status;
+    if (thread.terminating) return STATUS.THREAD_IS_TERMINATING;
+  }
 }
 
 /**

@@ -175,13 +175,23 @@ export function ObReferenceObjectByHandle<T extends ObjectBody = ObjectBody>(
   accessMode: MODE,
 ): NtCall<ObjectResult<T> & { readonly handleInformation: ObjectHandleInformation }> {
   const routine = 'ObReferenceObjectByHandle';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(currentGuest(routine).machine);
-    const reference = ObpReferenceByHandle(handle, desiredAccess, objectType, accessMode);
-    const { status, header, handleInformation } = reference;
-    return { status, object: header?.body as T | undefined, handleInformation };
-  });
+  return new NtCall(routine, () =>
+    referenceObjectByHandle(routine, handle, desiredAccess, objectType, accessMode),
+  );
+}
+
+function* referenceObjectByHandle<T extends ObjectBody = ObjectBody>(
+  routine: string,
+  handle: Handle,
+  desiredAccess: number,
+  objectType: ObjectType | null,
+  accessMode: MODE,
+): KernelCode<ObjectResult<T> & { readonly handleInformation: ObjectHandleInformation }> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(currentGuest(routine).machine);
+  const reference = ObpReferenceByHandle(handle, desiredAccess, objectType, accessMode);
+  const { status, header, handleInformation } = reference;
+  return { status, object: header?.body as T | undefined, handleInformation };
 }
 
 /** A handle that is to be made. */
@@ -294,22 +304,32 @@ export function ObOpenObjectByPointer(
   accessMode: MODE,
 ): NtCall<HandleResult> {
   const routine = 'ObOpenObjectByPointer';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
-    const header = headerOf(routine, object);
-    if (objectType !== null && header.type !== objectType)
-      return failed(STATUS.OBJECT_TYPE_MISMATCH);
-    ObpReference(header);
-    const result = yield* ObpCreateHandle({
-      header,
-      mode: accessMode,
-      desiredAccess,
-      attributes: handleAttributes,
-      opening: true,
-    });
-    yield* ObpDereference(header);
-    return result;
+  return new NtCall(routine, () =>
+    openObjectByPointer(routine, object, handleAttributes, desiredAccess, objectType, accessMode),
+  );
+}
+
+function* openObjectByPointer(
+  routine: string,
+  object: ObjectBody,
+  handleAttributes: number,
+  desiredAccess: number,
+  objectType: ObjectType | null,
+  accessMode: MODE,
+): KernelCode<HandleResult> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+  const header = headerOf(routine, object);
+  if (objectType !== null && header.type !== objectType) return failed(STATUS.OBJECT_TYPE_MISMATCH);
+  ObpReference(header);
+  const result = yield* ObpCreateHandle({
+    header,
+    mode: accessMode,
+    desiredAccess,
+    attributes: handleAttributes,
+    opening: true,
   });
+  yield* ObpDereference(header);
+  return result;
 }
 
 /** Takes an object out of the namespace. */
@@ -394,11 +414,13 @@ export function* ObpCloseHandle(
  */
 export function ObCloseHandle(handle: Handle, previousMode: MODE): NtCall<number> {
   const routine = 'ObCloseHandle';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(currentGuest(routine).machine);
-    return yield* ObpCloseHandle(handle, previousMode);
-  });
+  return new NtCall(routine, () => closeHandle(routine, handle, previousMode));
+}
+
+function* closeHandle(routine: string, handle: Handle, previousMode: MODE): KernelCode<number> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(currentGuest(routine).machine);
+  return yield* ObpCloseHandle(handle, previousMode);
 }
 
 const close = systemService('Close', (mode, handle: Handle) => ObpCloseHandle(handle, mode));

@@ -23,23 +23,29 @@ function namedEvent(
   kind: 'notification' | 'synchronization',
   eventName: string | null,
 ): NtCall<NamedEvent> {
-  return new NtCall(routine, function* (): KernelCode<NamedEvent> {
-    requireIrql(routine, VIOLATION.IrqlIoPassive, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    const { handle } = yield* ObpCreateObject({
-      mode: MODE.KernelMode,
-      type: ExEventObjectType,
-      desiredAccess: EVENT_ACCESS.ALL_ACCESS,
-      attributes: { ObjectName: eventName, Attributes: OBJ.OPENIF | OBJ.KERNEL_HANDLE },
-      make: () => (machine.hasObjectRoom ? machine.createEvent(kind, true) : undefined),
-    });
-    if (handle === 0) return { event: null, eventHandle: 0 };
-    const { header } = ObpReferenceByHandle(handle, 0, ExEventObjectType, MODE.KernelMode);
-    if (header === undefined) return { event: null, eventHandle: 0 };
-    // The handle is what keeps the event.
-    yield* ObpDereference(header);
-    return { event: header.body as KEvent, eventHandle: handle };
+  return new NtCall(routine, () => namedEventSteps(routine, kind, eventName));
+}
+
+function* namedEventSteps(
+  routine: string,
+  kind: 'notification' | 'synchronization',
+  eventName: string | null,
+): KernelCode<NamedEvent> {
+  requireIrql(routine, VIOLATION.IrqlIoPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  const { handle } = yield* ObpCreateObject({
+    mode: MODE.KernelMode,
+    type: ExEventObjectType,
+    desiredAccess: EVENT_ACCESS.ALL_ACCESS,
+    attributes: { ObjectName: eventName, Attributes: OBJ.OPENIF | OBJ.KERNEL_HANDLE },
+    make: () => (machine.hasObjectRoom ? machine.createEvent(kind, true) : undefined),
   });
+  if (handle === 0) return { event: null, eventHandle: 0 };
+  const { header } = ObpReferenceByHandle(handle, 0, ExEventObjectType, MODE.KernelMode);
+  if (header === undefined) return { event: null, eventHandle: 0 };
+  // The handle is what keeps the event.
+  yield* ObpDereference(header);
+  return { event: header.body as KEvent, eventHandle: handle };
 }
 
 /**

@@ -40,16 +40,26 @@ export function ObCreateObject<T extends ObjectBody>(
   body: T,
 ): NtCall<ObjectResult<T>> {
   const routine = 'ObCreateObject';
-  return new NtCall(routine, function* (): KernelCode<ObjectResult<T>> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
-    yield ddiTime(body.machine);
-    const { status } = captureAttributes(objectAttributes);
-    if (status !== STATUS.SUCCESS) return { status, object: undefined };
-    const header = objectManager(body.machine).allocate(objectType, body);
-    header.kernelObject = probeMode === MODE.KernelMode;
-    uninserted.set(body, objectAttributes);
-    return { status, object: body };
-  });
+  return new NtCall(routine, () =>
+    createObject(routine, probeMode, objectType, objectAttributes, body),
+  );
+}
+
+function* createObject<T extends ObjectBody>(
+  routine: string,
+  probeMode: MODE,
+  objectType: ObjectType,
+  objectAttributes: ObjectAttributes | null,
+  body: T,
+): KernelCode<ObjectResult<T>> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.APC_LEVEL);
+  yield ddiTime(body.machine);
+  const { status } = captureAttributes(objectAttributes);
+  if (status !== STATUS.SUCCESS) return { status, object: undefined };
+  const header = objectManager(body.machine).allocate(objectType, body);
+  header.kernelObject = probeMode === MODE.KernelMode;
+  uninserted.set(body, objectAttributes);
+  return { status, object: body };
 }
 
 /**
@@ -62,25 +72,31 @@ export function ObCreateObject<T extends ObjectBody>(
  */
 export function ObInsertObject(object: ObjectBody, desiredAccess: number): NtCall<HandleResult> {
   const routine = 'ObInsertObject';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    const header = headerOf(routine, object);
-    const attributes = uninserted.get(object) ?? null;
-    uninserted.delete(object);
-    let inserted = false;
-    const result = yield* ObpCreateObject({
-      mode: header.kernelObject ? MODE.KernelMode : MODE.UserMode,
-      type: header.type,
-      desiredAccess,
-      attributes,
-      make: () => {
-        inserted = true;
-        return object;
-      },
-    });
-    if (!inserted) yield* ObpDereference(header);
-    return result;
+  return new NtCall(routine, () => insertObject(routine, object, desiredAccess));
+}
+
+function* insertObject(
+  routine: string,
+  object: ObjectBody,
+  desiredAccess: number,
+): KernelCode<HandleResult> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  const header = headerOf(routine, object);
+  const attributes = uninserted.get(object) ?? null;
+  uninserted.delete(object);
+  let inserted = false;
+  const result = yield* ObpCreateObject({
+    mode: header.kernelObject ? MODE.KernelMode : MODE.UserMode,
+    type: header.type,
+    desiredAccess,
+    attributes,
+    make: () => {
+      inserted = true;
+      return object;
+    },
   });
+  if (!inserted) yield* ObpDereference(header);
+  return result;
 }
 
 /** Opens the object of a name: any type if `objectType` is null. @irql PASSIVE_LEVEL @nt ObOpenObjectByName (partial: no access state, no parse context) */
@@ -91,10 +107,20 @@ export function ObOpenObjectByName(
   desiredAccess: number,
 ): NtCall<HandleResult> {
   const routine = 'ObOpenObjectByName';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    return yield* ObpOpenObjectByName(accessMode, objectType, desiredAccess, objectAttributes);
-  });
+  return new NtCall(routine, () =>
+    openObjectByName(routine, objectAttributes, objectType, accessMode, desiredAccess),
+  );
+}
+
+function* openObjectByName(
+  routine: string,
+  objectAttributes: ObjectAttributes,
+  objectType: ObjectType | null,
+  accessMode: MODE,
+  desiredAccess: number,
+): KernelCode<HandleResult> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  return yield* ObpOpenObjectByName(accessMode, objectType, desiredAccess, objectAttributes);
 }
 
 function noObject(status: number): { readonly status: number; readonly object: undefined } {
@@ -114,23 +140,34 @@ export function ObReferenceObjectByName<T extends ObjectBody = ObjectBody>(
   accessMode: MODE,
 ): NtCall<ObjectResult<T>> {
   const routine = 'ObReferenceObjectByName';
-  return new NtCall(routine, function* (): KernelCode<ObjectResult<T>> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield ddiTime(machine);
-    const { status, text } = captureString(objectName);
-    if (status !== STATUS.SUCCESS) return noObject(status);
-    const captured = { rootDirectory: 0, attributes, name: text, securityDescriptor: undefined };
-    const found = yield* lookupCaptured(machine, captured, text, objectType, accessMode, false);
-    const { header } = found;
-    if (header === undefined) return noObject(found.status);
-    if (objectType !== null && header.type !== objectType)
-      return noObject(STATUS.OBJECT_TYPE_MISMATCH);
-    const access = grantHandle(header, desiredAccess, accessMode, false);
-    if (access.status !== STATUS.SUCCESS) return noObject(access.status);
-    ObpReference(header);
-    return { status: STATUS.SUCCESS, object: header.body as T };
-  });
+  return new NtCall(routine, () =>
+    referenceObjectByName(routine, objectName, attributes, desiredAccess, objectType, accessMode),
+  );
+}
+
+function* referenceObjectByName<T extends ObjectBody = ObjectBody>(
+  routine: string,
+  objectName: UnicodeString,
+  attributes: number,
+  desiredAccess: number,
+  objectType: ObjectType | null,
+  accessMode: MODE,
+): KernelCode<ObjectResult<T>> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield ddiTime(machine);
+  const { status, text } = captureString(objectName);
+  if (status !== STATUS.SUCCESS) return noObject(status);
+  const captured = { rootDirectory: 0, attributes, name: text, securityDescriptor: undefined };
+  const found = yield* lookupCaptured(machine, captured, text, objectType, accessMode, false);
+  const { header } = found;
+  if (header === undefined) return noObject(found.status);
+  if (objectType !== null && header.type !== objectType)
+    return noObject(STATUS.OBJECT_TYPE_MISMATCH);
+  const access = grantHandle(header, desiredAccess, accessMode, false);
+  if (access.status !== STATUS.SUCCESS) return noObject(access.status);
+  ObpReference(header);
+  return { status: STATUS.SUCCESS, object: header.body as T };
 }
 
 /** An object goes with its last handle from now on: without any its name goes now. */
@@ -142,11 +179,13 @@ function* makeTemporary(header: ObjectHeader): KernelCode<void> {
 /** An object that was permanent loses its name with its last handle, or now. @irql PASSIVE_LEVEL @nt ObMakeTemporaryObject */
 export function ObMakeTemporaryObject(object: ObjectBody): NtCall<void> {
   const routine = 'ObMakeTemporaryObject';
-  return new NtCall(routine, function* (): KernelCode<void> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(object.machine);
-    yield* makeTemporary(headerOf(routine, object));
-  });
+  return new NtCall(routine, () => makeTemporaryObjectSteps(routine, object));
+}
+
+function* makeTemporaryObjectSteps(routine: string, object: ObjectBody): KernelCode<void> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(object.machine);
+  yield* makeTemporary(headerOf(routine, object));
 }
 
 const makeTemporaryObject = systemService(
@@ -201,19 +240,25 @@ export function ObCreateObjectType(
   objectTypeInitializer: ObjectTypeInitializer,
 ): NtCall<ObjectTypeResult> {
   const routine = 'ObCreateObjectType';
-  return new NtCall(routine, function* (): KernelCode<ObjectTypeResult> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield ddiTime(machine);
-    const { procedures, maintainHandleCount } = objectTypeInitializer;
-    const counts = procedures?.open !== undefined || procedures?.close !== undefined;
-    if (typeName === '' || (maintainHandleCount === true && !counts))
-      return { status: STATUS.INVALID_PARAMETER, objectType: null };
-    const manager = objectManager(machine);
-    if (manager.types.some(({ name }) => name.toUpperCase() === typeName.toUpperCase()))
-      return { status: STATUS.OBJECT_NAME_COLLISION, objectType: null };
-    const objectType = new ObjectType(typeName, objectTypeInitializer);
-    manager.createType(objectType);
-    return { status: STATUS.SUCCESS, objectType };
-  });
+  return new NtCall(routine, () => createObjectType(routine, typeName, objectTypeInitializer));
+}
+
+function* createObjectType(
+  routine: string,
+  typeName: string,
+  objectTypeInitializer: ObjectTypeInitializer,
+): KernelCode<ObjectTypeResult> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield ddiTime(machine);
+  const { procedures, maintainHandleCount } = objectTypeInitializer;
+  const counts = procedures?.open !== undefined || procedures?.close !== undefined;
+  if (typeName === '' || (maintainHandleCount === true && !counts))
+    return { status: STATUS.INVALID_PARAMETER, objectType: null };
+  const manager = objectManager(machine);
+  if (manager.types.some(({ name }) => name.toUpperCase() === typeName.toUpperCase()))
+    return { status: STATUS.OBJECT_NAME_COLLISION, objectType: null };
+  const objectType = new ObjectType(typeName, objectTypeInitializer);
+  manager.createType(objectType);
+  return { status: STATUS.SUCCESS, objectType };
 }

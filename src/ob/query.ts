@@ -319,11 +319,18 @@ export function ObSetHandleAttributes(
   previousMode: MODE,
 ): NtCall<number> {
   const routine = 'ObSetHandleAttributes';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(currentGuest(routine).machine);
-    return setHandleFlags(handle, handleFlags, previousMode);
-  });
+  return new NtCall(routine, () => setHandleAttributes(routine, handle, handleFlags, previousMode));
+}
+
+function* setHandleAttributes(
+  routine: string,
+  handle: Handle,
+  handleFlags: ObjectHandleFlagInformation,
+  previousMode: MODE,
+): KernelCode<number> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(currentGuest(routine).machine);
+  return setHandleFlags(handle, handleFlags, previousMode);
 }
 
 /**
@@ -338,13 +345,19 @@ export function ObQueryNameString(
   length: number,
 ): NtCall<Queried<ObjectNameInformation>> {
   const routine = 'ObQueryNameString';
-  return new NtCall(routine, function* (): KernelCode<Queried<ObjectNameInformation>> {
-    requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(object.machine);
-    const { needed, fields } = nameAnswer(nameOf(headerOf(routine, object)));
-    if (length < needed) return { status: STATUS.INFO_LENGTH_MISMATCH, returnLength: needed };
-    return { status: STATUS.SUCCESS, returnLength: needed, ...fields };
-  });
+  return new NtCall(routine, () => queryNameString(routine, object, length));
+}
+
+function* queryNameString(
+  routine: string,
+  object: ObjectBody,
+  length: number,
+): KernelCode<Queried<ObjectNameInformation>> {
+  requireIrql(routine, VIOLATION.IrqlObPassive, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(object.machine);
+  const { needed, fields } = nameAnswer(nameOf(headerOf(routine, object)));
+  if (length < needed) return { status: STATUS.INFO_LENGTH_MISMATCH, returnLength: needed };
+  return { status: STATUS.SUCCESS, returnLength: needed, ...fields };
 }
 
 const compareObjects = systemService(

@@ -47,19 +47,28 @@ export function PsSetSystemMultipleGroupAffinityThread(
   affinityToken: AffinityToken,
 ): NtCall<number> {
   const routine = 'PsSetSystemMultipleGroupAffinityThread';
-  return new NtCall(routine, function* (): KernelCode<number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    const { machine } = currentGuest(routine);
-    const [first] = groupAffinities;
-    const asked = groupAffinities.slice(0, groupCount);
-    const valid = asked.every(
-      ({ Mask, Group }) => Mask > 0n && (Mask & ~machine.groupAffinity(Group)) === 0n,
-    );
-    const usable = !affinityToken.freed && affinityToken.previous === undefined;
-    if (first === undefined || groupCount < 1 || !valid || !usable) return STATUS.INVALID_PARAMETER;
-    affinityToken.previous = yield* KeSetSystemGroupAffinityThread(first);
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(routine, () =>
+    setSystemMultipleGroupAffinityThread(routine, groupAffinities, groupCount, affinityToken),
+  );
+}
+
+function* setSystemMultipleGroupAffinityThread(
+  routine: string,
+  groupAffinities: readonly GroupAffinity[],
+  groupCount: number,
+  affinityToken: AffinityToken,
+): KernelCode<number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  const { machine } = currentGuest(routine);
+  const [first] = groupAffinities;
+  const asked = groupAffinities.slice(0, groupCount);
+  const valid = asked.every(
+    ({ Mask, Group }) => Mask > 0n && (Mask & ~machine.groupAffinity(Group)) === 0n,
+  );
+  const usable = !affinityToken.freed && affinityToken.previous === undefined;
+  if (first === undefined || groupCount < 1 || !valid || !usable) return STATUS.INVALID_PARAMETER;
+  affinityToken.previous = yield* KeSetSystemGroupAffinityThread(first);
+  return STATUS.SUCCESS;
 }
 
 /** Takes back what filled the token; nothing happens with a token that no set has filled. @irql at most APC_LEVEL @nt PsRevertToUserMultipleGroupAffinityThread */
@@ -67,11 +76,16 @@ export function PsRevertToUserMultipleGroupAffinityThread(
   affinityToken: AffinityToken,
 ): NtCall<void> {
   const routine = 'PsRevertToUserMultipleGroupAffinityThread';
-  return new NtCall(routine, function* (): KernelCode<void> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    const { previous } = affinityToken;
-    if (previous === undefined || affinityToken.freed) return;
-    affinityToken.previous = undefined;
-    yield* KeRevertToUserGroupAffinityThread(previous);
-  });
+  return new NtCall(routine, () => revertToUserMultipleGroupAffinityThread(routine, affinityToken));
+}
+
+function* revertToUserMultipleGroupAffinityThread(
+  routine: string,
+  affinityToken: AffinityToken,
+): KernelCode<void> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  const { previous } = affinityToken;
+  if (previous === undefined || affinityToken.freed) return;
+  affinityToken.previous = undefined;
+  yield* KeRevertToUserGroupAffinityThread(previous);
 }

@@ -159,11 +159,13 @@ export const ZwSetContextThread = setContextThread.zw;
 
 /** The routines of drivers, which have the thread itself. */
 function onThread<R>(routine: string, use: () => R): NtCall<R> {
-  return new NtCall(routine, function* (): KernelCode<R> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    yield ddiTime(currentGuest(routine).machine);
-    return use();
-  });
+  return new NtCall(routine, () => onThreadSteps(routine, use));
+}
+
+function* onThreadSteps<R>(routine: string, use: () => R): KernelCode<R> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  yield ddiTime(currentGuest(routine).machine);
+  return use();
 }
 
 /** NtGetContextThread for drivers, which have the thread. @irql PASSIVE_LEVEL @nt PsGetContextThread (partial: as NtGetContextThread) */

@@ -50,28 +50,48 @@ export function FsRtlCreateSectionForDataScan(
   flags: number,
 ): NtCall<DataScanSection> {
   const routine = 'FsRtlCreateSectionForDataScan';
-  return new NtCall(routine, function* (): KernelCode<DataScanSection> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield ddiTime(machine);
-    if (allocationAttributes !== SEC.COMMIT || flags !== 0)
-      return noSection(STATUS.INVALID_PARAMETER);
-    const protection = protectionStatus(sectionPageProtection);
-    if (protection !== STATUS.SUCCESS) return noSection(protection);
-    const { size } = fileObject.image;
-    const { status, handle } = yield* ObpCreateObject({
-      mode: MODE.KernelMode,
-      type: MmSectionObjectType,
+  return new NtCall(routine, () =>
+    fsRtlCreateSectionForDataScan(
+      routine,
+      fileObject,
       desiredAccess,
-      attributes: objectAttributes,
-      make: () => {
-        ObpReference(headerOf(routine, fileObject));
-        return new SectionObject(machine, size, sectionPageProtection, SEC.COMMIT, fileObject);
-      },
-    });
-    const { header } = ObpReferenceByHandle(handle, 0, MmSectionObjectType, MODE.KernelMode);
-    if (header === undefined) return noSection(status);
-    const sectionObject = header.body as SectionObject;
-    return { status, sectionHandle: handle, sectionObject, sectionFileSize: size };
+      objectAttributes,
+      sectionPageProtection,
+      allocationAttributes,
+      flags,
+    ),
+  );
+}
+
+function* fsRtlCreateSectionForDataScan(
+  routine: string,
+  fileObject: ImageFile,
+  desiredAccess: number,
+  objectAttributes: ObjectAttributes | null,
+  sectionPageProtection: number,
+  allocationAttributes: number,
+  flags: number,
+): KernelCode<DataScanSection> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield ddiTime(machine);
+  if (allocationAttributes !== SEC.COMMIT || flags !== 0)
+    return noSection(STATUS.INVALID_PARAMETER);
+  const protection = protectionStatus(sectionPageProtection);
+  if (protection !== STATUS.SUCCESS) return noSection(protection);
+  const { size } = fileObject.image;
+  const { status, handle } = yield* ObpCreateObject({
+    mode: MODE.KernelMode,
+    type: MmSectionObjectType,
+    desiredAccess,
+    attributes: objectAttributes,
+    make: () => {
+      ObpReference(headerOf(routine, fileObject));
+      return new SectionObject(machine, size, sectionPageProtection, SEC.COMMIT, fileObject);
+    },
   });
+  const { header } = ObpReferenceByHandle(handle, 0, MmSectionObjectType, MODE.KernelMode);
+  if (header === undefined) return noSection(status);
+  const sectionObject = header.body as SectionObject;
+  return { status, sectionHandle: handle, sectionObject, sectionFileSize: size };
 }

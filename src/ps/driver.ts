@@ -28,22 +28,27 @@ function* request(machine: Machine, ask: (done: KEvent) => void): Generator<Requ
  */
 export function ZwLoadDriver(driverServiceName: string): NtCall<number> {
   const routine = 'ZwLoadDriver';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
-    const service = machine.drivers.service(driverServiceName);
-    if (service === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
-    if (machine.drivers.find(driverServiceName) !== undefined) return STATUS.IMAGE_ALREADY_LOADED;
-    let status: number = STATUS.PENDING;
-    yield* request(machine, (done) => {
-      const driver = machine.drivers.requestLoad(service, () => {
-        status = driver.status;
-        done.set();
-      });
+  return new NtCall(routine, () => loadDriver(routine, driverServiceName));
+}
+
+function* loadDriver(
+  routine: string,
+  driverServiceName: string,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+  const service = machine.drivers.service(driverServiceName);
+  if (service === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
+  if (machine.drivers.find(driverServiceName) !== undefined) return STATUS.IMAGE_ALREADY_LOADED;
+  let status: number = STATUS.PENDING;
+  yield* request(machine, (done) => {
+    const driver = machine.drivers.requestLoad(service, () => {
+      status = driver.status;
+      done.set();
     });
-    return status;
   });
+  return status;
 }
 
 /**
@@ -56,15 +61,20 @@ export function ZwLoadDriver(driverServiceName: string): NtCall<number> {
  */
 export function ZwUnloadDriver(driverServiceName: string): NtCall<number> {
   const routine = 'ZwUnloadDriver';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
-    const { machine } = currentGuest(routine);
-    yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
-    const driver = machine.drivers.find(driverServiceName);
-    if (driver === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
-    if (driver.state !== 'loaded' || driver.DriverUnload === null)
-      return STATUS.INVALID_DEVICE_REQUEST;
-    yield* request(machine, (done) => machine.drivers.requestUnload(driver, () => done.set()));
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(routine, () => unloadDriver(routine, driverServiceName));
+}
+
+function* unloadDriver(
+  routine: string,
+  driverServiceName: string,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+  const driver = machine.drivers.find(driverServiceName);
+  if (driver === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
+  if (driver.state !== 'loaded' || driver.DriverUnload === null)
+    return STATUS.INVALID_DEVICE_REQUEST;
+  yield* request(machine, (done) => machine.drivers.requestUnload(driver, () => done.set()));
+  return STATUS.SUCCESS;
 }

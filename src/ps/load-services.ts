@@ -39,20 +39,22 @@ function* withImports(
  */
 export function LdrLoadDll(dllName: string): NtCall<LoadedDll> {
   const routine = 'LdrLoadDll';
-  return new NtCall(routine, function* (): KernelCode<LoadedDll> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const { machine, thread } = currentGuest(routine);
-    const ps = processManager(machine);
-    yield ddiTime(machine);
-    const architecture = imageOf(ps, thread.process)?.machine ?? 'x64';
-    const find = (name: string) => ps.images.dll(name, architecture);
-    const image = find(dllName);
-    const loaded: Image[] = [];
-    for (const mapped of withImports(image, find, new Set()))
-      if (yield* mapImage(ps, thread, mapped)) loaded.unshift(mapped);
-    for (const mapped of loaded) yield* callEntry(mapped, DLL_REASON.PROCESS_ATTACH);
-    return { status: STATUS.SUCCESS, baseAddress: image.base };
-  });
+  return new NtCall(routine, () => ldrLoadDll(routine, dllName));
+}
+
+function* ldrLoadDll(routine: string, dllName: string): KernelCode<LoadedDll> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const { machine, thread } = currentGuest(routine);
+  const ps = processManager(machine);
+  yield ddiTime(machine);
+  const architecture = imageOf(ps, thread.process)?.machine ?? 'x64';
+  const find = (name: string) => ps.images.dll(name, architecture);
+  const image = find(dllName);
+  const loaded: Image[] = [];
+  for (const mapped of withImports(image, find, new Set()))
+    if (yield* mapImage(ps, thread, mapped)) loaded.unshift(mapped);
+  for (const mapped of loaded) yield* callEntry(mapped, DLL_REASON.PROCESS_ATTACH);
+  return { status: STATUS.SUCCESS, baseAddress: image.base };
 }
 
 /**
@@ -63,17 +65,19 @@ export function LdrLoadDll(dllName: string): NtCall<LoadedDll> {
  */
 export function LdrUnloadDll(baseAddress: number): NtCall<number> {
   const routine = 'LdrUnloadDll';
-  return new NtCall(routine, function* (): KernelCode<number> {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const { machine, thread } = currentGuest(routine);
-    yield ddiTime(machine);
-    const executive = executiveOf(processManager(machine), thread.process);
-    const image = executive.modules.find(({ base }) => base === baseAddress);
-    if (image === undefined) return STATUS.DLL_NOT_FOUND;
-    yield* callEntry(image, DLL_REASON.PROCESS_DETACH);
-    executive.modules = executive.modules.filter((module) => module !== image);
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(routine, () => ldrUnloadDll(routine, baseAddress));
+}
+
+function* ldrUnloadDll(routine: string, baseAddress: number): KernelCode<number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const { machine, thread } = currentGuest(routine);
+  yield ddiTime(machine);
+  const executive = executiveOf(processManager(machine), thread.process);
+  const image = executive.modules.find(({ base }) => base === baseAddress);
+  if (image === undefined) return STATUS.DLL_NOT_FOUND;
+  yield* callEntry(image, DLL_REASON.PROCESS_DETACH);
+  executive.modules = executive.modules.filter((module) => module !== image);
+  return STATUS.SUCCESS;
 }
 
 /** Tells of a driver's image that has been loaded, in the context of who loads it: its process id is 0. */

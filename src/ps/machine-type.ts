@@ -133,19 +133,27 @@ export function GetProcessInformation(
   processInformationClass: number,
   processInformationSize: number,
 ): NtCall<{ readonly status: number } & Partial<ProcessMachineInformation>> {
-  return new NtCall('GetProcessInformation', function* () {
-    if (processInformationClass !== PROCESS_INFORMATION_CLASS.ProcessMachineTypeInfo)
-      return { status: STATUS.INVALID_INFO_CLASS };
-    if (processInformationSize !== MACHINE_INFORMATION_BYTES)
-      return { status: STATUS.INFO_LENGTH_MISMATCH };
-    const supported = SYSTEM_INFORMATION_CLASS.SystemSupportedProcessorArchitectures;
-    const { status, Architectures = [] } = yield* NtQuerySystemInformationEx(
-      supported,
-      process,
-      ARCHITECTURES_ROOM,
-    );
-    const own = Architectures.find(({ Process }) => Process);
-    if (own === undefined) return { status };
-    return { status, ProcessMachine: own.Machine, MachineAttributes: attributesOf(own) };
-  });
+  return new NtCall('GetProcessInformation', () =>
+    getProcessInformation(process, processInformationClass, processInformationSize),
+  );
+}
+
+function* getProcessInformation(
+  process: Handle,
+  processInformationClass: number,
+  processInformationSize: number,
+): KernelCode<{ readonly status: number } & Partial<ProcessMachineInformation>> {
+  if (processInformationClass !== PROCESS_INFORMATION_CLASS.ProcessMachineTypeInfo)
+    return { status: STATUS.INVALID_INFO_CLASS };
+  if (processInformationSize !== MACHINE_INFORMATION_BYTES)
+    return { status: STATUS.INFO_LENGTH_MISMATCH };
+  const supported = SYSTEM_INFORMATION_CLASS.SystemSupportedProcessorArchitectures;
+  const { status, Architectures = [] } = yield* NtQuerySystemInformationEx(
+    supported,
+    process,
+    ARCHITECTURES_ROOM,
+  );
+  const own = Architectures.find(({ Process }) => Process);
+  if (own === undefined) return { status };
+  return { status, ProcessMachine: own.Machine, MachineAttributes: attributesOf(own) };
 }

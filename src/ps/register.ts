@@ -95,14 +95,23 @@ export function PsSetCreateProcessNotifyRoutineEx2(
   remove: boolean,
 ): NtCall<number> {
   const name = 'PsSetCreateProcessNotifyRoutineEx2';
-  return new NtCall(name, function* (): Generator<Request, number, number> {
-    if (notifyType !== PSCREATEPROCESSNOTIFYTYPE.PsCreateProcessNotifySubsystems) {
-      requireIrql(name, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-      yield timeOfCalls(currentGuest(name).machine, 1);
-      return STATUS.INVALID_PARAMETER;
-    }
-    return yield* registerProcess(name, PROCESS_NOTIFY.Ex2, notifyInformation, remove);
-  });
+  return new NtCall(name, () =>
+    setCreateProcessNotifyRoutineEx2(notifyType, notifyInformation, remove, name),
+  );
+}
+
+function* setCreateProcessNotifyRoutineEx2(
+  notifyType: PSCREATEPROCESSNOTIFYTYPE,
+  notifyInformation: CreateProcessNotifyRoutineEx | null,
+  remove: boolean,
+  name: string,
+): Generator<Request, number, number> {
+  if (notifyType !== PSCREATEPROCESSNOTIFYTYPE.PsCreateProcessNotifySubsystems) {
+    requireIrql(name, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+    yield timeOfCalls(currentGuest(name).machine, 1);
+    return STATUS.INVALID_PARAMETER;
+  }
+  return yield* registerProcess(name, PROCESS_NOTIFY.Ex2, notifyInformation, remove);
 }
 
 const EVERY_THREAD_KIND = THREAD_NOTIFY.Legacy | THREAD_NOTIFY.NonSystem | THREAD_NOTIFY.Subsystems;
@@ -167,16 +176,21 @@ export function PsRemoveCreateThreadNotifyRoutine(
   notifyRoutine: CreateThreadNotifyRoutine | null,
 ): NtCall<number> {
   const name = 'PsRemoveCreateThreadNotifyRoutine';
-  return new NtCall(name, function* (): Generator<Request, number, number> {
-    const { machine } = currentGuest(name);
-    requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    yield timeOfCalls(machine, 1);
-    const { threadNotify } = processManager(machine);
-    const entry = threadNotify.find(notifyRoutine, EVERY_THREAD_KIND);
-    if (entry === undefined) return STATUS.PROCEDURE_NOT_FOUND;
-    yield* threadNotify.remove(entry);
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(name, () => removeCreateThreadNotifyRoutine(notifyRoutine, name));
+}
+
+function* removeCreateThreadNotifyRoutine(
+  notifyRoutine: CreateThreadNotifyRoutine | null,
+  name: string,
+): Generator<Request, number, number> {
+  const { machine } = currentGuest(name);
+  requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  yield timeOfCalls(machine, 1);
+  const { threadNotify } = processManager(machine);
+  const entry = threadNotify.find(notifyRoutine, EVERY_THREAD_KIND);
+  if (entry === undefined) return STATUS.PROCEDURE_NOT_FOUND;
+  yield* threadNotify.remove(entry);
+  return STATUS.SUCCESS;
 }
 
 function* registerImage(
@@ -232,14 +246,19 @@ export function PsRemoveLoadImageNotifyRoutine(
   notifyRoutine: LoadImageNotifyRoutine | null,
 ): NtCall<number> {
   const name = 'PsRemoveLoadImageNotifyRoutine';
-  return new NtCall(name, function* (): Generator<Request, number, number> {
-    const { machine } = currentGuest(name);
-    requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
-    yield timeOfCalls(machine, 1);
-    const { imageNotify } = processManager(machine);
-    const entry = imageNotify.find(notifyRoutine, IMAGE_NOTIFY.Native | IMAGE_NOTIFY.Every);
-    if (entry === undefined) return STATUS.PROCEDURE_NOT_FOUND;
-    yield* imageNotify.remove(entry);
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(name, () => removeLoadImageNotifyRoutine(notifyRoutine, name));
+}
+
+function* removeLoadImageNotifyRoutine(
+  notifyRoutine: LoadImageNotifyRoutine | null,
+  name: string,
+): Generator<Request, number, number> {
+  const { machine } = currentGuest(name);
+  requireIrql(name, VIOLATION.KernelApi, IRQL.APC_LEVEL);
+  yield timeOfCalls(machine, 1);
+  const { imageNotify } = processManager(machine);
+  const entry = imageNotify.find(notifyRoutine, IMAGE_NOTIFY.Native | IMAGE_NOTIFY.Every);
+  if (entry === undefined) return STATUS.PROCEDURE_NOT_FOUND;
+  yield* imageNotify.remove(entry);
+  return STATUS.SUCCESS;
 }

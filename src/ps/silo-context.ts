@@ -130,10 +130,12 @@ export function* dereferenceContext(context: SiloContext): KernelCode<void> {
  */
 export function PsDereferenceSiloContext(context: SiloContext): NtCall<void> {
   const routine = 'PsDereferenceSiloContext';
-  return new NtCall(routine, function* () {
-    managerIn(routine, IRQL.DISPATCH_LEVEL);
-    yield* dereferenceContext(context);
-  });
+  return new NtCall(routine, () => dereferenceSiloContext(routine, context));
+}
+
+function* dereferenceSiloContext(routine: string, context: SiloContext): KernelCode<void> {
+  managerIn(routine, IRQL.DISPATCH_LEVEL);
+  yield* dereferenceContext(context);
 }
 
 function insert(

@@ -6,7 +6,7 @@ import { currentGuest, invoke, NtCall, nameOfRoutine } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import type { JobObject } from './job';
-import { serverSiloOf, type Silo, siloManager, siloOfThread } from './silo';
+import { type Silo, serverSiloOf, siloManager, siloOfThread } from './silo';
 import { takeSlot } from './silo-context';
 import { SiloMonitor, type SiloMonitorRegistration } from './silo-monitor-object';
 
@@ -120,10 +120,12 @@ function* start(monitor: SiloMonitor, machine: Machine): KernelCode<number> {
  */
 export function PsStartSiloMonitor(monitor: SiloMonitor): NtCall<number> {
   const routine = 'PsStartSiloMonitor';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    return yield* start(monitor, currentGuest(routine).machine);
-  });
+  return new NtCall(routine, () => startSiloMonitor(routine, monitor));
+}
+
+function* startSiloMonitor(routine: string, monitor: SiloMonitor): KernelCode<number> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  return yield* start(monitor, currentGuest(routine).machine);
 }
 
 /** The slot in which a monitor keeps its contexts. @irql any @nt PsGetSiloMonitorContextSlot */
@@ -140,11 +142,13 @@ export function PsGetSiloMonitorContextSlot(monitor: SiloMonitor): number {
  */
 export function PsUnregisterSiloMonitor(monitor: SiloMonitor): NtCall<void> {
   const routine = 'PsUnregisterSiloMonitor';
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-    const manager = siloManager(currentGuest(routine).machine);
-    if (!manager.monitors.delete(monitor)) return;
-    yield* manager.untilEmpty(monitor.contextSlot);
-    manager.slots.delete(monitor.contextSlot);
-  });
+  return new NtCall(routine, () => unregisterSiloMonitor(routine, monitor));
+}
+
+function* unregisterSiloMonitor(routine: string, monitor: SiloMonitor): KernelCode<void> {
+  requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
+  const manager = siloManager(currentGuest(routine).machine);
+  if (!manager.monitors.delete(monitor)) return;
+  yield* manager.untilEmpty(monitor.contextSlot);
+  manager.slots.delete(monitor.contextSlot);
 }

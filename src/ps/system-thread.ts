@@ -13,11 +13,11 @@ import type { KProcess, KThread } from '../machine/views';
 import { type Handle, OBJ, type ObjectAttributes } from '../ob/attributes';
 import { ObOpenObjectByPointer, ObpReferenceByHandle } from '../ob/handle';
 import { ObpDereference } from '../ob/reference';
+import { PsProcessType, PsThreadType } from '../ob/types';
+import { type ClientId, clientIdOf } from './cid';
 import { announceInTime } from './create';
 import { isMinimalProcess } from './executive';
 import { processManager } from './manager';
-import { PsProcessType, PsThreadType } from '../ob/types';
-import { type ClientId, clientIdOf } from './cid';
 
 /**
  * System threads: kernel-mode threads that run a routine of a driver. They begin inside a critical
@@ -180,11 +180,31 @@ export function IoCreateSystemThread(
   startContext: unknown,
 ): NtCall<SystemThread> {
   const routine = 'IoCreateSystemThread';
-  return new NtCall(routine, function* (): Generator<Request, SystemThread, number> {
-    if (!(ioObject instanceof IoObject)) return failed(STATUS.INVALID_PARAMETER);
-    const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
-    return yield* create(routine, ioObject, asked);
-  });
+  return new NtCall(routine, () =>
+    createSystemThread(
+      routine,
+      ioObject,
+      desiredAccess,
+      objectAttributes,
+      processHandle,
+      startRoutine,
+      startContext,
+    ),
+  );
+}
+
+function* createSystemThread(
+  routine: string,
+  ioObject: IoObject,
+  desiredAccess: number,
+  objectAttributes: ObjectAttributes | null,
+  processHandle: Handle | null,
+  startRoutine: StartRoutine,
+  startContext: unknown,
+): Generator<Request, SystemThread, number> {
+  if (!(ioObject instanceof IoObject)) return failed(STATUS.INVALID_PARAMETER);
+  const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
+  return yield* create(routine, ioObject, asked);
 }
 
 /**
@@ -196,19 +216,23 @@ export function IoCreateSystemThread(
  */
 export function PsTerminateSystemThread(exitStatus: number): NtCall<number> {
   const routine = 'PsTerminateSystemThread';
-  return new NtCall(routine, function* (): Generator<Request, number, number> {
-    requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
-    const { machine, thread, stack } = currentGuest(routine);
-    // Above PASSIVE_LEVEL it may be a DPC that calls it: nothing here is about the thread then.
-    if (machine.irql() !== IRQL.PASSIVE_LEVEL)
-      return yield [encode(OP.ExitThread), exitStatus >>> 0];
-    if (!thread.isSystemThread) {
-      yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.ddi, 0];
-      return STATUS.INVALID_PARAMETER;
-    }
-    if (stack.callouts !== 0) machine.bugCheck(BUGCHECK.KERNEL_STACK_LOCKED_AT_EXIT);
-    return yield [encode(OP.ExitThread), exitStatus >>> 0];
-  });
+  return new NtCall(routine, () => terminateSystemThread(routine, exitStatus));
+}
+
+function* terminateSystemThread(
+  routine: string,
+  exitStatus: number,
+): Generator<Request, number, number> {
+  requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
+  const { machine, thread, stack } = currentGuest(routine);
+  // Above PASSIVE_LEVEL it may be a DPC that calls it: nothing here is about the thread then.
+  if (machine.irql() !== IRQL.PASSIVE_LEVEL) return yield [encode(OP.ExitThread), exitStatus >>> 0];
+  if (!thread.isSystemThread) {
+    yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.ddi, 0];
+    return STATUS.INVALID_PARAMETER;
+  }
+  if (stack.callouts !== 0) machine.bugCheck(BUGCHECK.KERNEL_STACK_LOCKED_AT_EXIT);
+  return yield [encode(OP.ExitThread), exitStatus >>> 0];
 }
 
 /** @returns TRUE if the thread has no user mode. @irql at most DISPATCH_LEVEL @nt PsIsSystemThread */

@@ -147,35 +147,46 @@ export function SeFilterToken(
   restrictedSids: readonly SidAndAttributes[] | null,
 ): NtCall<FilteredToken> {
   const routine = 'SeFilterToken';
-  return new NtCall(routine, function* (): KernelCode<FilteredToken> {
-    requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
-    yield HOST_ROUTINE;
-    if (restrictedSids?.some(({ Attributes }) => Attributes !== 0) === true)
-      return { status: STATUS.INVALID_PARAMETER, filteredToken: undefined };
-    const token = existingToken.duplicate(
-      existingToken.type,
-      existingToken.impersonationLevel,
-      false,
-    );
-    const disabled = new Set(sidsToDisable?.map(({ Sid }) => Sid));
-    token.groups = token.groups.map((group) =>
-      disabled.has(group.Sid) ? { Sid: group.Sid, Attributes: SE_GROUP.USE_FOR_DENY_ONLY } : group,
-    );
-    const all = (flags & FILTER_TOKEN.DISABLE_MAX_PRIVILEGE) !== 0;
-    const deleted = new Set(privilegesToDelete?.map(({ Luid }) => Luid));
-    for (const { Luid } of token.privileges) {
-      if (deleted.has(Luid) || (all && Luid !== SE_PRIVILEGE.CHANGE_NOTIFY))
-        token.removePrivilege(Luid);
-    }
-    if (restrictedSids !== null && restrictedSids.length !== 0) {
-      const { isRestricted, restrictedSids: own } = existingToken;
-      const both = ({ Sid }: SidAndAttributes) =>
-        !isRestricted || own.some((other) => other.Sid === Sid);
-      token.restrictedSids = restrictedSids.filter(both);
-      token.isRestricted = true;
-    }
-    return { status: STATUS.SUCCESS, filteredToken: token };
-  });
+  return new NtCall(routine, () =>
+    seFilterToken(routine, existingToken, flags, sidsToDisable, privilegesToDelete, restrictedSids),
+  );
+}
+
+function* seFilterToken(
+  routine: string,
+  existingToken: Token,
+  flags: number,
+  sidsToDisable: readonly SidAndAttributes[] | null,
+  privilegesToDelete: readonly PrivilegeAndAttributes[] | null,
+  restrictedSids: readonly SidAndAttributes[] | null,
+): KernelCode<FilteredToken> {
+  requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
+  yield HOST_ROUTINE;
+  if (restrictedSids?.some(({ Attributes }) => Attributes !== 0) === true)
+    return { status: STATUS.INVALID_PARAMETER, filteredToken: undefined };
+  const token = existingToken.duplicate(
+    existingToken.type,
+    existingToken.impersonationLevel,
+    false,
+  );
+  const disabled = new Set(sidsToDisable?.map(({ Sid }) => Sid));
+  token.groups = token.groups.map((group) =>
+    disabled.has(group.Sid) ? { Sid: group.Sid, Attributes: SE_GROUP.USE_FOR_DENY_ONLY } : group,
+  );
+  const all = (flags & FILTER_TOKEN.DISABLE_MAX_PRIVILEGE) !== 0;
+  const deleted = new Set(privilegesToDelete?.map(({ Luid }) => Luid));
+  for (const { Luid } of token.privileges) {
+    if (deleted.has(Luid) || (all && Luid !== SE_PRIVILEGE.CHANGE_NOTIFY))
+      token.removePrivilege(Luid);
+  }
+  if (restrictedSids !== null && restrictedSids.length !== 0) {
+    const { isRestricted, restrictedSids: own } = existingToken;
+    const both = ({ Sid }: SidAndAttributes) =>
+      !isRestricted || own.some((other) => other.Sid === Sid);
+    token.restrictedSids = restrictedSids.filter(both);
+    token.isRestricted = true;
+  }
+  return { status: STATUS.SUCCESS, filteredToken: token };
 }
 
 /** @returns whether a token is restricted to some SIDs. @irql PASSIVE_LEVEL @nt SeTokenIsRestricted */

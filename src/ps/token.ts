@@ -16,8 +16,8 @@ import {
   primaryToken,
   referenceToken,
   SECURITY_IMPERSONATION_LEVEL,
-  Token,
   TOKEN_TYPE,
+  Token,
   tokenHeader,
 } from '../ob/token';
 import { SeTokenObjectType } from '../ob/types';
@@ -82,11 +82,13 @@ export function PsReferencePrimaryToken(process: KProcess): Token {
 }
 
 function dereference(routine: string, token: Token | null): NtCall<void> {
-  return new NtCall(routine, function* () {
-    requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.APC_LEVEL);
-    yield HOST_ROUTINE;
-    if (token !== null) yield* ObpDereference(tokenHeader(token));
-  });
+  return new NtCall(routine, () => dereferenceSteps(routine, token));
+}
+
+function* dereferenceSteps(routine: string, token: Token | null): KernelCode<void> {
+  requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.APC_LEVEL);
+  yield HOST_ROUTINE;
+  if (token !== null) yield* ObpDereference(tokenHeader(token));
 }
 
 /** Gives a reference of PsReferencePrimaryToken back. @irql below DISPATCH_LEVEL @nt PsDereferencePrimaryToken */
@@ -185,34 +187,49 @@ export function PsImpersonateClient(
   impersonationLevel: SECURITY_IMPERSONATION_LEVEL,
 ): NtCall<number> {
   const routine = 'PsImpersonateClient';
-  return new NtCall(routine, function* (): KernelCode<number> {
-    requirePassive(routine);
-    yield HOST_ROUTINE;
-    if (token !== null)
-      return yield* impersonate(thread, token, copyOnOpen, effectiveOnly, impersonationLevel);
-    yield* revertToSelf(thread);
-    return STATUS.SUCCESS;
-  });
+  return new NtCall(routine, () =>
+    impersonateClient(routine, thread, token, copyOnOpen, effectiveOnly, impersonationLevel),
+  );
+}
+
+function* impersonateClient(
+  routine: string,
+  thread: KThread,
+  token: Token | null,
+  copyOnOpen: boolean,
+  effectiveOnly: boolean,
+  impersonationLevel: SECURITY_IMPERSONATION_LEVEL,
+): KernelCode<number> {
+  requirePassive(routine);
+  yield HOST_ROUTINE;
+  if (token !== null)
+    return yield* impersonate(thread, token, copyOnOpen, effectiveOnly, impersonationLevel);
+  yield* revertToSelf(thread);
+  return STATUS.SUCCESS;
 }
 
 /** Ends what the calling thread impersonates. @irql PASSIVE_LEVEL @nt PsRevertToSelf */
 export function PsRevertToSelf(): NtCall<void> {
   const routine = 'PsRevertToSelf';
-  return new NtCall(routine, function* (): KernelCode<void> {
-    requirePassive(routine);
-    yield HOST_ROUTINE;
-    yield* revertToSelf(currentGuest(routine).thread);
-  });
+  return new NtCall(routine, () => revertToSelfSteps(routine));
+}
+
+function* revertToSelfSteps(routine: string): KernelCode<void> {
+  requirePassive(routine);
+  yield HOST_ROUTINE;
+  yield* revertToSelf(currentGuest(routine).thread);
 }
 
 /** The same for a thread. @irql PASSIVE_LEVEL @nt PsRevertThreadToSelf */
 export function PsRevertThreadToSelf(thread: KThread): NtCall<void> {
   const routine = 'PsRevertThreadToSelf';
-  return new NtCall(routine, function* (): KernelCode<void> {
-    requirePassive(routine);
-    yield HOST_ROUTINE;
-    yield* revertToSelf(thread);
-  });
+  return new NtCall(routine, () => revertThreadToSelf(routine, thread));
+}
+
+function* revertThreadToSelf(routine: string, thread: KThread): KernelCode<void> {
+  requirePassive(routine);
+  yield HOST_ROUTINE;
+  yield* revertToSelf(thread);
 }
 
 /** ThreadImpersonationToken: the token of a handle, or with 0 none. */

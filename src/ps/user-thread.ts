@@ -31,22 +31,20 @@ export function RtlCreateUserThread(
   startAddress: UserStartRoutine,
   parameter: unknown,
 ): NtCall<CreatedThread> {
-  return new NtCall('RtlCreateUserThread', function* (): KernelCode<CreatedThread> {
-    const kernel = KeGetPreviousMode() === MODE.KernelMode;
-    const service = kernel ? ZwCreateThreadEx : NtCreateThreadEx;
-    const flags = createSuspended ? THREAD_CREATE_FLAGS.CREATE_SUSPENDED : 0;
-    const access = THREAD_ACCESS.ALL_ACCESS;
-    return yield* service(
-      access,
-      null,
-      processHandle,
-      startAddress,
-      parameter,
-      flags,
-      0,
-      0,
-      0,
-      null,
-    );
-  });
+  return new NtCall('RtlCreateUserThread', () =>
+    rtlCreateUserThread(processHandle, createSuspended, startAddress, parameter),
+  );
+}
+
+function* rtlCreateUserThread(
+  processHandle: Handle,
+  createSuspended: boolean,
+  startAddress: UserStartRoutine,
+  parameter: unknown,
+): KernelCode<CreatedThread> {
+  const kernel = KeGetPreviousMode() === MODE.KernelMode;
+  const service = kernel ? ZwCreateThreadEx : NtCreateThreadEx;
+  const flags = createSuspended ? THREAD_CREATE_FLAGS.CREATE_SUSPENDED : 0;
+  const access = THREAD_ACCESS.ALL_ACCESS;
+  return yield* service(access, null, processHandle, startAddress, parameter, flags, 0, 0, 0, null);
 }
