@@ -6,6 +6,7 @@ import type { KThread } from '../../src/machine/views';
 import { ACCESS } from '../../src/ob/access';
 import { OBJ, type ObjectAttributes, type UnicodeString } from '../../src/ob/attributes';
 import { NtClose } from '../../src/ob/handle';
+import { NtCompareObjects } from '../../src/ob/query';
 import { NtCreateDirectoryObject, DIRECTORY_ACCESS } from '../../src/ob/services/directory';
 import { MUTANT_ACCESS, NtCreateMutant } from '../../src/ob/services/mutant';
 import {
@@ -109,11 +110,12 @@ test.each([
   const value = await runUser(function* () {
     const first = yield* create(allAccess, { ObjectName: NAME });
     const second = yield* create(allAccess, OPENIF);
-    return [first, second];
+    return [first, second, yield* NtCompareObjects(first.handle, second.handle)];
   });
   expect(value).toEqual([
     { status: STATUS.SUCCESS, handle: 4 },
     { status, handle: 8 },
+    STATUS.SUCCESS,
   ]);
 });
 

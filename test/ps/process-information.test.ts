@@ -241,6 +241,7 @@ describe('NtSetInformationProcess', () => {
       note(yield* NtSetInformationProcess(0, RAISE, 1, 4));
       note(yield* NtSetInformationProcess(PROCESS, RAISE, ODD, 0));
       note(yield* NtSetInformationProcess(PROCESS, RAISE, NULL, 4));
+      note(yield* NtSetInformationProcess(PROCESS, RAISE, ODD, 4));
       note(yield* NtSetInformationProcess(PROCESS, RAISE, TWO, 4));
       note(yield* NtSetInformationProcess(PROCESS, RAISE, 32, 4));
       note(thread.priority);
@@ -250,6 +251,7 @@ describe('NtSetInformationProcess', () => {
       STATUS.INVALID_HANDLE,
       STATUS.INFO_LENGTH_MISMATCH,
       STATUS.ACCESS_VIOLATION,
+      STATUS.DATATYPE_MISALIGNMENT,
       STATUS.DATATYPE_MISALIGNMENT,
       STATUS.SUCCESS,
       15,

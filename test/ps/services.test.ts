@@ -3,11 +3,21 @@ import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeDelayExecutionThread } from '../../src/ke/time';
-import { currentGuest } from '../../src/machine/guest';
+import { currentGuest, type NtCall } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KThread } from '../../src/machine/views';
+import { DUPLICATE, NtDuplicateObject } from '../../src/ob/duplicate';
 import { NtClose, ObReferenceObjectByHandle } from '../../src/ob/handle';
+import { NtCompareObjects } from '../../src/ob/query';
+import {
+  EVENT_ACCESS,
+  EVENT_TYPE,
+  NtCreateEvent,
+  NtResetEvent,
+  NtSetEvent,
+} from '../../src/ob/services/event';
+import { NtWaitForSingleObject } from '../../src/ob/services/wait';
 import { PROCESS_ACCESS, THREAD_ACCESS } from '../../src/ps/access';
 import { clientIdOf } from '../../src/ps/cid';
 import {
@@ -42,6 +52,7 @@ import {
   NtOpenThread,
 } from '../../src/ps/open-services';
 import { THREADINFOCLASS } from '../../src/ps/information-class';
+import { NtQueryInformationProcess } from '../../src/ps/process-query';
 import { NtQueryInformationThread } from '../../src/ps/thread-query';
 import { callGuest } from '../ke/guest';
 import { runUser } from './user';
@@ -126,12 +137,20 @@ describe('NtOpenProcess and NtOpenThread', () => {
           { UniqueProcess: 0, UniqueThread: UniqueThread + bits },
         );
         note([process.status, opened.status]);
+        note(yield* NtCompareObjects(process.handle, -1));
+        note(yield* NtCompareObjects(opened.handle, -2));
       }
     });
     expect(seen).toEqual([
-      [0, 0],
-      [0, 0],
-      [0, 0],
+      [STATUS.SUCCESS, STATUS.SUCCESS],
+      STATUS.SUCCESS,
+      STATUS.SUCCESS,
+      [STATUS.SUCCESS, STATUS.SUCCESS],
+      STATUS.SUCCESS,
+      STATUS.SUCCESS,
+      [STATUS.SUCCESS, STATUS.SUCCESS],
+      STATUS.SUCCESS,
+      STATUS.SUCCESS,
     ]);
   });
 
@@ -179,10 +198,15 @@ describe('NtOpenProcess and NtOpenThread', () => {
       );
       note(handleInformation.GrantedAccess);
       for (const UniqueProcess of [0, 0xdeadbeef])
-        note((yield* NtOpenThread(ALL, {}, { ...own, UniqueProcess })).status);
-      note((yield* NtOpenThread(ALL, {}, { UniqueProcess: 0, UniqueThread: 0xdeadbeef })).status);
+        note(yield* NtOpenThread(ALL, {}, { ...own, UniqueProcess }));
+      note(yield* NtOpenThread(ALL, {}, { UniqueProcess: 0, UniqueThread: 0xdeadbeef }));
     });
-    expect(seen).toEqual([0x840, STATUS.SUCCESS, STATUS.INVALID_CID, STATUS.INVALID_CID]);
+    expect(seen).toEqual([
+      0x840,
+      { status: STATUS.SUCCESS, handle: 8 },
+      { status: STATUS.INVALID_CID, handle: 0 },
+      { status: STATUS.INVALID_CID, handle: 0 },
+    ]);
   });
 });
 
@@ -226,11 +250,22 @@ describe('NtGetNextThread and NtGetNextProcess', () => {
     const { seen } = await runUser(function* (_machine, note) {
       const first = yield* NtGetNextProcess(0, ALL, 0, 0);
       const second = yield* NtGetNextProcess(first.handle, ALL, 0, 0);
+      for (const { handle } of [first, second]) {
+        const basic = yield* NtQueryInformationProcess(handle, 0, 48);
+        note([yield* NtCompareObjects(handle, -1), basic.UniqueProcessId]);
+      }
       note((yield* NtGetNextProcess(second.handle, ALL, 0, 0)).status);
-      note((yield* NtGetNextProcess(0, ALL, 0, 1)).status);
+      const last = yield* NtGetNextProcess(0, ALL, 0, 1);
+      note([last.status, yield* NtCompareObjects(last.handle, -1)]);
       note((yield* NtGetNextProcess(0, ALL, 0, 2)).status);
     });
-    expect(seen).toEqual([STATUS.NO_MORE_ENTRIES, STATUS.SUCCESS, STATUS.INVALID_PARAMETER]);
+    expect(seen).toEqual([
+      [STATUS.NOT_SAME_OBJECT, 4],
+      [STATUS.SUCCESS, 12],
+      STATUS.NO_MORE_ENTRIES,
+      [STATUS.SUCCESS, STATUS.SUCCESS],
+      STATUS.INVALID_PARAMETER,
+    ]);
   });
 });
 
@@ -323,9 +358,13 @@ describe('suspension', () => {
         ({ status } = yield* NtSuspendThread(threadHandle));
       }
       note([count, status]);
+      note(yield* NtResumeThread(threadHandle));
       yield* NtTerminateProcess(0, 0);
     });
-    expect(seen).toEqual([[127, STATUS.SUSPEND_COUNT_EXCEEDED]]);
+    expect(seen).toEqual([
+      [127, STATUS.SUSPEND_COUNT_EXCEEDED],
+      { status: STATUS.SUCCESS, previousSuspendCount: 127 },
+    ]);
   });
 
   test('ps.process-008: NtSuspendProcess and NtResumeProcess count on every thread', async () => {
@@ -448,15 +487,35 @@ describe('termination', () => {
   });
 
   test('ps.thread-016: handles are those of the process that the thread is of', async () => {
-    const { seen } = await runUser(function* (machine, note) {
+    const { seen } = await runUser(function* (_machine, note) {
       const { processHandle } = yield* createChild();
-      yield* createThread(processHandle, function* () {
-        note(yield* NtClose(0x40));
-      });
-      note(machine.now > 0);
-      yield* KeDelayExecutionThread(MODE.UserMode, false, -10_000_000);
+      const type = EVENT_TYPE.NotificationEvent;
+      const own = yield* NtCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, type, false);
+      const given = yield* NtDuplicateObject(
+        -1,
+        own.handle,
+        processHandle,
+        0,
+        0,
+        DUPLICATE.SAME_ACCESS,
+      );
+      const run = function* (body: () => NtCall<unknown>) {
+        const { threadHandle } = yield* createThread(processHandle, function* () {
+          note(yield* body());
+        });
+        yield* NtWaitForSingleObject(threadHandle, false, null);
+      };
+      yield* run(() => NtSetEvent(given.handle));
+      yield* run(() => NtClose(given.handle));
+      yield* run(() => NtSetEvent(given.handle));
+      note(yield* NtResetEvent(own.handle));
       yield* NtTerminateProcess(processHandle, 0);
     });
-    expect(seen).toEqual([true, STATUS.INVALID_HANDLE]);
+    expect(seen).toEqual([
+      { status: STATUS.SUCCESS, previousState: 0 },
+      STATUS.SUCCESS,
+      { status: STATUS.INVALID_HANDLE },
+      { status: STATUS.SUCCESS, previousState: 1 },
+    ]);
   });
 });
