@@ -9,9 +9,11 @@ import {
   SYSTEM,
 } from '../hal';
 import { RtlMix64 } from '../rtl';
+import { BUGCHECK } from '../shared/bugcheck';
 import { KACTIVATION, KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
 import { OP } from '../shared/opcode';
 import { ACTIVATION, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
+import { KeBugCheckEx } from './bugcheck';
 import { KiNextTick } from './clock';
 import { KiCheckDpcRoutine } from './dpc';
 import { KiThreadIndex } from './object';
@@ -103,10 +105,28 @@ export function KiBeginActivation(
   return activation;
 }
 
-/** What a service routine held is free; what a DPC must leave as it was is looked at. */
+/** Stops the machine if a routine returns at another level than it was called at. */
+function KiCheckRoutineIrql(prcb: PKPRCB, activation: PKTHREAD, isDpc: bool): void {
+  const level = load<u32>(prcb, KPRCB.Irql);
+  const expected = (<u32>(activation - KiActivationBase()) / ROW) % LEVELS;
+  if (level == expected) return;
+  if (isDpc) {
+    const dpc = load<u32>(activation, KACTIVATION.Object);
+    KeBugCheckEx(BUGCHECK.IRQL_NOT_DISPATCH_LEVEL, level, dpc, 0, 0);
+    return;
+  }
+  const levels = (level << 16) | (expected << 8) | SERVICE_ROUTINE;
+  KeBugCheckEx(BUGCHECK.IRQL_UNEXPECTED_VALUE, levels, 0, 0, 0);
+}
+
+/** What IRQL_UNEXPECTED_VALUE calls an interrupt service routine. */
+const SERVICE_ROUTINE: u32 = 3;
+
+/** What a service routine held is free; what a routine must leave as it was is looked at. */
 function KiLeaveRoutine(prcb: PKPRCB, activation: PKTHREAD): void {
   const object: PKOBJECT = load<u32>(activation, KACTIVATION.Object);
   const dpc = load<u32>(activation, KACTIVATION.Dpc);
+  KiCheckRoutineIrql(prcb, activation, dpc != 0);
   if (dpc == 0) {
     KiReleaseInterruptLock(prcb, object);
     return;

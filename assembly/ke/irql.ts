@@ -38,10 +38,17 @@ export function KeRaiseIrql(prcb: PKPRCB, level: u32): u32 {
 export function KeLowerIrql(prcb: PKPRCB, level: u32): void {
   const old = load<u32>(prcb, KPRCB.Irql);
   if (level > old) KeBugCheckEx(BUGCHECK.IRQL_NOT_LESS_OR_EQUAL, level, old, 0, 0);
-  else {
+  else if (KiMayLower(prcb, level)) {
     HalSetIrql(prcb, level);
     KiNoteLowered(prcb, level);
   }
+}
+
+/** Whether the processor may go to `level`: what runs in front of its thread stays at DISPATCH_LEVEL, or stops the machine. */
+export function KiMayLower(prcb: PKPRCB, level: u32): bool {
+  if (level >= <u32>IRQL.DISPATCH_LEVEL || load<u32>(prcb, KPRCB.Activation) == 0) return true;
+  KeBugCheckEx(BUGCHECK.IRQL_NOT_DISPATCH_LEVEL, level, 0, 0, 0);
+  return false;
 }
 
 /** APCs that the level has kept away come when this step ends. */

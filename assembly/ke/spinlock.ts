@@ -5,6 +5,7 @@ import { SPIN } from '../shared/opcode';
 import { DECISION, IRQL, KOBJECTS, STOP } from '../shared/types';
 import { KiSpinNode, KiSpinNodePrcb } from './activation';
 import { KeBugCheckEx } from './bugcheck';
+import { KiMayLower } from './irql';
 
 /**
  * Spin locks. A processor that finds one held spins: it stays where it is, at its level, until the
@@ -184,7 +185,7 @@ export function KiReleaseSpinLock(prcb: PKPRCB, object: PKOBJECT, flags: u32, le
   if ((flags & SPIN.Shared) != 0) store<u32>(lock, shared - 1, KSPIN_LOCK.Shared);
   else store<u32>(lock, 0, KSPIN_LOCK.Owner);
   KiGrantLock(lock);
-  if ((flags & SPIN.AtDpcLevel) == 0) HalSetIrql(prcb, level);
+  if ((flags & SPIN.AtDpcLevel) == 0 && KiMayLower(prcb, level)) HalSetIrql(prcb, level);
 }
 
 /**

@@ -3,7 +3,7 @@ import { IRQL } from '../../assembly/shared/types';
 import { currentGuest, type NtCall } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
-import { call, requireIrql, VIOLATION } from './call';
+import { call, reportViolation, requireIrql, VIOLATION } from './call';
 
 /** The interrupt request level, and the regions that keep APCs away, for host threads. */
 
@@ -13,15 +13,21 @@ export function KeGetCurrentIrql(): IRQL {
 }
 
 /**
- * Raises the level, 0-15. At DISPATCH_LEVEL and above nothing else is dispatched to this processor,
+ * Raises the level, to 15 at most. At DISPATCH_LEVEL and above nothing else is dispatched to this processor,
  * and interrupts of at most the level stay pending.
  *
- * @returns the level before. A new one below it is bugcheck IRQL_NOT_GREATER_OR_EQUAL.
+ * @returns the level before. A new one below it, or above HIGH_LEVEL, is violation 0x30; unchecked it
+ *   is bugcheck IRQL_NOT_GREATER_OR_EQUAL.
  * @irql any   @nt KeRaiseIrql
  */
 export function KeRaiseIrql(newIrql: number): IRQL {
   const { machine } = currentGuest('KeRaiseIrql');
-  requireInteger('KeRaiseIrql: newIrql', newIrql, 0, IRQL.HIGH_LEVEL);
+  requireInteger('KeRaiseIrql: newIrql', newIrql, 0, 0xff);
+  const level = machine.irql();
+  if (newIrql < level || newIrql > IRQL.HIGH_LEVEL) {
+    const message = `the level is ${level}; ${newIrql} is below it or above HIGH_LEVEL (15)`;
+    reportViolation('KeRaiseIrql', message, VIOLATION.RaiseIrql, level, newIrql);
+  }
   return machine.core.hostRaiseIrql(newIrql);
 }
 
@@ -41,13 +47,29 @@ export function KeRaiseIrqlToSynchLevel(): IRQL {
  * Lowers the level to what it was before the last raise. What was held off comes first: interrupts,
  * then whoever stands by for the processor.
  *
- * A level above the current one is bugcheck IRQL_NOT_LESS_OR_EQUAL.
+ * A level above the current one, or below DISPATCH_LEVEL in a DPC or service routine, is violation
+ * 0x31; unchecked it is bugcheck IRQL_NOT_LESS_OR_EQUAL or IRQL_NOT_DISPATCH_LEVEL.
  *
  * @irql any   @nt KeLowerIrql
  */
 export function KeLowerIrql(newIrql: number): NtCall<number> {
   requireInteger('KeLowerIrql: newIrql', newIrql, 0, IRQL.HIGH_LEVEL);
-  return call('KeLowerIrql', [encode(OP.LowerIrql, 0, newIrql)]);
+  return call('KeLowerIrql', [encode(OP.LowerIrql, 0, newIrql)], () => checkLower(newIrql));
+}
+
+/** Parameter 4 of violation 0x31: the level is a bad one, or one that no DPC may go to. */
+const BAD_LEVEL = 0;
+const INVALID_IN_DPC = 1;
+
+function checkLower(newIrql: number): void {
+  const { machine } = currentGuest('KeLowerIrql');
+  const level = machine.irql();
+  const inDpc = newIrql < IRQL.DISPATCH_LEVEL && machine.inInterrupt;
+  if (newIrql <= level && !inDpc) return;
+  const why = inDpc ? 'a DPC or service routine stays at DISPATCH_LEVEL' : 'that is higher';
+  const message = `the level is ${level} and was to be ${newIrql}; ${why}`;
+  const kind = inDpc ? INVALID_IN_DPC : BAD_LEVEL;
+  reportViolation('KeLowerIrql', message, VIOLATION.LowerIrql, level, newIrql, kind);
 }
 
 function enterRegion(routine: string, region: APC_REGION): void {

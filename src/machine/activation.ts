@@ -57,6 +57,11 @@ export class Activation {
     return object instanceof KDpc || object instanceof KInterrupt ? object.driver : undefined;
   }
 
+  /** Whether it is the service routine of an interrupt. */
+  get isServiceRoutine(): boolean {
+    return this.findObject() instanceof KInterrupt;
+  }
+
   /** What the routine is called. */
   get routineName(): string {
     const object = this.findObject();

@@ -926,12 +926,20 @@ export class Machine {
       if (error instanceof MachineError) throw error;
       this.failure = error;
       const status = error instanceof NtStatusError ? error.status : STATUS.UNSUCCESSFUL;
-      const system = index < ACTIVATION.Mark && this.thread(index)?.isSystemThread === true;
-      if (system) this.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, status);
-      else this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, status, 0, index);
+      this.exceptionNotHandled(index, status);
       return;
     }
     this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
+  }
+
+  /** The bugcheck of what nobody caught, by who threw it. */
+  private exceptionNotHandled(index: number, status: number): void {
+    const inRoutine = index >= ACTIVATION.Mark;
+    if (inRoutine && new Activation(this, index).isServiceRoutine)
+      this.bugCheck(BUGCHECK.INTERRUPT_EXCEPTION_NOT_HANDLED, status);
+    else if (!inRoutine && this.thread(index)?.isSystemThread === true)
+      this.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, status);
+    else this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, status, 0, index);
   }
 
   /** A routine in front of a thread: its next instruction, or the host call of a program. */

@@ -207,6 +207,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
     'SHARED_RESOURCE_CONV_ERROR',
     'ExConvertExclusiveToSharedLite was called for a resource (parameter 1) by a thread (parameter 2) that does not own it exclusively.',
   ],
+  [BUGCHECK.INTERRUPT_EXCEPTION_NOT_HANDLED]: [
+    'INTERRUPT_EXCEPTION_NOT_HANDLED',
+    'An interrupt service routine threw and did not catch it (parameter 1 is the status where Windows has an exception record). The cause says what; a service routine may raise nothing.',
+  ],
   [BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED]: [
     'KMODE_EXCEPTION_NOT_HANDLED',
     "Kernel-mode code threw an exception (parameter 1 is its status) that nothing caught: a DPC, a host call, a CpuPort, or a host thread with a user mode. The result's cause is what it threw, its stack where.",
@@ -218,6 +222,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.UNEXPECTED_KERNEL_MODE_TRAP]: [
     'UNEXPECTED_KERNEL_MODE_TRAP',
     "A kernel stack was overrun (parameter 1 is 8, a double fault). The result's cause has the routines that were on it and what each took: recurse less, keep large data off the stack, or call through KeExpandKernelStackAndCallout.",
+  ],
+  [BUGCHECK.IRQL_NOT_DISPATCH_LEVEL]: [
+    'IRQL_NOT_DISPATCH_LEVEL',
+    'A DPC or interrupt routine went below DISPATCH_LEVEL, or a DPC returned at another level than that (parameter 1 is the level, 2 the DPC). Give KeLowerIrql and KeReleaseSpinLock the level that the raise or the acquisition returned.',
   ],
   [BUGCHECK.IRQL_NOT_GREATER_OR_EQUAL]: [
     'IRQL_NOT_GREATER_OR_EQUAL',
@@ -237,7 +245,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   ],
   [BUGCHECK.IRQL_UNEXPECTED_VALUE]: [
     'IRQL_UNEXPECTED_VALUE',
-    'Kernel code, such as a routine of an APC (its address in parameter 2), returned at another IRQL than it was called at, or (low byte of parameter 1 is 0xfe) with other APC counts (parameter 2 now, 3 before). Parameter 1 is the level << 16 | the one it should be << 8 | 0 for a kernel routine of an APC, 1 for a normal routine, 2 for a callout of KeExpandKernelStackAndCallout. Lower what it raised, and leave what it entered; the cause, if there is one, says who did not.',
+    'Kernel code, such as a routine of an APC (its address in parameter 2), returned at another IRQL than it was called at, or (low byte of parameter 1 is 0xfe) with other APC counts (parameter 2 now, 3 before). Parameter 1 is the level << 16 | the one it should be << 8 | 0 for a kernel routine of an APC, 1 for a normal routine, 2 for a callout of KeExpandKernelStackAndCallout, 3 for an interrupt service routine. Lower what it raised, and leave what it entered; the cause, if there is one, says who did not.',
   ],
   [BUGCHECK.ATTEMPTED_SWITCH_FROM_DPC]: [
     'ATTEMPTED_SWITCH_FROM_DPC',

@@ -18,9 +18,11 @@ import {
   KeLowerIrql,
   KeRaiseIrql,
 } from '../../src/ke/irql';
+import { KeAcquireSpinLock, KeReleaseSpinLock } from '../../src/ke/spinlock';
 import { KeSetTimer } from '../../src/ke/timer';
 import type { DeferredRoutine, KDpc } from '../../src/machine/dpc';
 import { Machine } from '../../src/machine/machine';
+import type { MachineOptions } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
 import { PsTerminateSystemThread } from '../../src/ps/system-thread';
 import { recordsOf } from '../records';
@@ -431,6 +433,53 @@ describe('DPCs', () => {
       name: 'ATTEMPTED_SWITCH_FROM_DPC',
       parameters: [BigInt(thread.address), 0n, 0n, 0n],
       thread: thread.name,
+    });
+  });
+
+  /** What a DPC ends in. */
+  async function ends(routine: DeferredRoutine, options: MachineOptions = {}) {
+    const machine = await Machine.create({ ...UNIPROCESSOR, ...options });
+    const dpc = machine.createDpc(routine);
+    machine.systemProcess.createThread(function* () {
+      yield* KeInsertQueueDpc(dpc, 0, 0);
+    });
+    return { dpc: BigInt(dpc.address), result: machine.run() };
+  }
+
+  test('a DPC that returns above DISPATCH_LEVEL is bugcheck IRQL_NOT_DISPATCH_LEVEL', async () => {
+    const { dpc, result } = await ends(() => void KeRaiseIrql(IRQL.HIGH_LEVEL));
+    expect(result).toMatchObject({
+      name: 'IRQL_NOT_DISPATCH_LEVEL',
+      code: 8,
+      parameters: [15n, dpc, 0n, 0n],
+    });
+  });
+
+  test('a DPC that goes below DISPATCH_LEVEL is the same, under Driver Verifier violation 0x31', async () => {
+    const lowers = function* () {
+      yield* KeLowerIrql(IRQL.APC_LEVEL);
+    };
+    const free = await ends(lowers, { checkIrql: false });
+    expect(free.result).toMatchObject({
+      name: 'IRQL_NOT_DISPATCH_LEVEL',
+      parameters: [1n, 0n, 0n, 0n],
+    });
+    const verified = await ends(lowers);
+    expect(verified.result).toMatchObject({
+      name: 'DRIVER_VERIFIER_DETECTED_VIOLATION',
+      parameters: [0x31n, 2n, 1n, 1n],
+    });
+  });
+
+  test('a DPC that releases its spin lock to PASSIVE_LEVEL is bugcheck IRQL_NOT_DISPATCH_LEVEL', async () => {
+    const { result } = await ends(function* (dpc) {
+      const spinLock = dpc.machine.createSpinLock();
+      yield* KeAcquireSpinLock(spinLock);
+      yield* KeReleaseSpinLock(spinLock, IRQL.PASSIVE_LEVEL);
+    });
+    expect(result).toMatchObject({
+      name: 'IRQL_NOT_DISPATCH_LEVEL',
+      parameters: [0n, 0n, 0n, 0n],
     });
   });
 

@@ -6,8 +6,11 @@ import { KeInsertQueueDpc } from '../../src/ke/dpc';
 import { IoConnectInterrupt, KINTERRUPT_MODE } from '../../src/ke/interrupt';
 import { KeGetCurrentIrql, KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
 import { KeSynchronizeExecution } from '../../src/ke/spinlock';
+import { NtStatusError } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
+import type { MachineOptions } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
+import type { ServiceRoutine } from '../../src/machine/spinlock';
 import { runGuest } from './guest';
 
 const UNIPROCESSOR = { processors: 1 };
@@ -157,6 +160,41 @@ describe('connected interrupts', () => {
     machine.run();
     expect(log).toEqual(['a begins on 0', 'a ends', 'b begins on 1', 'b ends']);
     expect(spinLock.owner).toBeUndefined();
+  });
+
+  /** What an interrupt of level 8 ends in. */
+  async function ends(serviceRoutine: ServiceRoutine, options: MachineOptions = {}) {
+    const machine = await Machine.create({ ...UNIPROCESSOR, ...options });
+    const interrupt = machine.connectInterrupt({ irql: 8, serviceRoutine });
+    machine.scheduleInterrupt(1_000_000, 0, interrupt);
+    return machine.run();
+  }
+
+  test('a service routine that returns at another level is bugcheck IRQL_UNEXPECTED_VALUE with 3', async () => {
+    const raises = () => KeRaiseIrql(12) > 0;
+    expect(await ends(raises)).toMatchObject({
+      name: 'IRQL_UNEXPECTED_VALUE',
+      parameters: [0xc0803n, 0n, 0n, 0n],
+    });
+    const lowers = function* () {
+      yield* KeLowerIrql(IRQL.DISPATCH_LEVEL);
+      return true;
+    };
+    expect(await ends(lowers)).toMatchObject({
+      name: 'IRQL_UNEXPECTED_VALUE',
+      parameters: [0x20803n, 0n, 0n, 0n],
+    });
+  });
+
+  test('what a service routine does not catch is bugcheck INTERRUPT_EXCEPTION_NOT_HANDLED', async () => {
+    const throws = () => {
+      throw new NtStatusError(STATUS.ACCESS_VIOLATION);
+    };
+    expect(await ends(throws)).toMatchObject({
+      name: 'INTERRUPT_EXCEPTION_NOT_HANDLED',
+      code: 0x3d,
+      parameters: [0xc0000005n, 0n, 0n, 0n],
+    });
   });
 
   test('a program is a service routine too', async () => {

@@ -14,6 +14,7 @@ import {
   KeRaiseIrqlToSynchLevel,
 } from '../../src/ke/irql';
 import { Machine } from '../../src/machine/machine';
+import type { MachineOptions } from '../../src/machine/options';
 import { program } from '../../src/machine/program';
 import type { KThread } from '../../src/machine/views';
 import { recordsOf } from '../records';
@@ -204,24 +205,47 @@ describe('levels', () => {
     expect(value).toEqual([0, 12, 12]);
   });
 
-  test('a raise to a lower level is a bugcheck', async () => {
-    const machine = await Machine.create();
+  /** What a raise from DISPATCH_LEVEL ends in. */
+  async function raisedTo(level: number, options: MachineOptions) {
+    const machine = await Machine.create(options);
     machine.systemProcess.createThread(function* () {
-      KeRaiseIrql(2);
-      KeRaiseIrql(1);
+      KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+      KeRaiseIrql(level);
       yield* KeLowerIrql(0);
     });
-    const parameters = [1n, 2n, 0n, 0n];
-    expect(machine.run()).toMatchObject({ name: 'IRQL_NOT_GREATER_OR_EQUAL', parameters });
+    return machine.run();
+  }
+
+  test('a raise to a lower level, or above HIGH_LEVEL, is a bugcheck', async () => {
+    const name = 'IRQL_NOT_GREATER_OR_EQUAL';
+    const lower = { name, parameters: [1n, 2n, 0n, 0n] };
+    expect(await raisedTo(1, FREE)).toMatchObject(lower);
+    const above = { name, parameters: [16n, 2n, 0n, 0n] };
+    expect(await raisedTo(16, FREE)).toMatchObject(above);
   });
 
-  test('lowering to a higher level is a bugcheck', async () => {
-    const machine = await Machine.create();
-    machine.systemProcess.createThread(function* () {
-      yield* KeLowerIrql(2);
-    });
+  test('Driver Verifier makes violation 0x30 of it, with both levels', async () => {
+    const name = 'DRIVER_VERIFIER_DETECTED_VIOLATION';
+    const lower = { name, parameters: [0x30n, 2n, 1n, 0n] };
+    expect(await raisedTo(1, {})).toMatchObject(lower);
+    const above = { name, parameters: [0x30n, 2n, 16n, 0n] };
+    expect(await raisedTo(16, {})).toMatchObject(above);
+  });
+
+  test('lowering to a higher level is a bugcheck, under Driver Verifier violation 0x31', async () => {
+    const lower = async (options: MachineOptions) => {
+      const machine = await Machine.create(options);
+      machine.systemProcess.createThread(function* () {
+        yield* KeLowerIrql(2);
+      });
+      return machine.run();
+    };
     const parameters = [2n, 0n, 0n, 0n];
-    expect(machine.run()).toMatchObject({ name: 'IRQL_NOT_LESS_OR_EQUAL', parameters });
+    expect(await lower(FREE)).toMatchObject({ name: 'IRQL_NOT_LESS_OR_EQUAL', parameters });
+    expect(await lower({})).toMatchObject({
+      name: 'DRIVER_VERIFIER_DETECTED_VIOLATION',
+      parameters: [0x31n, 0n, 2n, 0n],
+    });
   });
 
   test('at DISPATCH_LEVEL a thread keeps its processor, and loses it as it lowers the level', async () => {
