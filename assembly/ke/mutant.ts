@@ -2,9 +2,10 @@ import { PKOBJECT, PKPRCB, PKTHREAD } from '../hal';
 import { BUGCHECK } from '../shared/bugcheck';
 import { KMUTANT, KTHREAD, LIST_ENTRY } from '../shared/layout';
 import { STATUS } from '../shared/status';
-import { THREAD_FLAG } from '../shared/types';
+import { IRQL, THREAD_FLAG } from '../shared/types';
 import { KiAddKernelApcDisable } from './apc';
 import { KeBugCheckEx } from './bugcheck';
+import { KiThreadIrql } from './frame';
 import { KiWaitTest } from './wait';
 
 /**
@@ -54,12 +55,17 @@ export function KiIsMutantExhausted(mutant: PKOBJECT, thread: PKTHREAD): bool {
   return load<i32>(mutant, KMUTANT.SignalState) == i32.MIN_VALUE;
 }
 
+function KiIsAtDispatchLevel(thread: PKTHREAD): u32 {
+  return KiThreadIrql(thread) >= <u32>IRQL.DISPATCH_LEVEL ? 1 : 0;
+}
+
 /** Gives the mutant to a thread once more; what its wait returns. */
 export function KiAcquireMutant(mutant: PKOBJECT, thread: PKTHREAD): u32 {
   const state = load<i32>(mutant, KMUTANT.SignalState) - 1;
   store<i32>(mutant, state, KMUTANT.SignalState);
   if (state != 0) return STATUS.WAIT_0;
   store<u32>(mutant, <u32>thread, KMUTANT.OwnerThread);
+  store<u32>(mutant, KiIsAtDispatchLevel(thread), KMUTANT.AtDispatchLevel);
   KiLinkMutant(mutant, thread);
   KiChangeApcDisable(thread, mutant, -1);
   const abandoned = load<u32>(mutant, KMUTANT.Abandoned) != 0;
@@ -80,7 +86,8 @@ function KiFreeMutant(prcb: PKPRCB, mutant: PKOBJECT, thread: PKTHREAD, incremen
  * Takes one acquisition back; the last one frees the mutant.
  *
  * The thread's WaitStatus is the previous SignalState: 0 if it is free now. A thread that does not
- * own it has STATUS_MUTANT_NOT_OWNED raised, or STATUS_ABANDONED of an abandoned one.
+ * own it has STATUS_MUTANT_NOT_OWNED raised, or STATUS_ABANDONED of an abandoned one; so has one that
+ * acquired it below DISPATCH_LEVEL and frees it there, or the other way round.
  *
  * @returns whether it was released.
  * @irql at most DISPATCH_LEVEL   @nt KeReleaseMutant
@@ -97,10 +104,31 @@ export function KeReleaseMutant(
     return false;
   }
   const previous = load<i32>(mutant, KMUTANT.SignalState);
+  const level = KiIsAtDispatchLevel(thread);
+  if (previous == 0 && load<u32>(mutant, KMUTANT.AtDispatchLevel) != level) {
+    KiRaiseStatus(thread, STATUS.MUTANT_NOT_OWNED);
+    return false;
+  }
   store<i32>(thread, previous, KTHREAD.WaitStatus);
   if (previous < 0) store<i32>(mutant, previous + 1, KMUTANT.SignalState);
   else KiFreeMutant(prcb, mutant, thread, increment);
   return true;
+}
+
+/**
+ * The same with Abandoned = TRUE: frees the mutant whoever owns it, however often, as the end of its
+ * owner would. The thread's WaitStatus is the previous SignalState.
+ */
+export function KiAbandonMutant(
+  prcb: PKPRCB,
+  thread: PKTHREAD,
+  mutant: PKOBJECT,
+  increment: u32,
+): void {
+  store<u32>(thread, load<u32>(mutant, KMUTANT.SignalState), KTHREAD.WaitStatus);
+  store<u32>(mutant, 1, KMUTANT.Abandoned);
+  const owner: PKTHREAD = load<u32>(mutant, KMUTANT.OwnerThread);
+  if (owner != 0) KiFreeMutant(prcb, mutant, owner, increment);
 }
 
 /** Takes a mutant from its owner, if it has one: nobody can name it any more. */

@@ -30,7 +30,7 @@ import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
 import { KiEnterFrame, KiPushTrapFrame } from './frame';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
 import { KeLowerIrql, KeRaiseIrql, KiSetWaitNext, KiTakeWaitNext } from './irql';
-import { KeReleaseMutant } from './mutant';
+import { KeReleaseMutant, KiAbandonMutant } from './mutant';
 import { KiThreadIndex } from './object';
 import {
   KiCreate,
@@ -429,7 +429,10 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.ReleaseMutant: {
       const mutant = KiTypedOperand(thread, pc, a, KOBJECTS.MutantObject);
       if (mutant == 0) return 12;
-      const released = KeReleaseMutant(prcb, thread, mutant, b & SIGNAL.Increment);
+      const increment = b & SIGNAL.Increment;
+      const abandons = (b & SIGNAL.Abandoned) != 0;
+      if (abandons) KiAbandonMutant(prcb, thread, mutant, increment);
+      const released = abandons || KeReleaseMutant(prcb, thread, mutant, increment);
       if (released && (b & SIGNAL.Wait) != 0) KiSetWaitNext(prcb, thread);
       return 12;
     }

@@ -626,6 +626,8 @@ export const enum KMUTANT {
   MutantListEntry = 32,
   /** 1 (KMUTEX): its owner gets no normal kernel APCs. */
   ApcDisable = 40,
+  /** Whether its owner acquired it at DISPATCH_LEVEL or above, where it must release it too. */
+  AtDispatchLevel = 44,
   Size = 64,
 }
 

@@ -227,6 +227,8 @@ export const enum SIGNAL {
   Increment = 15,
   /** Wait = TRUE: the thread stays at DISPATCH_LEVEL, and waits next. */
   Wait = 256,
+  /** Of a mutant, Abandoned = TRUE: it is freed whoever owns it, and abandoned. */
+  Abandoned = 512,
 }
 
 /** How an entry is put into a queue. */

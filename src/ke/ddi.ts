@@ -197,9 +197,10 @@ function releaseMutant(
   routine: string,
   mutant: KMutant,
   increment: number,
+  abandoned: boolean,
   wait: boolean,
 ): NtCall<number> {
-  const b = signalField(routine, increment, wait);
+  const b = signalField(routine, increment, wait) | (abandoned ? SIGNAL.Abandoned : 0);
   const request = [encode(OP.ReleaseMutant, 0, b), ...words64(mutant.handle)];
   return new NtCall(routine, () => releaseMutantSteps(routine, wait, request));
 }
@@ -214,25 +215,26 @@ function* releaseMutantSteps(
 }
 
 /**
- * Takes one acquisition of a mutant back. `wait` as in KeSetEvent.
+ * Takes one acquisition of a mutant back. `wait` as in KeSetEvent. With `abandoned` it is freed whoever
+ * owns it, however often, and who acquires it next is told that it was abandoned.
  *
  * @returns the previous SignalState: 0 if it is free now. Raises STATUS_MUTANT_NOT_OWNED, or
- *   STATUS_ABANDONED of an abandoned one, if the thread does not own it.
- * @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE
- * @nt KeReleaseMutant (partial: Abandoned = TRUE is not modelled)
+ *   STATUS_ABANDONED of an abandoned one, if the thread does not own it; STATUS_MUTANT_NOT_OWNED too if
+ *   it acquired it at DISPATCH_LEVEL and would free it below, or the other way round.
+ * @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE   @nt KeReleaseMutant
  */
 export function KeReleaseMutant(
   mutant: KMutant,
   increment: number,
-  _abandoned: boolean,
+  abandoned: boolean,
   wait: boolean,
 ): NtCall<number> {
-  return releaseMutant('KeReleaseMutant', mutant, increment, wait);
+  return releaseMutant('KeReleaseMutant', mutant, increment, abandoned, wait);
 }
 
 /** The same with MUTANT_INCREMENT. @irql at most DISPATCH_LEVEL; APC_LEVEL with Wait = TRUE @nt KeReleaseMutex */
 export function KeReleaseMutex(mutex: KMutant, wait: boolean): NtCall<number> {
-  return releaseMutant('KeReleaseMutex', mutex, 1, wait);
+  return releaseMutant('KeReleaseMutex', mutex, 1, false, wait);
 }
 
 /** @returns SignalState: 1 if it is free. @irql at most DISPATCH_LEVEL @nt KeReadStateMutex */

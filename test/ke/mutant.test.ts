@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
+import { IRQL, KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/shared/types';
 import {
   KeReadStateMutex,
   KeReleaseMutant,
   KeReleaseMutex,
+  KeSetEvent,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
 } from '../../src/ke/ddi';
+import { KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
+import { KeDelayExecutionThread } from '../../src/ke/time';
 import { NtStatusError } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
@@ -251,6 +254,54 @@ describe('mutants', () => {
       return [status];
     });
     expect(value).toEqual([0x81]);
+  });
+
+  /** What a mutex comes to that is acquired at one level and released at another. */
+  async function releasedAt(acquired: number, released: number) {
+    const { value } = await runGuest(function* (machine) {
+      const mutex = machine.createMutex();
+      const low = KeRaiseIrql(acquired);
+      yield* wait(mutex);
+      yield* KeLowerIrql(low);
+      KeRaiseIrql(released);
+      const refused = yield* raisedBy(() => KeReleaseMutex(mutex, false));
+      yield* KeLowerIrql(low);
+      const state = mutex.signalState;
+      KeRaiseIrql(acquired);
+      if (state !== 1) yield* KeReleaseMutex(mutex, false);
+      yield* KeLowerIrql(low);
+      return [refused, state];
+    });
+    return value;
+  }
+
+  test('a mutex that was acquired at DISPATCH_LEVEL is freed there only, and one from below only below', async () => {
+    const { PASSIVE_LEVEL, APC_LEVEL, DISPATCH_LEVEL } = IRQL;
+    const refused = [STATUS.MUTANT_NOT_OWNED, 0];
+    expect(await releasedAt(DISPATCH_LEVEL, PASSIVE_LEVEL)).toEqual(refused);
+    expect(await releasedAt(APC_LEVEL, DISPATCH_LEVEL)).toEqual(refused);
+    expect(await releasedAt(DISPATCH_LEVEL, DISPATCH_LEVEL)).toEqual([[0], 1]);
+    expect(await releasedAt(PASSIVE_LEVEL, APC_LEVEL)).toEqual([[0], 1]);
+  });
+
+  test('KeReleaseMutant with Abandoned frees it from any owner, however often that acquired it', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const mutex = machine.createMutex();
+      const end = machine.createEvent('notification');
+      const owner = machine.systemProcess.createThread(function* () {
+        yield* wait(mutex);
+        yield* wait(mutex);
+        yield* wait(end, null);
+      });
+      yield* KeDelayExecutionThread(MODE.KernelMode, false, -10_000);
+      const before = [mutex.owner === owner, owner.kernelApcDisable];
+      const released = yield* KeReleaseMutant(mutex, 1, true, false);
+      const after = [mutex.owner, mutex.signalState, mutex.abandoned, owner.kernelApcDisable];
+      const acquired = [yield* wait(mutex), mutex.abandoned, yield* KeReleaseMutex(mutex, false)];
+      yield* KeSetEvent(end, 0, false);
+      return [before, released, after, acquired];
+    });
+    expect(value).toEqual([[true, -1], -1, [undefined, 1, true, 0], [STATUS.ABANDONED, false, 0]]);
   });
 
   test('a thread that ends with a mutex is bugcheck THREAD_TERMINATE_HELD_MUTEX', async () => {
