@@ -8,13 +8,19 @@ import { requireIrql, VIOLATION } from './call';
 
 /** Priorities of threads, for host threads. */
 
-function priorityCall(routine: string, request: Request): NtCall<number> {
-  return new NtCall(routine, () => priorityCallSteps(routine, request));
+function priorityCall(routine: string, thread: KThread, request: Request): NtCall<number> {
+  return new NtCall(routine, () => priorityCallSteps(routine, thread, request));
 }
 
-function* priorityCallSteps(routine: string, request: Request): Generator<Request, number, number> {
+function* priorityCallSteps(
+  routine: string,
+  thread: KThread,
+  request: Request,
+): Generator<Request, number, number> {
   requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-  return (yield request) | 0;
+  const old = (yield request) | 0;
+  thread.machine.locks.prioritySet(thread);
+  return old;
 }
 
 /**
@@ -27,7 +33,7 @@ function* priorityCallSteps(routine: string, request: Request): Generator<Reques
 export function KeSetPriorityThread(thread: KThread, priority: number): NtCall<number> {
   requireInteger('KeSetPriorityThread: priority', priority, 1, 31);
   const first = encode(OP.SetPriorityThread, 0, priority);
-  return priorityCall('KeSetPriorityThread', [first, ...words64(thread.handle)]);
+  return priorityCall('KeSetPriorityThread', thread, [first, ...words64(thread.handle)]);
 }
 
 /** @returns the current priority, 0-31. @irql PASSIVE_LEVEL @nt KeQueryPriorityThread */
@@ -47,5 +53,5 @@ export function KeQueryPriorityThread(thread: KThread): number {
 export function KeSetBasePriorityThread(thread: KThread, increment: number): NtCall<number> {
   requireInteger('KeSetBasePriorityThread: increment', increment, -0x80000000, 0x7fffffff);
   const request = [encode(OP.SetBasePriorityThread), ...words64(thread.handle), increment >>> 0];
-  return priorityCall('KeSetBasePriorityThread', request);
+  return priorityCall('KeSetBasePriorityThread', thread, request);
 }

@@ -61,6 +61,7 @@ export function* KeSetPriorityProcess(process: KProcess, basePriority: number): 
   for (const { thread, increment } of threads) {
     if (!thread.exists || thread.state === KTHREAD_STATE.Terminated) continue;
     yield [encode(OP.SetBasePriorityThread), ...words64(thread.handle), increment >>> 0];
+    machine.locks.prioritySet(thread);
   }
 }
 

@@ -235,6 +235,11 @@ function liftThread(thread: KThread, affected: Lock[]): void {
   if (floor === locks.floor) return;
   locks.floor = floor;
   thread.machine.core.hostSetPriorityFloor(thread.address, floor);
+  reweighWaits(locks, affected);
+}
+
+/** Adds the locks for which a thread that waits counts otherwise than before. */
+function reweighWaits(locks: ThreadLocks, affected: Lock[]): void {
   for (const waiter of locks.waits) {
     if (waiter.lock.reweigh(waiter)) affected.push(waiter.lock);
   }
@@ -272,6 +277,14 @@ export class LockTable {
   /** The wait at it is over. */
   returnEvent(event: KEvent): void {
     this.events.push(event);
+  }
+
+  /** A thread's priority has been set: the owners of what it waits for follow. */
+  prioritySet(thread: KThread): void {
+    if (thread.locks === undefined) return;
+    const affected: Lock[] = [];
+    reweighWaits(thread.locks, affected);
+    liftOwners(affected);
   }
 
   /** Stops the machine if an instruction ends a thread, not a routine in front of it, that owns a lock. */

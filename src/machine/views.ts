@@ -516,18 +516,20 @@ export class KThread extends KernelObject {
 
   /** From outside any guest. Returns the old priority. @irql PASSIVE_LEVEL @nt KeSetPriorityThread */
   setPriority(priority: number): number {
-    return this.machine.core.hostSetPriority(
-      this.address,
-      requireInteger('priority', priority, 1, 31),
-    );
+    const { address } = this;
+    requireInteger('priority', priority, 1, 31);
+    const old = this.machine.core.hostSetPriority(address, priority);
+    this.machine.locks.prioritySet(this);
+    return old;
   }
 
   /** From outside any guest. Returns the previous increment. @irql PASSIVE_LEVEL @nt KeSetBasePriorityThread */
   setBasePriority(increment: number): number {
-    return this.machine.core.hostSetBasePriority(
-      this.address,
-      requireInteger('increment', increment, -32, 31),
-    );
+    const { address } = this;
+    requireInteger('increment', increment, -32, 31);
+    const old = this.machine.core.hostSetBasePriority(address, increment);
+    this.machine.locks.prioritySet(this);
+    return old;
   }
 
   /** @internal What a system affinity stands in front of; undefined: the affinity is the user's. */

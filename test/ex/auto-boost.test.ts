@@ -25,6 +25,7 @@ import {
 } from '../../src/ex/resource';
 import { KeStallExecutionProcessor, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeEnterCriticalRegion, KeLeaveCriticalRegion } from '../../src/ke/irql';
+import { KeSetBasePriorityThread, KeSetPriorityThread } from '../../src/ke/priority';
 import { KeDelayExecutionThread, NtYieldExecution } from '../../src/ke/time';
 import type { NtCall } from '../../src/machine/guest';
 import type { Machine } from '../../src/machine/machine';
@@ -170,6 +171,26 @@ describe('AutoBoost', () => {
       [13, 8, PRIORITY_CHANGE.AutoBoost],
       [9, 8, PRIORITY_CHANGE.AutoBoostEnd],
     ]);
+  });
+
+  test('follows the priority that is set for who waits, along the chain, up and down', async () => {
+    const { machine, mutex, owner, waiters } = await contended([9]);
+    const [waiter] = waiters as [Holder];
+    waiter.thread.setPriority(12);
+    const raised = owner.thread.priority;
+    machine.systemProcess.createThread(function* () {
+      yield* KeSetPriorityThread(waiter.thread, 7);
+    });
+    machine.run();
+    const lowered = owner.thread.priority;
+    machine.systemProcess.createThread(function* () {
+      yield* KeSetBasePriorityThread(waiter.thread, 5);
+    });
+    machine.run();
+    expect([raised, lowered, owner.thread.priority]).toEqual([12, 7, 13]);
+    owner.finish();
+    machine.run();
+    expect([owner.thread.priority, mutex.owner]).toEqual([6, waiter.thread]);
   });
 
   test('of two locks ends with the release of the one that lifts', async () => {
