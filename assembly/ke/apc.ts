@@ -311,12 +311,11 @@ export function KiTestAlert(thread: PKTHREAD, modes: u32): u32 {
   const pending = KiPending(extension);
   const user = (modes & WAIT_FIELD.UserMode) != 0;
   if ((modes & WAIT_FIELD.Alertable) != 0) {
-    const alerted: u32 = user ? APC_PENDING.AlertedUser : 0;
-    const alert = pending & (alerted | APC_PENDING.AlertedKernel);
+    const alert = pending & (APC_PENDING.AlertedUser | APC_PENDING.AlertedKernel);
     if (alert != 0) {
       // One at a time, that of the wait's own mode first.
-      const taken = (alert & APC_PENDING.AlertedUser) != 0 ? APC_PENDING.AlertedUser : alert;
-      KiSetPending(extension, 0, taken);
+      const own: u32 = user ? APC_PENDING.AlertedUser : APC_PENDING.AlertedKernel;
+      KiSetPending(extension, 0, (alert & own) != 0 ? own : alert);
       return STATUS.ALERTED;
     }
     if (!RtlIsListEmpty(extension + KTHREAD_EXTENSION.UserApcListHead)) {

@@ -37,9 +37,10 @@ function* truthSteps(routine: string, request: Request): Generator<Request, bool
  * the normal routine (null: none) and its arguments. A kernel-mode APC without a normal routine is
  * special. `rundownRoutine` runs in place of them if the thread ends first.
  *
- * InsertApcEnvironment is that in which the APC is initialized, not the one in which it is queued.
+ * CurrentApcEnvironment is that in which the APC is initialized, InsertApcEnvironment the one in which
+ * it is queued.
  *
- * @irql any   @nt KeInitializeApc (partial: InsertApcEnvironment is taken when it is initialized)
+ * @irql any   @nt KeInitializeApc
  */
 export function KeInitializeApc(
   thread: KThread,
@@ -52,7 +53,6 @@ export function KeInitializeApc(
 ): KApc {
   const { machine } = currentGuest('KeInitializeApc');
   requireInteger('KeInitializeApc: environment', environment, 0, 3);
-  const current = thread.attachedProcess.index === thread.process.index ? 0 : 1;
   return machine.createApc(thread, {
     ...(kernelRoutine === null ? {} : { kernelRoutine }),
     ...(rundownRoutine === null ? {} : { rundownRoutine }),
@@ -60,8 +60,15 @@ export function KeInitializeApc(
     // As on Windows: without a normal routine it is of kernel mode, whatever was asked for.
     mode: normalRoutine === null ? MODE.KernelMode : apcMode,
     normalContext,
-    environment: environment >= KAPC_ENVIRONMENT.CurrentApcEnvironment ? current : environment,
+    environment: queuedEnvironment(thread, environment),
   });
+}
+
+/** 0: the thread's own process, whatever it is attached to; 1: the one that it is in when it is queued. */
+function queuedEnvironment(thread: KThread, environment: KAPC_ENVIRONMENT): 0 | 1 {
+  if (environment === KAPC_ENVIRONMENT.InsertApcEnvironment) return 1;
+  if (environment !== KAPC_ENVIRONMENT.CurrentApcEnvironment) return environment;
+  return thread.attachedProcess.index === thread.process.index ? 0 : 1;
 }
 
 /**
@@ -107,8 +114,8 @@ export function KeRemoveQueueApc(apc: KApc): boolean {
 }
 
 /**
- * Alerts a thread: ends an alertable wait with STATUS_ALERTED, whatever the wait's mode, or the next
- * one of that mode.
+ * Alerts a thread: ends an alertable wait with STATUS_ALERTED, or the next one, whatever the wait's
+ * mode.
  *
  * @returns TRUE if it was alerted in that mode already.
  * @irql at most DISPATCH_LEVEL   @nt KeAlertThread

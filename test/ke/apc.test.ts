@@ -759,6 +759,34 @@ describe('KeStackAttachProcess', () => {
     expect(seen).toEqual(['apc in a']);
   });
 
+  test('tells CurrentApcEnvironment, that of the initialization, from InsertApcEnvironment', async () => {
+    const seen: unknown[] = [];
+    await runGuest(function* (machine, thread) {
+      const make = (environment: KAPC_ENVIRONMENT) =>
+        KeInitializeApc(
+          thread,
+          environment,
+          () => void seen.push([environment, thread.attachedProcess.name]),
+          null,
+          null,
+          MODE.KernelMode,
+          null,
+        );
+      const current = make(KAPC_ENVIRONMENT.CurrentApcEnvironment);
+      const insert = make(KAPC_ENVIRONMENT.InsertApcEnvironment);
+      const state = yield* KeStackAttachProcess(machine.createProcess({ name: 'a' }));
+      yield* KeInsertQueueApc(current, 0, 0, 0);
+      yield* KeInsertQueueApc(insert, 0, 0, 0);
+      yield* KeUnstackDetachProcess(state);
+      yield* KeInsertQueueApc(insert, 0, 0, 0);
+    });
+    expect(seen).toEqual([
+      [KAPC_ENVIRONMENT.InsertApcEnvironment, 'a'],
+      [KAPC_ENVIRONMENT.CurrentApcEnvironment, 'System'],
+      [KAPC_ENVIRONMENT.InsertApcEnvironment, 'System'],
+    ]);
+  });
+
   test('is bugcheck INVALID_PROCESS_DETACH_ATTEMPT to take back without having attached', async () => {
     const machine = await Machine.create();
     machine.systemProcess.createThread(function* () {

@@ -234,6 +234,30 @@ describe('KeAlertThread', () => {
   });
 });
 
+describe('an alert of the other mode', () => {
+  test('ends an alertable wait too, or is remembered for it', async () => {
+    const { value } = await runGuest(function* (machine, thread) {
+      const event = machine.createEvent('notification');
+      const alertable = (mode: MODE, timeout: number) =>
+        KeWaitForSingleObject(event, KWAIT_REASON.Executive, mode, true, timeout);
+      yield* KeAlertThread(thread, MODE.UserMode);
+      const remembered = yield* alertable(MODE.KernelMode, 0);
+      const taken = yield* alertable(MODE.KernelMode, 0);
+      machine.systemProcess.createThread(function* () {
+        yield* delay(1);
+        yield* KeAlertThread(thread, MODE.UserMode);
+      });
+      const ended = yield* alertable(MODE.KernelMode, -1_000_000);
+      yield* KeAlertThread(thread, MODE.UserMode);
+      yield* KeAlertThread(thread, MODE.KernelMode);
+      const own = yield* alertable(MODE.KernelMode, 0);
+      return [remembered, taken, ended, own, yield* KeTestAlertThread(MODE.UserMode)];
+    });
+    const { ALERTED, TIMEOUT } = STATUS;
+    expect(value).toEqual([ALERTED, TIMEOUT, ALERTED, ALERTED, true]);
+  });
+});
+
 describe('a thread that is terminated', () => {
   test('ends in user mode at once, a program that computes elsewhere too', async () => {
     const machine = await Machine.create({ processors: 2 });
