@@ -134,13 +134,12 @@ export function NtQueryTimerResolution(): {
 }
 
 /**
- * Makes the request of the thread's process, instead of the one it made before, or takes it back.
- * The lowest request of all is in force.
+ * Makes the request of the thread's process, instead of the one it made before, or takes it back, as
+ * the end of the process does. The lowest request of all is in force.
  *
  * @returns the interval in force, 100 ns, with SUCCESS; TIMER_RESOLUTION_NOT_SET if there is none to
  *   take back.
- * @irql PASSIVE_LEVEL
- * @nt NtSetTimerResolution (partial: a request outlives its process)
+ * @irql PASSIVE_LEVEL   @nt NtSetTimerResolution
  */
 export function NtSetTimerResolution(
   desiredTime: number,
@@ -152,6 +151,7 @@ export function NtSetTimerResolution(
   let status: number = STATUS.SUCCESS;
   if (setResolution) {
     requireInteger(`${routine}: desiredTime (100 ns)`, desiredTime, 0, 0xffffffff);
+    machine.needLifecycle();
     machine.clock.setProcessRequest(thread.process, desiredTime * 100);
   } else if (!machine.clock.removeProcessRequest(thread.process)) {
     status = STATUS.TIMER_RESOLUTION_NOT_SET;

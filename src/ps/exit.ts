@@ -43,6 +43,7 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
   }
   const { threadCount } = process;
   const last = threadCount === process.exitingThreads + 1 && process !== ps.machine.systemProcess;
+  if (last) ps.machine.clock.removeProcessRequest(process);
   const told = ps.threadNotify.count + ps.processNotify.count !== 0;
   const plain =
     process.executive === undefined &&

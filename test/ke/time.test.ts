@@ -25,6 +25,7 @@ import { KeSetTimer, KeSetTimerEx } from '../../src/ke/timer';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
 import type { KernelObject } from '../../src/machine/views';
+import '../../src/ps/manager';
 import { callGuest, runGuest } from './guest';
 
 const MS = -10_000;
@@ -290,6 +291,25 @@ describe('the timer resolution', () => {
       { status: STATUS.SUCCESS, value: 156_250 },
       { status: STATUS.TIMER_RESOLUTION_NOT_SET, value: 156_250 },
     ]);
+  });
+
+  test('the request of a process ends with it', async () => {
+    const seen: number[] = [];
+    const { machine } = await runGuest(function* (machine) {
+      const asks = (desiredTime: number, milliseconds: number) =>
+        machine.createProcess().createThread(function* () {
+          yield* delay(MS);
+          NtSetTimerResolution(desiredTime, true);
+          yield* delay(MS * milliseconds);
+        });
+      asks(10_000, 100);
+      asks(50_000, 200);
+      yield* delay(MS * 50);
+      seen.push(machine.clock.resolutionNs);
+      yield* delay(MS * 100);
+      seen.push(machine.clock.resolutionNs);
+    });
+    expect([...seen, machine.clock.resolutionNs]).toEqual([1_000_000, 5_000_000, 15_625_000]);
   });
 
   test('drivers lower the resolution; it is restored when each has asked for that', async () => {
