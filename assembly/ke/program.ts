@@ -560,7 +560,7 @@ function KiRequestInstruction(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
 function KiComputeForHost(thread: PKTHREAD, pc: usize, word: u32): u64 {
   KiTakeAnswer();
   KiSetMode(thread, (word >> 8) & 0xff);
-  return KiComputeTime(thread, pc, <i32>(word & 0xff));
+  return KiComputeTime(thread, pc, <i32>(word & 0xff)) + KiTakeHostCost();
 }
 
 /** Whether a thread runs a routine in front of what it was made for. */

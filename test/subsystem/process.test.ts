@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { program } from '../../src/machine/program';
-import { SIG, SYS } from '../../src/subsystem/wsl/abi';
+import { PsSetCreateProcessNotifyRoutineEx2 } from '../../src/ps/register';
+import { CLOCK, SIG, SYS } from '../../src/subsystem/wsl/abi';
 import { ERRNO } from '../../src/subsystem/wsl/errno';
+import type { LinuxUser } from '../../src/subsystem/wsl/user';
+import type { WslSubsystem } from '../../src/subsystem/wsl/wsl';
 import { runLinux } from './linux';
 
 describe('fork and wait4', () => {
@@ -175,5 +178,28 @@ describe('a program', () => {
       },
     );
     expect(marks).toEqual([1, 2]);
+  });
+});
+
+describe('fork', () => {
+  test('takes the time of three routines of the kernel; one that is told of it takes a call and its frame more', async () => {
+    const took: number[] = [];
+    const main = function* (linux: LinuxUser) {
+      const start = yield* linux.clock(CLOCK.MONOTONIC);
+      yield* linux.fork(function* () {});
+      took.push((yield* linux.clock(CLOCK.MONOTONIC)) - start);
+    };
+    const watch = (wsl: WslSubsystem) => {
+      wsl.machine.loadDriver({
+        name: 'watcher',
+        *DriverEntry() {
+          return yield* PsSetCreateProcessNotifyRoutineEx2(0, () => {}, false);
+        },
+      });
+    };
+    const profile = { costs: { systemCall: 1000, ddi: 10_000 } };
+    await runLinux(main, undefined, { processors: 2, profile });
+    await runLinux(main, watch, { processors: 2, profile });
+    expect(took.map((ns) => Math.round(ns / 10_000))).toEqual([3, 5]);
   });
 });
