@@ -146,9 +146,9 @@ function* createProcess(
 /** CreateThread without the time that it takes: nobody has been told of the thread. */
 export function newPicoThread(attributes: PsPicoThreadAttributes): PicoThread {
   const { Process, StartRoutine, Context, Name } = attributes;
-  const named = Name === undefined ? {} : { name: Name };
   const ps = processManager(Process.machine);
-  const created = newThread(ps, Process, StartRoutine, { ...named, userMode: true });
+  const options = Name === undefined ? { userMode: true } : { name: Name, userMode: true };
+  const created = newThread(ps, Process, StartRoutine, options);
   const { status, thread } = created;
   if (thread === undefined) return { status, thread };
   thread.picoContext = Context;

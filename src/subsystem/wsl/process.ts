@@ -2,7 +2,7 @@ import { STATUS } from '../../../assembly/shared/status';
 import type { Request } from '../../machine/generator';
 import { currentGuest } from '../../machine/guest';
 import type { ThreadBody } from '../../machine/machine';
-import type { KThread } from '../../machine/views';
+import type { KProcess, KThread } from '../../machine/views';
 import { hasListeners } from '../../ps/create';
 import { processManager } from '../../ps/manager';
 import { announcePicoThread, newPicoProcess, newPicoThread } from '../routines';
@@ -14,7 +14,7 @@ import { writeInt } from './memory';
 import { applyPriority } from './sched';
 import { endGroup, sendSignal } from './signal';
 import type { WslKernel } from './kernel';
-import { LinuxProcess, type LinuxResult, LinuxThread } from './state';
+import { type LinuxCode, LinuxProcess, type LinuxResult, LinuxThread } from './state';
 
 /** The life of threads and thread groups: clone and its kin, and their ends. */
 
@@ -39,55 +39,72 @@ type Made = LinuxThread | number;
 /** What making a thread, and a process with it, costs: CreateProcess, CreateThread and ResumeThread. */
 const MAKING_DDIS = 3;
 
-/** A thread of Linux with one of NT's, which has not been started. Its process gets one too, if it has none. */
-export function* makeThread(
+/**
+ * A thread of Linux with one of NT's, which nobody has been told of and which has not been started. Its
+ * process gets one too, if it has none; `emptyProcess` is left by a failure that has made no thread.
+ */
+function createThread(
   kernel: WslKernel,
   { process, body, guest, prepare }: NewThread,
   tid: number,
-): Generator<Request, Made, number> {
-  const { state, routines } = kernel;
-  const event = state.newEvent();
-  if (event === undefined) return ERRNO.EAGAIN;
-  const thread = new LinuxThread(tid, process, guest, event);
-  const { thread: creator } = currentGuest('makeThread');
+): { readonly made: Made; readonly emptyProcess?: KProcess } {
+  const { state } = kernel;
   const { machine } = state;
+  const event = state.newEvent();
+  if (event === undefined) return { made: ERRNO.EAGAIN };
+  const thread = new LinuxThread(tid, process, guest, event);
   if (process.kprocess === undefined) {
     const identity = kernel.identityOf(process);
-    const made = newPicoProcess(creator, {
+    const { status, process: kprocess } = newPicoProcess(currentGuest('clone').thread, {
       ParentProcess: process.parent?.kprocess ?? machine.systemProcess,
       Context: process,
       FileObject: identity.FileObject ?? null,
       ImageFileName: identity.ImageFileName ?? null,
       CommandLine: identity.CommandLine ?? null,
     });
-    if (made.process === undefined) {
+    if (kprocess === undefined) {
       state.freeEvent(event);
-      return errnoOf(made.status);
+      return { made: errnoOf(status) };
     }
-    process.kprocess = made.process;
+    process.kprocess = kprocess;
     state.processes.set(process.pid, process);
   }
   state.threads.set(tid, thread);
   process.threads.set(tid, thread);
-  let made = newPicoThread({
+  machine.addHostCost(MAKING_DDIS * machine.profile.costs.ddi);
+  const { status, thread: kthread } = newPicoThread({
     Process: process.kprocess,
     Context: thread,
     StartRoutine: body,
-    Name: `${process.image.path} ${tid}`,
+    Name: process.image.path,
   });
-  machine.addHostCost(MAKING_DDIS * machine.profile.costs.ddi);
-  if (made.thread !== undefined && hasListeners(processManager(machine)))
-    made = yield* announcePicoThread(made.thread);
-  if (made.thread !== undefined) {
-    thread.kthread = made.thread;
-    prepare?.(made.thread);
-    return thread;
-  }
-  if (made.refused !== true) {
+  if (kthread === undefined) {
     forgetThread(kernel, thread);
-    if (process.threads.size === 0) yield* routines.TerminateProcess(process.kprocess, made.status);
+    const made = errnoOf(status);
+    return process.threads.size === 0 ? { made, emptyProcess: process.kprocess } : { made };
   }
-  return errnoOf(made.status);
+  thread.kthread = kthread;
+  prepare?.(kthread);
+  return { made: thread };
+}
+
+/** Tells of a thread, if anybody listens: it, or what a driver refused its process with. */
+function* announce(kernel: WslKernel, thread: LinuxThread): Generator<Request, Made, number> {
+  if (!hasListeners(processManager(kernel.machine))) return thread;
+  const { status, thread: announced } = yield* announcePicoThread(thread.kthread as KThread);
+  return announced === undefined ? errnoOf(status) : thread;
+}
+
+/** A thread that has been told of, and can be started. */
+export function* makeThread(
+  kernel: WslKernel,
+  request: NewThread,
+  tid: number,
+): Generator<Request, Made, number> {
+  const { made, emptyProcess } = createThread(kernel, request, tid);
+  if (emptyProcess !== undefined)
+    yield* kernel.routines.TerminateProcess(emptyProcess, made as number);
+  return typeof made === 'number' ? made : yield* announce(kernel, made);
 }
 
 function forgetThread({ state }: WslKernel, thread: LinuxThread): void {
@@ -119,11 +136,48 @@ function childProcess(kernel: WslKernel, { process }: LinuxThread, flags: number
   return child;
 }
 
-function* cloneSteps(
+/** What a child has of its parent, before it starts. */
+function inherit(
+  thread: LinuxThread,
+  made: LinuxThread,
+  { flags, parentTid, childTid }: CloneArguments,
+): void {
+  made.mask = thread.mask;
+  made.nice = thread.nice;
+  made.policy = thread.policy;
+  made.realtimePriority = thread.realtimePriority;
+  if (made.nice !== 0 || made.policy !== 0) applyPriority(made);
+  if ((flags & CLONE.PARENT_SETTID) !== 0) writeInt(thread.memory, parentTid, made.tid);
+  if ((flags & CLONE.CHILD_SETTID) !== 0) writeInt(made.memory, childTid, made.tid);
+  if ((flags & CLONE.CHILD_CLEARTID) !== 0) made.clearChildTid = childTid;
+  const { process } = made;
+  if (process !== thread.process) process.parent?.children.add(process);
+  made.kthread?.start();
+}
+
+/** The rest of a clone of which somebody is to be told, or whose parent waits, or that has failed. */
+function* cloneRest(
   kernel: WslKernel,
   thread: LinuxThread,
-  { flags, stack, parentTid, childTid, tls }: CloneArguments,
-): Generator<Request, number, number> {
+  created: ReturnType<typeof createThread>,
+  process: LinuxProcess,
+  given: CloneArguments,
+): LinuxCode {
+  const { emptyProcess } = created;
+  if (emptyProcess !== undefined) yield* kernel.routines.TerminateProcess(emptyProcess, 0);
+  const { made: first } = created;
+  const made = typeof first === 'number' ? first : yield* announce(kernel, first);
+  if (typeof made === 'number') {
+    if (process.kprocess === undefined) process.files.leave();
+    return -made;
+  }
+  inherit(thread, made, given);
+  if ((given.flags & CLONE.VFORK) !== 0) yield* untilExecuted(thread, process);
+  return made.tid;
+}
+
+function cloneWith(kernel: WslKernel, thread: LinuxThread, given: CloneArguments): LinuxResult {
+  const { flags, stack, tls } = given;
   const cloned = thread.guest.clone({
     sharedMemory: (flags & CLONE.VM) !== 0,
     stack,
@@ -134,22 +188,11 @@ function* cloneSteps(
   const process = sameGroup ? thread.process : childProcess(kernel, thread, flags);
   const tid = sameGroup ? kernel.state.newId() : process.pid;
   const { body, guest, prepare } = cloned;
-  const made = yield* makeThread(kernel, { process, body, guest, prepare }, tid);
-  if (typeof made === 'number') {
-    if (process.kprocess === undefined) process.files.leave();
-    return -made;
-  }
-  made.mask = thread.mask;
-  made.nice = thread.nice;
-  made.policy = thread.policy;
-  made.realtimePriority = thread.realtimePriority;
-  if (made.nice !== 0 || made.policy !== 0) applyPriority(made);
-  if ((flags & CLONE.PARENT_SETTID) !== 0) writeInt(thread.memory, parentTid, tid);
-  if ((flags & CLONE.CHILD_SETTID) !== 0) writeInt(guest.memory, childTid, tid);
-  if ((flags & CLONE.CHILD_CLEARTID) !== 0) made.clearChildTid = childTid;
-  if (!sameGroup) process.parent?.children.add(process);
-  made.kthread?.start();
-  if ((flags & CLONE.VFORK) !== 0) yield* untilExecuted(thread, process);
+  const created = createThread(kernel, { process, body, guest, prepare }, tid);
+  const { made } = created;
+  const waits = (flags & CLONE.VFORK) !== 0 || hasListeners(processManager(kernel.machine));
+  if (typeof made === 'number' || waits) return cloneRest(kernel, thread, created, process, given);
+  inherit(thread, made, given);
   return tid;
 }
 
@@ -176,7 +219,7 @@ export function clone(
   const has = (flag: CLONE) => (flags & flag) !== 0;
   if (has(CLONE.THREAD) && !has(CLONE.SIGHAND)) return -ERRNO.EINVAL;
   if (has(CLONE.SIGHAND) && !has(CLONE.VM)) return -ERRNO.EINVAL;
-  return cloneSteps(kernel, thread, { flags, stack, parentTid, childTid, tls });
+  return cloneWith(kernel, thread, { flags, stack, parentTid, childTid, tls });
 }
 
 export const fork = (kernel: WslKernel, thread: LinuxThread): LinuxResult =>
