@@ -16,7 +16,7 @@ import { ObpDereference } from '../ob/reference';
 import { PsProcessType, PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 import { announceInTime } from './create';
-import { isMinimalProcess } from './executive';
+import { isMinimalProcess, isTerminating } from './executive';
 import { processManager } from './manager';
 
 /**
@@ -119,8 +119,9 @@ function* create(
   const { status, process, header } = referProcess(request.processHandle, machine);
   if (process === undefined) return failed(status);
   let result = failed(STATUS.PROCESS_IS_TERMINATING);
-  if (!process.exited && !machine.hasThreadRoom) result = failed(STATUS.INSUFFICIENT_RESOURCES);
-  else if (!process.exited) {
+  const ends = process.exited || isTerminating(process);
+  if (!ends && !machine.hasThreadRoom) result = failed(STATUS.INSUFFICIENT_RESOURCES);
+  else if (!ends) {
     const thread = prepare(process, driver, ioObject, request);
     const opened = yield* ObOpenObjectByPointer(
       thread,

@@ -7,7 +7,7 @@ import { KeDelayExecutionThread } from '../../src/ke/time';
 import { IoObject } from '../../src/machine/driver';
 import { currentGuest, NtStatusError } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
-import type { KProcess, KThread } from '../../src/machine/views';
+import type { KEvent, KProcess, KThread } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import {
   ObIsKernelHandle,
@@ -17,6 +17,7 @@ import {
 } from '../../src/ob/handle';
 import { ObDereferenceObject } from '../../src/ob/reference';
 import { PsProcessType, PsThreadType } from '../../src/ob/types';
+import { ZwTerminateProcess } from '../../src/ps/control-services';
 import {
   IoCreateSystemThread,
   IoIsSystemThread,
@@ -27,7 +28,7 @@ import {
 } from '../../src/ps/system-thread';
 import { runGuest } from '../ke/guest';
 
-const wait = (thread: KThread) =>
+const wait = (thread: KThread | KEvent) =>
   KeWaitForSingleObject(thread, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
 const create = (routine: StartRoutine, context: unknown = null) =>
   PsCreateSystemThread(0, null, null, routine, context);
@@ -119,6 +120,22 @@ describe('PsCreateSystemThread', () => {
       return [thread?.process === process, PsIsSystemThread(thread as KThread)];
     });
     expect(value).toEqual([true, true]);
+  });
+
+  test('in a process that is being terminated is STATUS_PROCESS_IS_TERMINATING', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const process = machine.createProcess();
+      const event = machine.createEvent('notification');
+      process.createThread(function* () {
+        yield* wait(event);
+      });
+      const { handle } = yield* open(process);
+      yield* ZwTerminateProcess(handle, 0);
+      const { status } = yield* PsCreateSystemThread(0, null, handle, () => undefined, null);
+      event.set();
+      return [process.exited, status];
+    });
+    expect(value).toEqual([false, STATUS.PROCESS_IS_TERMINATING]);
   });
 
   test('in a process whose threads have ended is STATUS_PROCESS_IS_TERMINATING', async () => {
