@@ -54,6 +54,8 @@ function waitLines({ objects, type, dueNs }: InspectedWait): string[] {
   return lines.map((line) => `        ${line}`);
 }
 
+const NOT_ATTACHED = 'N/A            Image:         N/A';
+
 /** A thread as `!thread` shows it. `tickNs` is the clock interval. */
 export function threadLines(
   thread: InspectedThread,
@@ -72,13 +74,13 @@ export function threadLines(
     ...(wait === undefined ? [] : waitLines(wait)),
     ...[
       named('Owning Process', 26, `Cid ${cid(processId)}       Image:         ${image}`),
-      named('Attached Process', 26, attached === undefined ? 'N/A' : `Cid ${cid(attached)}`),
+      named('Attached Process', 26, attached === undefined ? NOT_ATTACHED : `Cid ${cid(attached)}`),
       ...started,
       `${named('Context Switch Count', 26, thread.contextSwitches)}       IdealProcessor: ${thread.idealProcessor}`,
       named('UserTime', 26, time(thread.userTimeNs)),
       named('KernelTime', 26, time(thread.kernelTimeNs)),
       named('Start Routine', 26, `${thread.name} (${thread.guest.toLowerCase()})`),
-      `Priority ${priority} BasePriority ${basePriority} PriorityDecrement ${foregroundBoost} UnusualBoost ${thread.unusualBoost}`,
+      `Priority ${priority} BasePriority ${basePriority} UnusualBoost ${thread.unusualBoost} ForegroundBoost ${foregroundBoost}`,
       ...(thread.exitStatus === undefined ? [] : [`ExitStatus ${hex(thread.exitStatus >>> 0, 8)}`]),
       ...(thread.stack.length === 0 ? [] : ['Call Site', ...thread.stack]),
     ].map((line) => `    ${line}`),

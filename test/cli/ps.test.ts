@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
+import { handleLines } from '../../src/cli/ps-text';
 import { create } from '../workload/events/log-text';
 
 const folder = mkdtempSync(join(tmpdir(), 'ntps-ps-'));
@@ -36,7 +37,7 @@ test('ntps ps shows processes and threads as a kernel debugger does', async () =
   );
   expect(text).toMatch(/Wait Start TickCount {6}31 {7}Ticks: 1 \(00:00:00\.015\)\n/);
   expect(text).toMatch(/Cid 000c\.0020 {2}Teb: [0-9a-f]{16} {2}RUNNING on processor 3\n/);
-  expect(text).toContain('Priority 12 BasePriority 11 PriorityDecrement 0 UnusualBoost 0\n');
+  expect(text).toContain('Priority 12 BasePriority 11 UnusualBoost 0 ForegroundBoost 0\n');
 });
 
 test('ntps ps --brief lists processes, --json has everything', async () => {
@@ -60,6 +61,30 @@ test('ntps ps --events shows the tree that recorded events leave, and the callba
   expect(text).toMatch(
     /\nCallbackList of object types: 1\n {4}Process {2}Altitude: 1 {2}Operations: CREATE\n {8}PreOperation: {2}none\n/,
   );
+});
+
+test('ntps ps --handles shows handles as !handle does', () => {
+  const handle = {
+    handle: 0x80,
+    type: 'Thread',
+    address: 0x7e90,
+    grantedAccess: 0x1fffff,
+    inherit: true,
+    protectFromClose: true,
+    handleCount: 2,
+    pointerCount: 3,
+    processId: 12,
+    threadId: 0x28,
+  };
+  expect(handleLines([handle])).toEqual([
+    'Handle table with 1 entries in use',
+    '',
+    '0080: Object: 00007e90  GrantedAccess: 001fffff (Protected) (Inherit)',
+    '    Object: 00007e90  Type: Thread',
+    '        HandleCount: 2  PointerCount: 3',
+    '        Cid: 000c.0028',
+    '',
+  ]);
 });
 
 test('ntps ps shows what a thread is in', async () => {
