@@ -3,7 +3,7 @@ import { OP, TIMEOUT } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
 import { MachineError, VerifierError } from '../machine/errors';
-import { currentGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
+import { currentGuest, isInGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import { IRQL_NAMES } from '../machine/words';
@@ -143,6 +143,16 @@ export function requireIrql(
   const most = lowest === highest ? name(highest) : `at most ${name(highest)}`;
   const needs = level < lowest && lowest !== highest ? `at least ${name(lowest)}` : most;
   throw new VerifierError(`${routine} was called at ${name(level)}; it needs ${needs}`);
+}
+
+/** The same of what only looks at what it is given: there is no level outside of guests. */
+export function requireIrqlOfGuest(
+  routine: string,
+  highest: IRQL.APC_LEVEL | IRQL.DISPATCH_LEVEL,
+): void {
+  if (!isInGuest()) return;
+  const atMostApc = highest === IRQL.APC_LEVEL;
+  requireIrql(routine, atMostApc ? VIOLATION.KernelApi : VIOLATION.IrqlKeDispatchLte, highest);
 }
 
 /** Stops the machine if the guest could get normal kernel APCs; `lock` is the number of what it is for. */

@@ -72,6 +72,11 @@ export function currentGuest(routine: string): Context {
   return context;
 }
 
+/** Whether a guest's code is running: what only looks may be called outside of one. */
+export function isInGuest(): boolean {
+  return context !== undefined;
+}
+
 /** The driver whose code calls a routine; undefined: the kernel's, or code that no driver was loaded with. */
 export function driverOf(routine: string): DriverObject | undefined {
   return currentGuest(routine).stack.driver;

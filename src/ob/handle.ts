@@ -1,7 +1,7 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
-import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
+import { requireIrql, requireIrqlOfGuest, VerifierError, VIOLATION } from '../ke/call';
 import { currentProcess, ddiTime, type KernelCode, systemService } from '../ke/mode';
 import { currentGuest, NtCall } from '../machine/guest';
 import type { Machine } from '../machine/machine';
@@ -31,6 +31,11 @@ function isPseudoHandle(handle: Handle): boolean {
 
 /** Whether a handle is one of the kernel's. Pseudo handles are none. @irql at most APC_LEVEL @nt ObIsKernelHandle */
 export function ObIsKernelHandle(handle: Handle): boolean {
+  requireIrqlOfGuest('ObIsKernelHandle', IRQL.APC_LEVEL);
+  return isKernelHandle(handle);
+}
+
+function isKernelHandle(handle: Handle): boolean {
   return handle < LAST_PSEUDO_HANDLE && handle >= KERNEL_HANDLE_BASE;
 }
 
@@ -52,7 +57,7 @@ interface Entry {
 /** The entry that a handle names for a caller; undefined for what can be none of its handles. */
 function entryOf(handle: Handle, mode: MODE, process: KProcess): Entry | undefined {
   if (handle >= 0) return { process, index: Math.floor(handle / 4) };
-  if (mode === MODE.UserMode || !ObIsKernelHandle(handle)) return undefined;
+  if (mode === MODE.UserMode || !isKernelHandle(handle)) return undefined;
   const index = Math.floor((handle - KERNEL_HANDLE_BASE) / 4);
   return { process: process.machine.systemProcess, index };
 }
@@ -380,7 +385,7 @@ function closable(header: ObjectHeader, entry: Entry, handle: Handle, mode: MODE
   const kept = okayToClose?.(header.body, entry.process, handle, mode) === false;
   const isProtected = (handleTable(entry.process).word(entry.index) & HANDLE_FLAG.Protect) !== 0;
   if (!kept && !isProtected) return STATUS.SUCCESS;
-  if (isProtected && mode === MODE.KernelMode && ObIsKernelHandle(handle)) {
+  if (isProtected && mode === MODE.KernelMode && isKernelHandle(handle)) {
     machine.bugCheck(BUGCHECK.INVALID_KERNEL_HANDLE, handle, 0);
     throw new VerifierError(`kernel-mode code closed handle ${handle}, which is protected`);
   }

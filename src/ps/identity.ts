@@ -1,7 +1,7 @@
 import { KTHREAD } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KTHREAD_STATE, THREAD_FLAG } from '../../assembly/shared/types';
-import { requireIrql, VIOLATION } from '../ke/call';
+import { requireIrql, requireIrqlOfGuest, VIOLATION } from '../ke/call';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import type { Handle } from '../ob/attributes';
@@ -51,6 +51,7 @@ export function PsGetProcessId(process: KProcess): number {
 
 /** @irql at most DISPATCH_LEVEL   @nt PsGetThreadId */
 export function PsGetThreadId(thread: KThread): number {
+  requireIrqlOfGuest('PsGetThreadId', IRQL.DISPATCH_LEVEL);
   return threadIdOf(thread);
 }
 
@@ -61,6 +62,7 @@ export function PsGetThreadProcessId(thread: KThread): number {
 
 /** The process that it belongs to. @irql at most DISPATCH_LEVEL @nt IoThreadToProcess */
 export function IoThreadToProcess(thread: KThread): KProcess {
+  requireIrqlOfGuest('IoThreadToProcess', IRQL.DISPATCH_LEVEL);
   return thread.process;
 }
 
@@ -82,16 +84,19 @@ export function PsGetThreadCreateTime(thread: KThread): bigint {
 
 /** Of the current process; 0 while it runs. @irql at most DISPATCH_LEVEL @nt PsGetProcessExitTime */
 export function PsGetProcessExitTime(): bigint {
+  requireIrqlOfGuest('PsGetProcessExitTime', IRQL.DISPATCH_LEVEL);
   return processExitTime100ns(currentGuest('PsGetProcessExitTime').thread.attachedProcess);
 }
 
 /** STATUS_PENDING while nothing ends it. @irql at most APC_LEVEL @nt PsGetProcessExitStatus */
 export function PsGetProcessExitStatus(process: KProcess): number {
+  requireIrqlOfGuest('PsGetProcessExitStatus', IRQL.APC_LEVEL);
   return processExitStatus(process);
 }
 
 /** STATUS_PENDING until it has begun to end. @irql at most APC_LEVEL @nt PsGetThreadExitStatus */
 export function PsGetThreadExitStatus(thread: KThread): number {
+  requireIrqlOfGuest('PsGetThreadExitStatus', IRQL.APC_LEVEL);
   if (thread.state === KTHREAD_STATE.Terminated) return thread.exitStatus;
   const flags = thread.machine.memory.u32(thread.address + KTHREAD.Flags);
   return (flags & THREAD_FLAG.Exiting) === 0 ? STATUS.PENDING : thread.exitStatus;
@@ -99,6 +104,7 @@ export function PsGetThreadExitStatus(thread: KThread): number {
 
 /** Whether it ends, or is to. @irql at most DISPATCH_LEVEL @nt PsIsThreadTerminating */
 export function PsIsThreadTerminating(thread: KThread): boolean {
+  requireIrqlOfGuest('PsIsThreadTerminating', IRQL.DISPATCH_LEVEL);
   return thread.state === KTHREAD_STATE.Terminated || thread.terminating;
 }
 
@@ -107,6 +113,7 @@ const BOOT_ID = 1n << 48n;
 
 /** Of no other process, of this boot or another: the boot, and which of its processes it is. @irql at most DISPATCH_LEVEL @nt PsGetProcessStartKey */
 export function PsGetProcessStartKey(process: KProcess): bigint {
+  requireIrqlOfGuest('PsGetProcessStartKey', IRQL.DISPATCH_LEVEL);
   return BOOT_ID | BigInt(process.sequenceNumber);
 }
 

@@ -2,7 +2,7 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { APC_REGION, OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
-import { requireIrql, VIOLATION } from '../ke/call';
+import { requireIrql, requireIrqlOfGuest, VIOLATION } from '../ke/call';
 import { ddiTime } from '../ke/mode';
 import type { GuestResult } from '../machine/dpc';
 import { type DriverObject, IoObject } from '../machine/driver';
@@ -238,10 +238,12 @@ function* terminateSystemThread(
 
 /** @returns TRUE if the thread has no user mode. @irql at most DISPATCH_LEVEL @nt PsIsSystemThread */
 export function PsIsSystemThread(thread: KThread): boolean {
+  requireIrqlOfGuest('PsIsSystemThread', IRQL.DISPATCH_LEVEL);
   return thread.isSystemThread;
 }
 
 /** The same. @irql at most DISPATCH_LEVEL @nt IoIsSystemThread */
 export function IoIsSystemThread(thread: KThread): boolean {
+  requireIrqlOfGuest('IoIsSystemThread', IRQL.DISPATCH_LEVEL);
   return thread.isSystemThread;
 }
