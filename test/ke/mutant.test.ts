@@ -264,7 +264,9 @@ describe('mutants', () => {
       yield* wait(mutex);
       yield* KeLowerIrql(low);
       KeRaiseIrql(released);
-      const refused = yield* raisedBy(() => KeReleaseMutex(mutex, false));
+      const refused = yield* raisedBy(function* () {
+        return yield* KeReleaseMutex(mutex, false);
+      });
       yield* KeLowerIrql(low);
       const state = mutex.signalState;
       KeRaiseIrql(acquired);
@@ -276,12 +278,11 @@ describe('mutants', () => {
   }
 
   test('a mutex that was acquired at DISPATCH_LEVEL is freed there only, and one from below only below', async () => {
-    const { PASSIVE_LEVEL, APC_LEVEL, DISPATCH_LEVEL } = IRQL;
     const refused = [STATUS.MUTANT_NOT_OWNED, 0];
-    expect(await releasedAt(DISPATCH_LEVEL, PASSIVE_LEVEL)).toEqual(refused);
-    expect(await releasedAt(APC_LEVEL, DISPATCH_LEVEL)).toEqual(refused);
-    expect(await releasedAt(DISPATCH_LEVEL, DISPATCH_LEVEL)).toEqual([[0], 1]);
-    expect(await releasedAt(PASSIVE_LEVEL, APC_LEVEL)).toEqual([[0], 1]);
+    expect(await releasedAt(IRQL.DISPATCH_LEVEL, IRQL.PASSIVE_LEVEL)).toEqual(refused);
+    expect(await releasedAt(IRQL.APC_LEVEL, IRQL.DISPATCH_LEVEL)).toEqual(refused);
+    expect(await releasedAt(IRQL.DISPATCH_LEVEL, IRQL.DISPATCH_LEVEL)).toEqual([[0], 1]);
+    expect(await releasedAt(IRQL.PASSIVE_LEVEL, IRQL.APC_LEVEL)).toEqual([[0], 1]);
   });
 
   test('KeReleaseMutant with Abandoned frees it from any owner, however often that acquired it', async () => {

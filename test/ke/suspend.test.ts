@@ -253,8 +253,7 @@ describe('an alert of the other mode', () => {
       const own = yield* alertable(MODE.KernelMode, 0);
       return [remembered, taken, ended, own, yield* KeTestAlertThread(MODE.UserMode)];
     });
-    const { ALERTED, TIMEOUT } = STATUS;
-    expect(value).toEqual([ALERTED, TIMEOUT, ALERTED, ALERTED, true]);
+    expect(value).toEqual([STATUS.ALERTED, STATUS.TIMEOUT, STATUS.ALERTED, STATUS.ALERTED, true]);
   });
 });
 
