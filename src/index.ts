@@ -408,6 +408,12 @@ export {
   KeTryToAcquireGuardedMutex,
   KGuardedMutex,
 } from './ke/guarded-mutex';
+export {
+  EVENT_TYPE,
+  KeInitializeEvent,
+  KeInitializeMutex,
+  KeInitializeSemaphore,
+} from './ke/initialize';
 export { IoConnectInterrupt, IoDisconnectInterrupt, KINTERRUPT_MODE } from './ke/interrupt';
 export {
   FsRtlEnterFileSystem,
@@ -767,7 +773,6 @@ export {
 export {
   EVENT_ACCESS,
   EVENT_INFORMATION_CLASS,
-  EVENT_TYPE,
   type EventBasicInformation,
   NtClearEvent,
   NtCreateEvent,

@@ -85,7 +85,24 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
   get signalState(): number {
     return this.machine.memory.i32(this.address + 4);
   }
+
+  /** @internal Makes a new one of it; a bugcheck, and false, if that would lose threads that wait. */
+  protected initializeHeader(type: KOBJECTS, signalState: number): boolean {
+    const { address } = this;
+    const { memory } = this.machine;
+    const list = address + KOBJECT.WaitListHead;
+    if (memory.u32(list) !== list) {
+      this.machine.bugCheck(BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE, CORRUPT_LIST_ENTRY);
+      return false;
+    }
+    memory.setU32(address + KOBJECT.Type, type);
+    memory.setU32(address + KOBJECT.SignalState, signalState);
+    return true;
+  }
 }
+
+/** Parameter 1 of KERNEL_SECURITY_CHECK_FAILURE for a list that is lost. */
+const CORRUPT_LIST_ENTRY = 3;
 
 /** KEVENT. */
 export class KEvent extends KernelObject {
@@ -105,6 +122,12 @@ export class KEvent extends KernelObject {
     );
   }
 
+  /** @internal What KeInitializeEvent does. */
+  initialize(type: number, signaled: boolean): void {
+    requireInteger('type', type, 0, 1);
+    this.initializeHeader(KOBJECTS.EventNotificationObject + type, signaled ? 1 : 0);
+  }
+
   /** Takes the signal back. Returns the previous state. @irql at most DISPATCH_LEVEL @nt KeResetEvent */
   reset(): number {
     return this.machine.core.hostResetEvent(this.address);
@@ -121,6 +144,14 @@ export class KSemaphore extends KernelObject {
   /** The most that its count can be. */
   get limit(): number {
     return this.word(KOBJECT.Limit);
+  }
+
+  /** @internal What KeInitializeSemaphore does. */
+  initialize(count: number, limit: number): void {
+    requireInteger('limit', limit, 1, 0x7fffffff);
+    requireInteger('count', count, 0, limit);
+    if (!this.initializeHeader(KOBJECTS.SemaphoreObject, count)) return;
+    this.machine.memory.setU32(this.address + KOBJECT.Limit, limit);
   }
 
   /** From outside any guest. Returns the previous count; an error past the limit. @irql at most DISPATCH_LEVEL @nt KeReleaseSemaphore */
@@ -150,6 +181,17 @@ export class KMutant extends KernelObject {
   /** Whether an owner ended without releasing it, and nobody has acquired it since. */
   get abandoned(): boolean {
     return this.word(KMUTANT.Abandoned) !== 0;
+  }
+
+  /** @internal What KeInitializeMutex does: a bugcheck for one that is owned, which its owner's list loses. */
+  initialize(apcDisable: boolean): void {
+    if (this.owner !== undefined) {
+      this.machine.bugCheck(BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE, CORRUPT_LIST_ENTRY);
+      return;
+    }
+    if (!this.initializeHeader(KOBJECTS.MutantObject, 1)) return;
+    this.machine.memory.setU32(this.address + KMUTANT.Abandoned, 0);
+    this.machine.memory.setU32(this.address + KMUTANT.ApcDisable, apcDisable ? 1 : 0);
   }
 
   /** @internal Takes it from its owner, if it has one. */
@@ -183,15 +225,7 @@ export class KTimer extends KernelObject {
   /** @internal What KeInitializeTimerEx does. */
   initialize(type: TIMER_TYPE): void {
     requireInteger('type', type, 0, 1);
-    const { address } = this;
-    const { memory } = this.machine;
-    const list = address + KTIMER_OBJECT.WaitListHead;
-    if (memory.u32(list) !== list) {
-      this.machine.bugCheck(BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE, 3, 0, 0, 0);
-      return;
-    }
-    memory.setU32(address + KTIMER_OBJECT.Type, KOBJECTS.TimerNotificationObject + type);
-    memory.setU32(address + KTIMER_OBJECT.SignalState, 0);
+    this.initializeHeader(KOBJECTS.TimerNotificationObject + type, 0);
   }
 
   /** Cancels and frees it; an error while a thread waits for it. */

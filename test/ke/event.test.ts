@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { IRQL } from '../../assembly/shared/types';
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import {
   KeClearEvent,
   KePulseEvent,
   KeReadStateEvent,
   KeResetEvent,
   KeSetEvent,
+  KeWaitForSingleObject,
 } from '../../src/ke/ddi';
+import { EVENT_TYPE, KeInitializeEvent } from '../../src/ke/initialize';
 import { KeGetCurrentIrql, KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
-import type { Machine } from '../../src/machine/machine';
+import { Machine } from '../../src/machine/machine';
 import type { KEvent, KThread } from '../../src/machine/views';
 import { runGuest } from './guest';
 
@@ -92,5 +94,38 @@ describe.each(CASES)('at IRQL %i a %s event', (level, type) => {
       return [...first, ...second, yield* KeResetEvent(event), event.signalState];
     });
     expect(seen).toEqual([1, 0, 0x23456789, 1, 0x3456789a, 0, level, false]);
+  });
+});
+
+describe('KeInitializeEvent', () => {
+  test('makes an event of the other type of one that nobody waits for', async () => {
+    const { value } = await runGuest(function* (machine) {
+      const event = machine.createEvent('notification', true);
+      yield* KeResetEvent(event);
+      KeInitializeEvent(event, EVENT_TYPE.SynchronizationEvent, true);
+      const synchronization = header(event);
+      KeInitializeEvent(event, EVENT_TYPE.NotificationEvent, false);
+      return [synchronization, header(event)];
+    });
+    expect(value).toEqual([
+      [1, 1, true],
+      [0, 0, true],
+    ]);
+  });
+
+  test('of one that a thread waits for is bugcheck KERNEL_SECURITY_CHECK_FAILURE with 3', async () => {
+    const machine = await Machine.create({ processors: 1 });
+    const event = machine.createEvent('notification');
+    machine.systemProcess.createThread(function* () {
+      yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+    });
+    machine.systemProcess.createThread(function* () {
+      yield* KeResetEvent(event);
+      KeInitializeEvent(event, EVENT_TYPE.NotificationEvent, false);
+    });
+    expect(machine.run()).toMatchObject({
+      name: 'KERNEL_SECURITY_CHECK_FAILURE',
+      parameters: [3n, 0n, 0n, 0n],
+    });
   });
 });

@@ -9,7 +9,14 @@ import {
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
 } from '../../src/ke/ddi';
-import { KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
+import { KeInitializeMutex } from '../../src/ke/initialize';
+import {
+  KeAreAllApcsDisabled,
+  KeAreApcsDisabled,
+  KeGetCurrentIrql,
+  KeLowerIrql,
+  KeRaiseIrql,
+} from '../../src/ke/irql';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import { NtStatusError } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
@@ -88,9 +95,9 @@ describe('mutants', () => {
       const raised = yield* raisedBy(function* () {
         return yield* KeReleaseMutant(mutant, 1, false, false);
       });
-      return [raised, mutant.signalState];
+      return [raised, mutant.signalState, KeGetCurrentIrql()];
     });
-    expect(value).toEqual([STATUS.MUTANT_NOT_OWNED, 1]);
+    expect(value).toEqual([STATUS.MUTANT_NOT_OWNED, 1, IRQL.PASSIVE_LEVEL]);
   });
 
   test('ke.mutant-008: a mutex disables normal kernel APCs for as long as it is owned', async () => {
@@ -98,10 +105,11 @@ describe('mutants', () => {
       const mutex = machine.createMutex();
       const status = yield* wait(mutex, null);
       const owned = [status, mutex.signalState, thread.kernelApcDisable];
+      const disabled = [KeAreApcsDisabled(), KeAreAllApcsDisabled(), KeGetCurrentIrql()];
       const released = yield* KeReleaseMutex(mutex, false);
-      return [...owned, released, mutex.signalState, thread.kernelApcDisable];
+      return [owned, disabled, released, mutex.signalState, thread.kernelApcDisable];
     });
-    expect(value).toEqual([0, 0, -1, 0, 1, 0]);
+    expect(value).toEqual([[0, 0, -1], [true, false, 0], 0, 1, 0]);
   });
 
   test('ke.mutant-009: a mutex disables them once, however often it is acquired', async () => {
@@ -331,6 +339,27 @@ describe('mutants', () => {
       statuses.push(thread.status >>> 0);
     }
     expect(statuses).toContain(STATUS.MUTANT_NOT_OWNED);
+  });
+
+  test('KeInitializeMutex makes a free mutex of one that was abandoned, and is a bugcheck for an owned one', async () => {
+    const machine = await Machine.create({ processors: 1 });
+    const mutant = machine.createMutant();
+    let fresh: unknown[] = [];
+    machine.systemProcess.createThread(function* () {
+      const owner = machine.systemProcess.createThread(function* () {
+        yield* wait(mutant);
+      });
+      yield* wait(owner, null);
+      KeInitializeMutex(mutant, 0);
+      const { abandoned, signalState } = mutant;
+      fresh = [abandoned, signalState, yield* wait(mutant), KeAreApcsDisabled()];
+      KeInitializeMutex(mutant, 0);
+    });
+    expect(machine.run()).toMatchObject({
+      name: 'KERNEL_SECURITY_CHECK_FAILURE',
+      parameters: [3n, 0n, 0n, 0n],
+    });
+    expect(fresh).toEqual([false, 1, STATUS.SUCCESS, true]);
   });
 
   test('an owned mutant is not deleted', async () => {

@@ -4,10 +4,12 @@ import { KTHREAD_STATE, KWAIT_REASON, MODE, WAIT_TYPE } from '../../assembly/sha
 import {
   KeReadStateEvent,
   KeReleaseSemaphore,
+  KeResetEvent,
   KeSetEvent,
   KeWaitForMultipleObjects,
   KeWaitForSingleObject,
 } from '../../src/ke/ddi';
+import { EVENT_TYPE, KeInitializeEvent, KeInitializeSemaphore } from '../../src/ke/initialize';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
@@ -43,7 +45,7 @@ describe('polls', () => {
       const before = [yield* wait(event), KeReadStateEvent(event)];
       yield* KeSetEvent(event, 0, false);
       const set = [KeReadStateEvent(event), yield* wait(event), yield* wait(event)];
-      event.reset();
+      yield* KeResetEvent(event);
       return [...before, ...set, yield* wait(event)];
     });
     expect(value).toEqual([TIMEOUT, 0, 1, SUCCESS, SUCCESS, TIMEOUT]);
@@ -55,7 +57,8 @@ describe('polls', () => {
       const before = yield* wait(event);
       yield* KeSetEvent(event, 0, false);
       const set = [yield* wait(event), yield* wait(event)];
-      return [before, ...set, yield* wait(machine.createEvent('synchronization', true))];
+      KeInitializeEvent(event, EVENT_TYPE.SynchronizationEvent, true);
+      return [before, ...set, yield* wait(event)];
     });
     expect(value).toEqual([TIMEOUT, SUCCESS, TIMEOUT, SUCCESS]);
   });
@@ -127,7 +130,8 @@ describe('polls', () => {
 
   test('ke.semaphore-001: a semaphore counts', async () => {
     const { value } = await runGuest(function* (machine) {
-      const semaphore = machine.createSemaphore(0, 5);
+      const semaphore = machine.createSemaphore(2, 2);
+      KeInitializeSemaphore(semaphore, 0, 5);
       const before = yield* wait(semaphore);
       const released: number[] = [];
       for (const adjustment of [1, 2, 1]) {

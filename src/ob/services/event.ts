@@ -1,6 +1,7 @@
 import { STATUS } from '../../../assembly/shared/status';
 import { KOBJECTS } from '../../../assembly/shared/types';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from '../../ke/ddi';
+import { EVENT_TYPE } from '../../ke/initialize';
 import { type KernelCode, systemService } from '../../ke/mode';
 import { KeSetEventBoostPriority } from '../../ke/queue';
 import { currentGuest, type NtCall } from '../../machine/guest';
@@ -13,11 +14,7 @@ import { changeHandle, onHandle, type PreviousState, queryHandle } from './on-ha
 
 /** Events by handle. */
 
-/** EVENT_TYPE. */
-export const enum EVENT_TYPE {
-  NotificationEvent = 0,
-  SynchronizationEvent = 1,
-}
+export { EVENT_TYPE };
 
 /** Rights of events: EVENT_QUERY_STATE is `EVENT_ACCESS.QUERY_STATE`. */
 export const enum EVENT_ACCESS {
