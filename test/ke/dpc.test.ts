@@ -33,7 +33,10 @@ const UNIPROCESSOR = { processors: 1 };
 /** A DPC that counts its calls, and what it was called with last. */
 function counter(): { calls: unknown[][]; routine: DeferredRoutine } {
   const calls: unknown[][] = [];
-  return { calls, routine: (...args) => void calls.push([...args, KeGetCurrentIrql()]) };
+  return {
+    calls,
+    routine: (...args) => void calls.push([...args, args[0].queuedOn, KeGetCurrentIrql()]),
+  };
 }
 
 describe('DPCs', () => {
@@ -46,7 +49,8 @@ describe('DPCs', () => {
         const queued = yield* KeInsertQueueDpc(dpc, 0xabc123, 0x5678);
         seen.push([queued, calls.length, dpc.queuedOn]);
       }
-      expect(calls).toEqual(Array(5).fill([dpc, 'context', 0xabc123, 0x5678, IRQL.DISPATCH_LEVEL]));
+      const call = [dpc, 'context', 0xabc123, 0x5678, undefined, IRQL.DISPATCH_LEVEL];
+      expect(calls).toEqual(Array(5).fill(call));
       return [seen, dpc.importance, KeGetCurrentIrql()];
     }, UNIPROCESSOR);
     const seen = [1, 2, 3, 4, 5].map((count) => [true, count, undefined]);

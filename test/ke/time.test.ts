@@ -106,6 +106,9 @@ describe('setting the clock', () => {
       *delay() {
         yield* delay(relative);
       },
+      *'alertable delay'() {
+        yield* KeDelayExecutionThread(MODE.UserMode, true, relative);
+      },
       *'relative timer'() {
         const timer = machine.createTimer('notification');
         yield* KeSetTimer(timer, relative, null);
@@ -141,6 +144,7 @@ describe('setting the clock', () => {
       'absolute timer': 531,
       wait: 3015,
       delay: 3015,
+      'alertable delay': 3015,
       'relative timer': 3015,
       'periodic timer': 3015,
     });

@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { KOBJECTS, KWAIT_REASON, MODE, TIMER_TYPE, WAIT_TYPE } from '../../assembly/shared/types';
+import {
+  IRQL,
+  KOBJECTS,
+  KWAIT_REASON,
+  MODE,
+  TIMER_TYPE,
+  WAIT_TYPE,
+} from '../../assembly/shared/types';
 import { KeWaitForMultipleObjects, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeInitializeDpc } from '../../src/ke/dpc';
-import { KeGetCurrentIrql } from '../../src/ke/irql';
+import { KeGetCurrentIrql, KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import {
   KeCancelTimer,
@@ -27,6 +34,35 @@ const wait = (object: KernelObject, timeout: number | null = 0) =>
 const delay = (ms: number) => KeDelayExecutionThread(MODE.KernelMode, false, ms * MS);
 
 describe('timers', () => {
+  test('ke.timer-001: KeInitializeTimerEx writes type and state at any level, which stays', async () => {
+    const { value } = await runGuest(
+      function* (machine, thread) {
+        const seen: unknown[] = [];
+        for (const level of [IRQL.PASSIVE_LEVEL, IRQL.APC_LEVEL, IRQL.DISPATCH_LEVEL, 15]) {
+          const timer = machine.createTimer('notification');
+          const { memory } = machine;
+          const old = KeRaiseIrql(level);
+          for (const type of [TIMER_TYPE.NotificationTimer, TIMER_TYPE.SynchronizationTimer]) {
+            memory.setU32(timer.address, 0x55);
+            memory.setU32(timer.address + 4, 0x55);
+            KeInitializeTimerEx(timer, type);
+            seen.push([memory.u32(timer.address), KeReadStateTimer(timer), timer.inserted]);
+          }
+          seen.push([KeGetCurrentIrql(), thread.waitNext]);
+          yield* KeLowerIrql(old);
+        }
+        return seen;
+      },
+      { checkIrql: false },
+    );
+    const both = [
+      [8, false, false],
+      [9, false, false],
+    ];
+    const at = (level: number) => [...both, [level, false]];
+    expect(value).toEqual([...at(0), ...at(1), ...at(2), ...at(15)]);
+  });
+
   test('ke.timer-001: a new timer has the type code of its kind, and is not signaled', async () => {
     const machine = await Machine.create();
     const timers = [machine.createTimer('notification'), machine.createTimer('synchronization')];
