@@ -153,7 +153,7 @@ function multipleObjects(machine: Machine, thread: number): number[] {
 const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.APC_INDEX_MISMATCH]: [
     'APC_INDEX_MISMATCH',
-    'Kernel code returned with APCs disabled otherwise than when it was called (parameter 1 is the routine or 0, 3 SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and release every mutex first; the cause says who did not.',
+    'Kernel code returned with APCs disabled otherwise than when it was called, or a system call attached to another process (parameter 1 is the routine, the number of the system call, or 0, 2 1 if it is attached, 3 SpecialApcDisable << 16 | KernelApcDisable). Leave every critical and guarded region and release every mutex first; the cause says who did not.',
   ],
   [BUGCHECK.DEVICE_QUEUE_NOT_BUSY]: [
     'DEVICE_QUEUE_NOT_BUSY',
@@ -234,6 +234,10 @@ const EXPLANATIONS: Readonly<Record<number, readonly [string, string]>> = {
   [BUGCHECK.IRQL_NOT_LESS_OR_EQUAL]: [
     'IRQL_NOT_LESS_OR_EQUAL',
     'At an IRQL (parameter 2) that is too high for it, a thread waited, delayed or yielded (parameter 1 is the object or 0), or KeLowerIrql was given a higher level (parameter 1). Wait below DISPATCH_LEVEL only, and release spin locks first.',
+  ],
+  [BUGCHECK.IRQL_GT_ZERO_AT_SYSTEM_SERVICE]: [
+    'IRQL_GT_ZERO_AT_SYSTEM_SERVICE',
+    'A system call (parameter 1 is its number) went back to user mode above PASSIVE_LEVEL (parameter 2). Lower the IRQL, and release spin locks and fast mutexes, before it returns.',
   ],
   [BUGCHECK.KERNEL_APC_PENDING_DURING_EXIT]: [
     'KERNEL_APC_PENDING_DURING_EXIT',

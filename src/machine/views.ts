@@ -343,6 +343,11 @@ export class KThread extends KernelObject {
     return (this.word(KTHREAD.Flags) & THREAD_FLAG.WaitNext) !== 0;
   }
 
+  /** @internal SpecialApcDisable << 16 | KernelApcDisable. */
+  get combinedApcDisable(): number {
+    return this.word(KTHREAD.CombinedApcDisable);
+  }
+
   /** KernelApcDisable: below 0 while it is in a critical region or owns a mutex. */
   get kernelApcDisable(): number {
     return (this.word(KTHREAD.CombinedApcDisable) << 16) >> 16;

@@ -1,5 +1,6 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
+import { IRQL } from '../../assembly/shared/types';
 import { resultOf } from '../ke/call';
 import type { GuestResult } from '../machine/dpc';
 import { MachineError } from '../machine/errors';
@@ -15,7 +16,7 @@ import { terminatePicoProcess } from './terminate';
 
 /** Brings what happens to threads of pico processes to their provider, in their context. */
 
-/** What a provider threw: the cause of bugcheck SYSTEM_SERVICE_EXCEPTION. */
+/** What a provider threw, or left undone: the cause of the bugcheck for that. */
 export class PicoProviderError extends Error {
   override readonly name = 'PicoProviderError';
 }
@@ -51,18 +52,22 @@ export class PicoServices implements PicoHooks {
     call.Number = number;
     TrapFrame.rax = number;
     if (TrapFrame instanceof ProgramContext) TrapFrame.r8 = argument | 0;
+    const apcs = thread.combinedApcDisable;
     let result: GuestResult;
     try {
       result = this.provider.DispatchSystemCall(call);
     } catch (error) {
       throw this.failed('DispatchSystemCall', number, thread, error);
     }
-    return isGenerator(result) ? this.finishCall(call, result) : TrapFrame.rax >>> 0;
+    if (isGenerator(result)) return this.finishCall(call, result, apcs);
+    this.returns(call, apcs);
+    return TrapFrame.rax >>> 0;
   }
 
   private *finishCall(
     call: SystemCall,
     rest: Generator<Request, unknown, number>,
+    apcs: number,
   ): Generator<Request, number, number> {
     const { Number: number } = call;
     try {
@@ -70,7 +75,25 @@ export class PicoServices implements PicoHooks {
     } catch (error) {
       throw this.failed('DispatchSystemCall', number, call.Thread, error);
     }
+    this.returns(call, apcs);
     return call.TrapFrame.rax >>> 0;
+  }
+
+  /** Stops the machine if a system call goes back to user mode at a level, with APCs disabled, or attached. */
+  private returns({ Number: number, Thread: thread }: SystemCall, apcs: number): void {
+    const level = this.machine.irql();
+    const left = thread.combinedApcDisable;
+    const attached = thread.attachedProcess !== thread.process;
+    if (level === IRQL.PASSIVE_LEVEL && left === apcs && !attached) return;
+    const which = `provider '${this.provider.Name}': DispatchSystemCall of ${number} returned`;
+    if (level !== IRQL.PASSIVE_LEVEL) {
+      this.machine.bugCheck(BUGCHECK.IRQL_GT_ZERO_AT_SYSTEM_SERVICE, number, level);
+      throw new PicoProviderError(`${which} at IRQL ${level}; lower what it raised`);
+    }
+    this.machine.bugCheck(BUGCHECK.APC_INDEX_MISMATCH, number, attached ? 1 : 0, left);
+    throw new PicoProviderError(
+      `${which} ${attached ? `attached to '${thread.attachedProcess.name}'` : 'with APCs disabled'}; leave every region, release every mutex, and detach`,
+    );
   }
 
   private callOf(thread: KThread): SystemCall {

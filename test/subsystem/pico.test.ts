@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
-import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { KeStackAttachProcess } from '../../src/ke/apc';
 import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeEnterCriticalRegion, KeRaiseIrql } from '../../src/ke/irql';
 import { currentGuest } from '../../src/machine/guest';
 import type { CpuPort } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
@@ -13,7 +15,10 @@ import {
   PsRegisterPicoProvider,
   RtlWalkFrameChain,
 } from '../../src/subsystem/provider';
-import type { PsPicoSystemCallInformation } from '../../src/subsystem/provider';
+import type {
+  PsPicoProviderRoutines,
+  PsPicoSystemCallInformation,
+} from '../../src/subsystem/provider';
 import { HostRegisters } from '../../src/subsystem/routines';
 import { picoSystemCall } from '../../src/subsystem/system-call';
 import { NtYieldExecution } from '../../src/ke/time';
@@ -199,6 +204,57 @@ describe('DispatchSystemCall', () => {
       name: 'SYSTEM_SERVICE_EXCEPTION',
       cause: { message: "provider 'testcore': DispatchSystemCall threw Error: late" },
     });
+  });
+
+  /** What a system call 3 ends in. */
+  async function ends(
+    dispatch: (machine: Machine) => ReturnType<PsPicoProviderRoutines['DispatchSystemCall']>,
+  ) {
+    const machine = await Machine.create({ processors: 1 });
+    const routines = { DispatchSystemCall: () => dispatch(machine) };
+    asProvider(machine, routines, function* (kernel) {
+      const body = machine.loadProgram(program('elf', (p) => p.systemCall(3)));
+      yield* startPico(machine, kernel, { body });
+    });
+    return machine.run();
+  }
+
+  test('that returns above PASSIVE_LEVEL is bugcheck IRQL_GT_ZERO_AT_SYSTEM_SERVICE', async () => {
+    const plain = await ends(() => void KeRaiseIrql(IRQL.APC_LEVEL));
+    expect(plain).toMatchObject({
+      code: 0x4a,
+      name: 'IRQL_GT_ZERO_AT_SYSTEM_SERVICE',
+      parameters: [3n, 1n, 0n, 0n],
+      cause: {
+        message:
+          "provider 'testcore': DispatchSystemCall of 3 returned at IRQL 1; lower what it raised",
+      },
+    });
+    const later = await ends(function* () {
+      yield* NtYieldExecution();
+      KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+    });
+    expect(later).toMatchObject({ code: 0x4a, parameters: [3n, 2n, 0n, 0n] });
+  });
+
+  test('that returns in a region, owning a mutex or attached is bugcheck APC_INDEX_MISMATCH', async () => {
+    const inRegion = await ends(() => KeEnterCriticalRegion());
+    expect(inRegion).toMatchObject({
+      name: 'APC_INDEX_MISMATCH',
+      parameters: [3n, 0n, 0xffffn, 0n],
+    });
+    const owning = await ends(function* (machine) {
+      const mutex = machine.createMutex();
+      yield* KeWaitForSingleObject(mutex, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+    });
+    expect(owning).toMatchObject({
+      name: 'APC_INDEX_MISMATCH',
+      parameters: [3n, 0n, 0xffffn, 0n],
+    });
+    const attached = await ends(function* (machine) {
+      yield* KeStackAttachProcess(machine.createProcess({ name: 'other' }));
+    });
+    expect(attached).toMatchObject({ name: 'APC_INDEX_MISMATCH', parameters: [3n, 1n, 0n, 0n] });
   });
 
   test('for which the kernel has no trap frame comes to NoResourcesResult', async () => {
