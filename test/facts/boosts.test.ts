@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PRIORITY_CHANGE } from '../../assembly/shared/event';
-import { KTHREAD_STATE, PRIORITY_CLASS } from '../../assembly/shared/types';
+import { KTHREAD_STATE, MODE, PRIORITY_CLASS } from '../../assembly/shared/types';
+import type { KernelObject } from '../../src/machine/views';
 import {
   compute,
   createMachine,
@@ -60,6 +61,62 @@ test('a released semaphore boosts by 1 the threads that it wakes', async () => {
   spawn(process, 'releaser', (p) => p.releaseSemaphore(semaphore, 2));
   machine.run({ until: 1000 });
   expect(woken.map((thread) => thread.priority)).toEqual([9, 9, 8]);
+});
+
+test('a released mutant boosts by 1 the thread that gets it, one that its owner’s end abandons by none', async () => {
+  const machine = await quietMachine();
+  const mutant = machine.createMutant();
+  const [go, process] = [machine.createEvent('notification'), machine.createProcess()];
+  spawn(process, 'owner', (p) => p.wait(mutant).wait(go).releaseMutant(mutant));
+  machine.run({ until: 1000 });
+  const woken = spawn(process, 'woken', (p) => p.wait(mutant).compute(MS));
+  machine.run({ until: 2000 });
+  const heir = spawn(process, 'heir', (p) => p.wait(mutant).compute(MS));
+  machine.run({ until: 3000 });
+  go.set();
+  machine.run({ until: 10_000 });
+  const boosted = woken.priority;
+  machine.run({ until: 1000 * MS });
+  expect(boosted).toBe(9);
+  expect(priorityLevels(machine, heir)).toEqual([]);
+});
+
+test('an alert boosts by 2, and a user-mode APC by the increment that it is queued with', async () => {
+  const machine = await quietMachine();
+  const [event, process] = [machine.createEvent('notification'), machine.createProcess()];
+  const waits = (name: string) =>
+    spawn(process, name, (p) =>
+      p.wait(event, { alertable: true, mode: MODE.UserMode }).compute(MS),
+    );
+  const [alerted, interrupted] = [waits('alerted'), waits('interrupted')];
+  machine.run({ until: 1000 });
+  alerted.alert();
+  machine
+    .createApc(interrupted, { mode: MODE.UserMode, normalRoutine: () => undefined })
+    .insert(0, 0, 3);
+  machine.run({ until: 10_000 });
+  expect([alerted.priority, interrupted.priority]).toEqual([10, 11]);
+});
+
+test('the end of a thread or process, and an entry of a queue, boost nobody', async () => {
+  const machine = await quietMachine();
+  const [queue, process] = [machine.createQueue(), machine.createProcess()];
+  const body = compute(100);
+  const first = process.createThread(machine.loadProgram(body), { start: false });
+  const other = machine.createProcess();
+  const waits = (object: KernelObject) => spawn(other, 'waits', (p) => p.wait(object).compute(MS));
+  const waiters = [waits(first), waits(process), waits(queue)];
+  machine.run({ until: 1000 });
+  first.start();
+  queue.insert('entry');
+  machine.run({ until: 50_000 });
+  expect(waiters.map(({ state, priority }) => [state !== KTHREAD_STATE.Waiting, priority])).toEqual(
+    [
+      [true, 8],
+      [true, 8],
+      [true, 8],
+    ],
+  );
 });
 
 describe('the wake of a thread of the foreground process adds PsPrioritySeparation', () => {
