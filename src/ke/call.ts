@@ -127,18 +127,20 @@ export function reportViolation(
 
 /**
  * Stops the machine if the guest's level is above `highest` or below `lowest`, and throws where the
- * guest is.
+ * guest is. The violation has the level, and `parameters`.
  */
 export function requireIrql(
   routine: string,
   violation: VIOLATION,
   highest: number,
   lowest = 0,
+  ...parameters: number[]
 ): void {
   const { machine } = currentGuest(routine);
   const level = machine.irql();
   if ((level <= highest && level >= lowest) || !machine.checkIrql) return;
-  machine.bugCheck(BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION, violation, level);
+  const code = BUGCHECK.DRIVER_VERIFIER_DETECTED_VIOLATION;
+  machine.bugCheck(code, violation, level, ...parameters);
   const name = (irql: number) => `${IRQL_NAMES[irql] ?? 'a device level'} (${irql})`;
   const most = lowest === highest ? name(highest) : `at most ${name(highest)}`;
   const needs = level < lowest && lowest !== highest ? `at least ${name(lowest)}` : most;

@@ -10,15 +10,24 @@ import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './cal
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
-/** The level a wait needs: a poll may be at DISPATCH_LEVEL, and what follows a signal with Wait = TRUE is. */
-export function waitCheck(routine: string, timeout: number | bigint): () => void {
-  if (timeout === 0)
-    return () => requireIrql(routine, VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL);
+/**
+ * The level a wait needs: a poll may be at DISPATCH_LEVEL, and what follows a signal with Wait = TRUE is.
+ * The violation has the (first) object and the timeout in ns; that is 0 for ever and for a system time.
+ */
+export function waitCheck(
+  routine: string,
+  timeout: number | bigint,
+  object: KernelObject | undefined,
+): () => void {
+  const require = (violation: VIOLATION, level: IRQL, ns: number) =>
+    requireIrql(routine, violation, level, IRQL.PASSIVE_LEVEL, object?.address ?? 0, ns);
+  if (timeout === 0) return () => require(VIOLATION.WaitAboveDispatch, IRQL.DISPATCH_LEVEL, 0);
   const forever = timeout === Number.POSITIVE_INFINITY;
   const violation = forever ? VIOLATION.WaitForever : VIOLATION.WaitForTime;
+  const ns = forever || typeof timeout === 'bigint' ? 0 : timeout;
   return () => {
-    const level = currentGuest(routine).thread.waitNext ? IRQL.DISPATCH_LEVEL : IRQL.APC_LEVEL;
-    requireIrql(routine, violation, level);
+    const { waitNext } = currentGuest(routine).thread;
+    require(violation, waitNext ? IRQL.DISPATCH_LEVEL : IRQL.APC_LEVEL, ns);
   };
 }
 
@@ -66,7 +75,11 @@ export function KeWaitForSingleObject(
   const timeout = encodeTimeout('KeWaitForSingleObject', timeout100ns);
   const first = encode(OP.Wait, 0, waitField(waitReason, waitMode, alertable));
   const request = [first, ...words64(object.handle), ...words64(timeout)];
-  return call('KeWaitForSingleObject', request, waitCheck('KeWaitForSingleObject', timeout));
+  return call(
+    'KeWaitForSingleObject',
+    request,
+    waitCheck('KeWaitForSingleObject', timeout, object),
+  );
 }
 
 /** The name that headers have for KeWaitForSingleObject of a mutex. @irql below DISPATCH_LEVEL @nt KeWaitForMutexObject */
@@ -187,7 +200,7 @@ export function KeWaitForMultipleObjects(
     ...words64(timeout),
     ...objects.flatMap(({ handle }) => words64(handle)),
   ];
-  return call(routine, request, waitCheck(routine, timeout));
+  return call(routine, request, waitCheck(routine, timeout, objects[0]));
 }
 
 /** Wait blocks that every thread has. */

@@ -62,7 +62,7 @@ function* remove(
   modes: number,
   timeout: number | bigint,
 ): Generator<Request, RemovedEntry, number> {
-  waitCheck(routine, timeout)();
+  waitCheck(routine, timeout, queue)();
   const { machine, thread } = currentGuest(routine);
   const first = encode(OP.RemoveQueue, 0, modes);
   const status = yield [first, ...words64(queue.handle), ...words64(timeout)];

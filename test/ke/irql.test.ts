@@ -328,11 +328,33 @@ describe('levels', () => {
     const result = machine.run();
     expect(result).toMatchObject({
       name: 'DRIVER_VERIFIER_DETECTED_VIOLATION',
-      parameters: [0x121n, 2n, 0n, 0n],
+      parameters: [0x121n, 2n, BigInt(event.address), 0n],
     });
     expect(String((result as { cause?: unknown }).cause)).toBe(
       'VerifierError: KeWaitForSingleObject was called at DISPATCH_LEVEL (2); it needs at most APC_LEVEL (1)',
     );
+  });
+
+  test('a wait with a timeout, and a poll above DISPATCH_LEVEL, have violations of their own', async () => {
+    const ends = async (level: number, timeout: number) => {
+      const machine = await Machine.create();
+      const event = machine.createEvent('notification');
+      machine.systemProcess.createThread(function* () {
+        KeRaiseIrql(level);
+        yield* KeWaitForSingleObject(
+          event,
+          KWAIT_REASON.Executive,
+          MODE.KernelMode,
+          false,
+          timeout,
+        );
+      });
+      return { object: BigInt(event.address), result: machine.run() };
+    };
+    const limited = await ends(IRQL.DISPATCH_LEVEL, -10);
+    expect(limited.result).toMatchObject({ parameters: [0x122n, 2n, limited.object, 1000n] });
+    const poll = await ends(IRQL.LOW_DIRQL, 0);
+    expect(poll.result).toMatchObject({ parameters: [0x120n, 3n, poll.object, 0n] });
   });
 
   test('unchecked, it is the crash that a free build ends in', async () => {

@@ -393,7 +393,8 @@ describe('a queue', () => {
       KeRaiseIrql(IRQL.DISPATCH_LEVEL);
       yield* remove(queue);
     });
-    expect(machine.run()).toMatchObject({ code: 0xc4, parameters: [0x121n, 2n, 0n, 0n] });
+    const parameters = [0x121n, 2n, BigInt(queue.address), 0n];
+    expect(machine.run()).toMatchObject({ code: 0xc4, parameters });
   });
 
   test('hands numbers of programs to each other and to host threads', async () => {
