@@ -12,6 +12,7 @@ import {
   WorkQueueItem,
   workerInvalid,
 } from './worker';
+import { Kept } from '../machine/watch';
 
 /**
  * Work items of drivers: while one is queued or runs, its device or driver object is referred to, so
@@ -59,6 +60,7 @@ export function IoAllocateWorkItem(deviceObject: IoObject): IoWorkItem {
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   const ioWorkItem = new IoWorkItem();
   initialize(routine, deviceObject, ioWorkItem);
+  deviceObject.machine.watcher?.takes(Kept.Storage, ioWorkItem, 'a work item');
   return ioWorkItem;
 }
 
@@ -81,6 +83,7 @@ function giveUp(routine: string, ioWorkItem: IoWorkItem): void {
     workerInvalid(machine, message, WORKER_INVALID.QueuedIoItemFreed, ...numbers);
   }
   ioWorkItem.ioObject = undefined;
+  machine.watcher?.returns(ioWorkItem);
 }
 
 /** Frees a work item that is not queued: its routine may. One that is queued is bugcheck WORKER_INVALID. @irql at most DISPATCH_LEVEL @nt IoFreeWorkItem */

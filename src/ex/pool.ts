@@ -8,6 +8,7 @@ import type { Machine } from '../machine/machine';
 import { PerMachine } from '../machine/per-machine';
 import { requireInteger } from '../machine/profile';
 import type { KProcess } from '../machine/views';
+import { Kept } from '../machine/watch';
 import { chargeQuota, returnQuota } from './quota';
 
 /**
@@ -125,6 +126,8 @@ export function allocateBlock(
   const counts = POOLS.of(block.machine).countsOf(block);
   counts.allocations++;
   counts.bytes += bytes;
+  const what = `${bytes} bytes of pool with the tag '${tag}'`;
+  block.machine.watcher?.takes(Kept.Pool, block, what);
   return block;
 }
 
@@ -246,6 +249,7 @@ function free(routine: string, block: PoolBlock, tag: string | null): void {
     stopGuest(routine, message, code, MISUSE.WrongTag, 0, tagNumber(block.tag), tagNumber(tag));
   }
   block.freed = true;
+  block.machine.watcher?.returns(block);
   if (block.charged !== undefined)
     returnQuota(block.charged, block.paged ? 'paged' : 'nonPaged', block.numberOfBytes);
   const counts = POOLS.of(block.machine).countsOf(block);

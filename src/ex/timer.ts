@@ -19,6 +19,7 @@ import { encode, words64 } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
 import { requireInteger } from '../machine/profile';
 import { type KEvent, KTimer } from '../machine/views';
+import { Kept } from '../machine/watch';
 
 /**
  * EX_TIMER: timers that the system allocates. What one must not be asked is bugcheck
@@ -99,6 +100,7 @@ function misuse(routine: string, rule: MISUSE, message: string, timer?: ExTimer)
 /** Frees what a timer consists of. Threads that wait for it wait for ever. */
 function release(timer: ExTimer): void {
   timer.dpc?.delete();
+  timer.machine.watcher?.returns(timer);
   timer.machine.core.hostDeleteObject(timer.handle);
 }
 
@@ -170,6 +172,7 @@ export function ExAllocateTimer(
     release(timer);
     return null;
   }
+  machine.watcher?.takes(Kept.Storage, timer, 'a timer of ExAllocateTimer');
   return timer;
 }
 

@@ -12,7 +12,7 @@ import type { DriverLeftover, DriverObject, IoObject } from '../machine/driver';
 import {
   currentGuest,
   driverOf,
-  invoke,
+  invokeWatched,
   NtCall,
   nameOfRoutine,
   type Request,
@@ -237,7 +237,7 @@ export class WorkerPool {
       throw new WorkItemError('a work item was initialized again while it was queued');
     }
     this.running.set(thread, { call, driver });
-    yield* invoke(driver, call.routine, ...call.parameters);
+    yield* invokeWatched('work item', driver, call.routine, ...call.parameters);
     this.running.delete(thread);
     const parameter = machine.drivers.numberOf(call.parameter);
     for (const check of this.checks) {

@@ -4,7 +4,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import { type GuestResult, KDpc } from './dpc';
 import { MachineError } from './errors';
-import { invoke, nameOfRoutine, type Request } from './guest';
+import { invokeWatched, nameOfRoutine, type Request } from './guest';
 import { encode } from './instruction';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';
@@ -413,7 +413,7 @@ export class Drivers {
     entry: DriverInitialize,
   ): Generator<Request, void, number> {
     for (const hook of this.hooks) yield* hook(driver);
-    const status = yield* invoke(driver, entry, driver, driver.registryPath);
+    const status = yield* invokeWatched('DriverEntry', driver, entry, driver, driver.registryPath);
     if (typeof status !== 'number')
       throw new MachineError(
         `DriverEntry of driver '${driver.name}' returned ${String(status)}; return an NTSTATUS, such as STATUS.SUCCESS`,
@@ -422,7 +422,8 @@ export class Drivers {
   }
 
   private *unload(driver: DriverObject): Generator<Request, void, number> {
-    if (driver.DriverUnload !== null) yield* invoke(driver, driver.DriverUnload, driver);
+    if (driver.DriverUnload !== null)
+      yield* invokeWatched('DriverUnload', driver, driver.DriverUnload, driver);
     driver.dereference();
   }
 }

@@ -8,5 +8,10 @@ export class MachineError extends Error {
 
 /** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
 export class VerifierError extends Error {
-  override readonly name = 'VerifierError';
+  override readonly name: string = 'VerifierError';
+}
+
+/** A driver uses a process or thread that has gone: it had no reference. */
+export class GoneError extends VerifierError {
+  override readonly name = 'GoneError';
 }

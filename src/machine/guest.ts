@@ -108,7 +108,21 @@ export function* invoke<A extends readonly unknown[], T>(
   return isGenerator<T>(result) ? yield* result : result;
 }
 
-/** The same at once: what comes back is the result, or the rest of the call of a generator function. */
+/** The same for a routine that is no callback; a watcher is told. */
+export function* invokeWatched<A extends readonly unknown[], T>(
+  sort: string,
+  driver: DriverObject | undefined,
+  routine: (...args: A) => GuestResult<T>,
+  ...args: A
+): Generator<Request, T, number> {
+  const { machine, thread } = currentGuest(sort);
+  machine.watcher?.routineBegins(thread, { sort, routine, driver });
+  const result = yield* invoke(driver, routine, ...args);
+  machine.watcher?.routineEnds(thread);
+  return result;
+}
+
+/** As `invoke`, at once: what comes back is the result, or the rest of the call of a generator function. */
 function invokeNow<A extends readonly unknown[], T>(
   driver: DriverObject | undefined,
   routine: (...args: A) => GuestResult<T>,
@@ -371,6 +385,11 @@ export class Guests {
   /** The driver of this machine whose code runs. */
   get currentDriver(): DriverObject | undefined {
     return context?.machine === this.machine ? context.stack.driver : undefined;
+  }
+
+  /** The thread on behalf of which the host's code runs on this machine. */
+  get currentThread(): KThread | undefined {
+    return context?.machine === this.machine ? context.thread : undefined;
   }
 
   /** The routines that were called when `error` was thrown, or else that a context is in; the last one first. */

@@ -945,7 +945,9 @@ export class Machine {
   /** A routine in front of a thread: its next instruction, or the host call of a program. */
   private answerActivation(index: number, request: number): void {
     if (request === HOST_REQUEST.HostThread) {
-      this.setInstruction(this.guests.nextActivationRequest(index));
+      const instruction = this.guests.nextActivationRequest(index);
+      this.watcher?.activation(index, instruction);
+      this.setInstruction(instruction);
     } else {
       const { thread } = new Activation(this, index);
       const argument = this.system(KSYSTEM.StopArgument);

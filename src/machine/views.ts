@@ -24,7 +24,7 @@ import {
   THREAD_FLAG,
   type TIMER_TYPE,
 } from '../../assembly/shared/types';
-import { MachineError } from './errors';
+import { GoneError, MachineError } from './errors';
 import type { ObjectOperand } from './instruction';
 import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
@@ -59,12 +59,14 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
 
   /** @internal The byte address. */
   get address(): number {
-    if (!this.exists) {
-      throw new MachineError(
-        `this ${this.constructor.name} (handle ${this.handle}) no longer exists`,
-      );
-    }
+    if (!this.exists) this.failAsGone();
     return this.row;
+  }
+
+  protected failAsGone(): never {
+    throw new MachineError(
+      `this ${this.constructor.name} (handle ${this.handle}) no longer exists`,
+    );
   }
 
   get exists(): boolean {
@@ -239,6 +241,17 @@ function setFlags(object: KernelObject, field: number, flags: number): void {
   memory.setU32(field, memory.u32(field) | flags);
 }
 
+/** A driver that uses a process or thread which has gone had no reference to it: bugcheck REFERENCE_BY_POINTER. */
+function stopForUseOfGone(object: KernelObject): void {
+  const { machine, handle } = object;
+  const driver = machine.guests.currentDriver;
+  if (driver === undefined) return;
+  machine.bugCheck(BUGCHECK.REFERENCE_BY_POINTER, 0, handle);
+  throw new GoneError(
+    `driver '${driver.name}' used a ${object.constructor.name} (handle ${handle}) that has gone; it had no reference to it`,
+  );
+}
+
 /** @internal Frees a row of the object table; an error while a thread waits for it or owns it. */
 export function deleteObject(object: KernelObject): void {
   object.address;
@@ -258,6 +271,11 @@ export class KThread extends KernelObject {
     readonly name: string,
   ) {
     super(machine, handle);
+  }
+
+  protected override failAsGone(): never {
+    stopForUseOfGone(this);
+    super.failAsGone();
   }
 
   /** @internal The host's locks that it holds or waits for; undefined: it has had none. */
@@ -657,6 +675,11 @@ export class KProcess extends KernelObject {
     readonly name: string,
   ) {
     super(machine, handle);
+  }
+
+  protected override failAsGone(): never {
+    stopForUseOfGone(this);
+    super.failAsGone();
   }
 
   get basePriority(): number {

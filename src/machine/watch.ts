@@ -10,6 +10,15 @@ export interface WatchedCall {
   readonly driver: { readonly name: string } | undefined;
 }
 
+/** What drivers take from the kernel and have to give back. */
+export const enum Kept {
+  Pool = 0,
+  Handle = 1,
+  Reference = 2,
+  /** A work item or timer that the kernel allocates. */
+  Storage = 3,
+}
+
 /**
  * Somebody who looks on at what host threads do, and changes nothing of it. There is at most one on a
  * machine; without one each of these costs a comparison.
@@ -33,4 +42,14 @@ export interface Watcher {
   lockTaken(thread: KThread, lock: Lock): void;
   lockReleased(thread: KThread, lock: Lock): void;
   lockAwaited(thread: KThread, lock: Lock): void;
+  /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
+  routineBegins(thread: KThread, call: WatchedCall): void;
+  /** It has returned. */
+  routineEnds(thread: KThread): void;
+  /** The next instruction of a routine in front of a thread, as the core names that. */
+  activation(index: number, request: Request): void;
+  /** The code at hand has taken something, `what` in words. */
+  takes(kind: Kept, thing: unknown, what: string): void;
+  /** It has been given back. */
+  returns(thing: unknown): void;
 }

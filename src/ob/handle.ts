@@ -6,12 +6,13 @@ import { currentProcess, ddiTime, type KernelCode, systemService } from '../ke/m
 import { currentGuest, NtCall } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import type { KProcess } from '../machine/views';
+import { Kept } from '../machine/watch';
 import { grantAccess } from './access';
 import { failed, type Handle, type HandleResult, OBJ, type ObjectResult } from './attributes';
 import { OB_OPERATION, ObpFilterHandle } from './callbacks';
 import { HANDLE_FLAG, HandleTable } from './handle-table';
 import { headerOf, type ObjectBody, type ObjectHeader } from './object';
-import { ObpDereference, ObpReference } from './reference';
+import { noteReference, ObpDereference, ObpReference } from './reference';
 import { objectManager } from './state';
 import type { ObjectType } from './type';
 
@@ -196,6 +197,7 @@ function* referenceObjectByHandle<T extends ObjectBody = ObjectBody>(
   yield ddiTime(currentGuest(routine).machine);
   const reference = ObpReferenceByHandle(handle, desiredAccess, objectType, accessMode);
   const { status, header, handleInformation } = reference;
+  if (header !== undefined) noteReference(header);
   return { status, object: header?.body as T | undefined, handleInformation };
 }
 
@@ -249,7 +251,10 @@ export function ObpInsertHandle(
   if (index === 0) return failed(STATUS.INSUFFICIENT_RESOURCES);
   countHandle(header, word, process);
   const kernel = (attributes & OBJ.KERNEL_HANDLE) !== 0;
-  return { status: STATUS.SUCCESS, handle: index * 4 + (kernel ? KERNEL_HANDLE_BASE : 0) };
+  const handle = index * 4 + (kernel ? KERNEL_HANDLE_BASE : 0);
+  if (kernel)
+    process.machine.watcher?.takes(Kept.Handle, handle, `a handle to a ${header.type.name}`);
+  return { status: STATUS.SUCCESS, handle };
 }
 
 /** What a caller gets of an object; `opening` is as in a request for a handle. */
@@ -406,6 +411,9 @@ export function* ObpCloseHandle(
   const table = handleTable(entry.process);
   const granted = table.word(entry.index) & HANDLE_FLAG.Access;
   table.remove(entry.index);
+  const { machine } = entry.process;
+  if (entry.process === machine.systemProcess)
+    machine.watcher?.returns(entry.index * 4 + KERNEL_HANDLE_BASE);
   yield* closeObject(header, entry.process, granted);
   return STATUS.SUCCESS;
 }

@@ -6,6 +6,7 @@ import type { KernelCode } from '../ke/mode';
 import { IoObject } from '../machine/driver';
 import { Answer, currentGuest, NtCall, type Request } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
+import { Kept } from '../machine/watch';
 import { headerOf, type ObjectBody, type ObjectHeader, shownPointerCount } from './object';
 import { objectManager } from './state';
 import type { ObjectType } from './type';
@@ -90,6 +91,11 @@ function deferDelete(header: ObjectHeader): void {
     .close();
 }
 
+/** Tells a watcher of a reference that the code at hand is to give back. */
+export function noteReference({ body, type }: ObjectHeader): void {
+  body.machine.watcher?.takes(Kept.Reference, body, `a reference to a ${type.name}`);
+}
+
 /**
  * Takes a reference.
  *
@@ -100,6 +106,7 @@ export function ObReferenceObject(object: ObjectBody): number {
   requireIrql('ObReferenceObject', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   const header = headerOf('ObReferenceObject', object);
   ObpReference(header);
+  noteReference(header);
   return shownPointerCount(header);
 }
 
@@ -121,6 +128,7 @@ export function ObReferenceObjectByPointer(
   if (objectType === null ? accessMode !== MODE.KernelMode : header.type !== objectType)
     return STATUS.OBJECT_TYPE_MISMATCH;
   ObpReference(header);
+  noteReference(header);
   return STATUS.SUCCESS;
 }
 
@@ -139,6 +147,7 @@ export function ObDereferenceObject(object: ObjectBody): NtCall<number> {
 function dereferenceObject(routine: string, object: ObjectBody): Iterator<Request, number, number> {
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   const header = headerOf(routine, object);
+  object.machine.watcher?.returns(object);
   if (dropReference(header)) return deleteLast(header);
   return new Answer(shownPointerCount(header));
 }
@@ -159,6 +168,7 @@ export function ObDereferenceObjectDeferDelete(object: ObjectBody): void {
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   const header = headerOf(routine, object);
   if (header.pointerCount <= 0) badReference(header, 'dereferenced more often than referenced');
+  object.machine.watcher?.returns(object);
   if (--header.pointerCount === 0) deferDelete(header);
 }
 

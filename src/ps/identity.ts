@@ -6,7 +6,7 @@ import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import type { Handle } from '../ob/attributes';
 import { headerOf } from '../ob/object';
-import { ObpReference } from '../ob/reference';
+import { noteReference, ObpReference } from '../ob/reference';
 import { processIdOf, rowOfProcessId, rowOfThreadId, threadIdOf } from './cid';
 import { imageOf, parentIdOf, processExitStatus, processExitTime100ns } from './executive';
 import { processManager } from './manager';
@@ -177,7 +177,9 @@ export function PsLookupProcessByProcessId(processId: number): LookedUpProcess {
   requireIrql(routine, VIOLATION.KernelApi, IRQL.APC_LEVEL);
   const process = processOfId(currentGuest(routine).machine, processId);
   if (process === undefined) return { status: STATUS.INVALID_CID, process };
-  ObpReference(headerOf(routine, process));
+  const header = headerOf(routine, process);
+  ObpReference(header);
+  noteReference(header);
   return { status: STATUS.SUCCESS, process };
 }
 
@@ -194,7 +196,9 @@ export function PsLookupThreadByThreadId(threadId: number): LookedUpThread {
   const thread = threadOfId(machine, threadId);
   if (thread === undefined)
     return { status: processManager(machine).switches.unknownThreadId, thread };
-  ObpReference(headerOf(routine, thread));
+  const header = headerOf(routine, thread);
+  ObpReference(header);
+  noteReference(header);
   return { status: STATUS.SUCCESS, thread };
 }
 

@@ -6,7 +6,7 @@ import { requireIrql, requireIrqlOfGuest, VIOLATION } from '../ke/call';
 import { ddiTime } from '../ke/mode';
 import type { GuestResult } from '../machine/dpc';
 import { type DriverObject, IoObject } from '../machine/driver';
-import { currentGuest, driverOf, invoke, NtCall, type Request } from '../machine/guest';
+import { currentGuest, driverOf, invokeWatched, NtCall, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
 import type { KProcess, KThread } from '../machine/views';
@@ -75,7 +75,7 @@ function prepare(
   const name = startRoutine.name === '' ? 'system thread' : startRoutine.name;
   const thread = process.createThread(
     function* PspSystemThreadStartup() {
-      yield* invoke(driver, startRoutine, startContext);
+      yield* invokeWatched('system thread', driver, startRoutine, startContext);
     },
     { name, start: false },
   );

@@ -17,7 +17,11 @@ class Raised {
 
 /** A mutant or spin lock, by its handle. */
 class CoreLock {
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** Undefined: a spin lock. */
+    readonly mutant: KMutant | undefined,
+  ) {}
 }
 
 type Taken = Lock | CoreLock;
@@ -71,8 +75,10 @@ export class LockOrder {
     const released = opcode === OP.ReleaseMutant || opcode === OP.ReleaseSpinLock;
     let lock = this.coreLocks.get(handle);
     if (lock === undefined) {
-      if (opcode === OP.Wait && !isMutant(this.machine, handle)) return;
-      lock = new CoreLock(`${sort} ${handle % 2 ** LIMIT.TableIndexBits}`);
+      const spin = opcode === OP.AcquireSpinLock || opcode === OP.ReleaseSpinLock;
+      const mutant = spin ? undefined : new KMutant(this.machine, handle);
+      if (mutant !== undefined && mutant.type !== KOBJECTS.MutantObject) return;
+      lock = new CoreLock(`${sort} ${handle % 2 ** LIMIT.TableIndexBits}`, mutant);
       this.coreLocks.set(handle, lock);
     }
     const held = this.holds.get(thread) ?? [];
@@ -82,13 +88,24 @@ export class LockOrder {
       if (last !== -1) held.splice(last, 1);
       return;
     }
+    if (opcode === OP.AcquireSpinLock && held.includes(lock)) this.recursion(thread, lock);
     this.taking(thread, lock);
     held.push(lock);
   }
 
-  private *heldBy(thread: KThread): Generator<Taken> {
+  /** What it holds now: a wait for a mutant need not have got it. */
+  *heldBy(thread: KThread): Generator<Taken> {
     yield* thread.locks?.held ?? [];
-    yield* this.holds.get(thread) ?? [];
+    for (const lock of this.holds.get(thread) ?? []) {
+      if (lock.mutant === undefined || (lock.mutant.exists && lock.mutant.owner === thread))
+        yield lock;
+    }
+  }
+
+  /** A thread waits for what it has. */
+  recursion(thread: KThread, lock: Taken): void {
+    const what = `acquires ${lock.name}, which it has, and waits for ever`;
+    this.watch.found('LK-03', thread, what, [], this.watch.place(thread));
   }
 
   private raisedOf(sort: string): Raised {
@@ -139,7 +156,3 @@ const CORE_LOCKS: Readonly<Record<number, string>> = {
   [OP.AcquireSpinLock]: 'spin lock',
   [OP.ReleaseSpinLock]: 'spin lock',
 };
-
-function isMutant(machine: Machine, handle: number): boolean {
-  return new KMutant(machine, handle).type === KOBJECTS.MutantObject;
-}

@@ -106,6 +106,15 @@ function* parent(round: number): Body {
   );
   if (round === 3) yield* NtTerminateProcess(made.processHandle, 0x4000_0001);
   yield* NtWaitForSingleObject(made.processHandle, false, null);
+  // It has ended: no handle is made, after the callbacks have been asked.
+  yield* NtDuplicateObject(
+    CURRENT_PROCESS,
+    opened.handle,
+    made.processHandle,
+    0,
+    0,
+    DUPLICATE.SAME_ACCESS,
+  );
   for (const handle of [
     remote.threadHandle,
     copy.handle,

@@ -1,8 +1,7 @@
 import { KTHREAD } from '../../assembly/shared/layout';
-import { OP, WAIT_FIELD } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
-import { KWAIT_REASON } from '../../assembly/shared/types';
-import { DriverUnloadError } from '../machine/driver';
+import { type DriverObject, DriverUnloadError } from '../machine/driver';
+import { GoneError, VerifierError } from '../machine/errors';
 import type { Request } from '../machine/generator';
 import { currentGuest, nameOfRoutine } from '../machine/guest';
 import { qualifiedName } from '../machine/kernel-stack';
@@ -11,12 +10,29 @@ import type { Machine } from '../machine/machine';
 import { decodeRecord } from '../machine/records';
 import type { RunResult } from '../machine/result';
 import type { KThread } from '../machine/views';
-import type { WatchedCall, Watcher } from '../machine/watch';
+import type { Kept, WatchedCall, Watcher } from '../machine/watch';
+import {
+  blocks,
+  LOAD_IMAGE,
+  NEEDS_INTEGRITY,
+  PRE,
+  PROCESS,
+  QUEUES,
+  REMOVES,
+  ruleOfCall,
+  saysItsWait,
+  TERMINATES,
+  THREAD,
+  userOfAwaited,
+} from './callback-calls';
 import { type Finding, Findings } from './finding';
 import { watchGiven } from './given';
 import { locate, markPlace, type SourceLocation } from './location';
 import { LockOrder } from './lock-order';
+import { Property } from './property';
+import { Routines } from './routines';
 import { ruleOf } from './rules';
+import { ruleOfStop, type Stop } from './stops';
 
 /** Sees what drivers do in their callbacks, and makes findings of what is against a rule. */
 
@@ -52,48 +68,18 @@ interface Frame {
   readNull: string | undefined;
 }
 
-const LOAD_IMAGE = 'load-image-notify routine';
-const PROCESS = 'process-notify routine';
-const PRE = 'pre-operation callback';
-
-const REMOVES = /^(PsSet|PsRemove|ObUnRegister)/;
-const REGISTRY =
-  /^(Nt|Zw)(Open|Create|Delete|Enumerate|Query|Set|DeleteValue|EnumerateValue|QueryValue|SetValue)Key$/;
-const TALKS =
-  /^(Nt|Zw|Io)(SetIoCompletion|RemoveIoCompletion(Ex)?|WaitForKeyedEvent|ReleaseKeyedEvent|SignalAndWaitForSingleObject|AlertThreadByThreadId|WaitForAlertByThreadId)$/;
-const QUEUES = /^(ExQueueWorkItem|IoQueueWorkItem(Ex)?|IoTryQueueWorkItem)$/;
-const NEEDS_INTEGRITY = /^(PsSetCreateProcessNotifyRoutineEx2?|ObRegisterCallbacks)$/;
-const TERMINATES = /^(Nt|Zw)Terminate(Process|Thread|JobObject)$/;
-const ATTACHES = /^(KeStackAttachProcess|KeAttachProcess)$/;
-
-/** The timeout of a request that waits, as two words; undefined: it does not wait. */
-function timeoutOf(request: Request): readonly [number, number] | undefined {
-  const [word = 0, first = 0, second = 0, third = 0, fourth = 0] = request;
-  switch (word & 0xff) {
-    case OP.Wait:
-    case OP.RemoveQueue:
-      return [third, fourth];
-    case OP.WaitMultiple:
-      return [second, third];
-    case OP.Delay:
-    case OP.WaitForAlertById:
-      return [first, second];
-    case OP.WaitGate:
-    case OP.SignalAndWait:
-      return [1, 0];
-    default:
-      return undefined;
-  }
-}
-
 export class RuleWatcher implements Watcher {
   readonly found = new Findings();
   private readonly frames = new Map<KThread, Frame[]>();
   /** Where threads called a routine last. */
   private readonly places = new Map<KThread, Error>();
   private readonly order: LockOrder;
+  private readonly routines: Routines;
+  private readonly property = new Property();
   /** What the machine stops for is a finding already. */
   private explained = false;
+  /** The callback that an exception has left. */
+  private failed: WatchedCall | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -107,6 +93,23 @@ export class RuleWatcher implements Watcher {
         this.report(rule, thread, call, what, chain, place);
       },
     });
+    this.routines = new Routines(machine, {
+      locksOf: (thread) => this.order.heldBy(thread),
+      found: (rule, thread, call, what, stops) => {
+        this.explained ||= stops;
+        this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
+      },
+    });
+    machine.drivers.onUnload((driver) => {
+      if (machine.watcher === this) this.driverGone(driver);
+      return [];
+    });
+  }
+
+  private driverGone(driver: DriverObject): void {
+    const thread = this.machine.guests.currentThread ?? this.machine.idleThread;
+    for (const { rule, what } of this.property.leftBy(driver))
+      this.report(rule, thread, codeOfDriver(driver), what, [], undefined);
   }
 
   entered(thread: KThread, routine: string): void {
@@ -126,25 +129,44 @@ export class RuleWatcher implements Watcher {
         `${routine} was called with ${stack.remaining} of ${high - low} bytes of stack left`,
       );
     if (stack.driver !== undefined && stack.driver !== frame.call.driver) return;
-    if (REGISTRY.test(routine)) {
-      this.report('CB-03', thread, frame.call, `calls ${routine}`);
-    } else if (TALKS.test(routine)) {
-      frame.waited = true;
-      this.report('CB-05', thread, frame.call, `calls ${routine}`);
-    } else if (ATTACHES.test(routine) && frame.call.sort === LOAD_IMAGE) {
-      this.report('CB-12', thread, frame.call, `calls ${routine}`);
-    } else if (routine === 'PsTerminateSystemThread') {
-      this.explained = true;
-      this.report('CB-30', thread, frame.call, `calls ${routine}`);
-    } else if (TERMINATES.test(routine)) frame.terminates = true;
+    if (TERMINATES.test(routine)) frame.terminates = true;
+    const rule = ruleOfCall(routine, frame.call.sort, thread);
+    if (rule === undefined) return;
+    if (rule === 'CB-05') frame.waited = true;
+    if (rule === 'CB-30') this.explained = true;
+    this.report(rule, thread, frame.call, `calls ${routine}`);
   }
 
   returned(thread: KThread, routine: string, result: unknown): void {
-    if (!NEEDS_INTEGRITY.test(routine)) return;
+    if (!REMOVES.test(routine) && !NEEDS_INTEGRITY.test(routine)) return;
     const status =
       typeof result === 'object' ? (result as { status?: unknown } | null)?.status : result;
-    if (status !== STATUS.ACCESS_DENIED) return;
-    this.report('CB-27', thread, this.codeOf(thread), `${routine} returned STATUS_ACCESS_DENIED`);
+    const call = this.codeOf(thread);
+    if (status === STATUS.ACCESS_DENIED && NEEDS_INTEGRITY.test(routine))
+      this.report('CB-27', thread, call, `${routine} returned STATUS_ACCESS_DENIED`);
+    if (status === STATUS.PROCEDURE_NOT_FOUND)
+      this.report('OB-03', thread, call, `${routine} was to take back what is not registered`);
+  }
+
+  routineBegins(thread: KThread, call: WatchedCall): void {
+    this.routines.begins(thread, call);
+  }
+
+  routineEnds(thread: KThread): void {
+    this.routines.ends(thread);
+  }
+
+  activation(index: number, request: Request): void {
+    this.routines.instruction(index, request);
+  }
+
+  takes(kind: Kept, thing: unknown, what: string): void {
+    const driver = this.machine.guests.currentDriver;
+    if (driver !== undefined) this.property.takes(driver, kind, thing, what);
+  }
+
+  returns(thing: unknown): void {
+    this.property.returns(this.machine.guests.currentDriver, thing);
   }
 
   calloutBegins(
@@ -190,6 +212,7 @@ export class RuleWatcher implements Watcher {
     if (frame === undefined || !frame.terminates || frame.terminating) return;
     if (thread.exists && !thread.terminating) return;
     this.frames.delete(thread);
+    this.explained = true;
     this.report(
       'CB-30',
       thread,
@@ -216,26 +239,33 @@ export class RuleWatcher implements Watcher {
   instruction(thread: KThread, request: Request): void {
     this.order.instruction(thread, request);
     const frame = this.frame(thread);
-    if (frame === undefined) return;
-    const timeout = timeoutOf(request);
-    if (timeout === undefined || (timeout[0] === 0 && timeout[1] === 0)) return;
-    const reason = ((request[0] as number) >>> 16) & WAIT_FIELD.Reason;
+    if (frame === undefined || !blocks(request)) return;
     const chain = this.stackOf(thread);
     const own = chain.indexOf(qualifiedNameOf(frame.call));
     const called = own === -1 ? chain : chain.slice(0, own);
-    if (called.some((routine) => TALKS.test(routine))) return;
-    if (isLockWait(request, reason)) return;
+    if (called.some(saysItsWait)) return;
     frame.waited = true;
-    const removal = called.find((routine) => REMOVES.test(routine));
-    this.explained ||= removal !== undefined;
-    const wait = called[0] ?? 'a wait';
-    const [rule, what] =
-      removal !== undefined
-        ? ['CB-09', `calls ${removal}, which waits for it to return`]
-        : frame.queued
-          ? ['CB-07', `queued a work item and waits in ${wait}`]
-          : ['CB-04', `waits in ${wait}`];
+    const [rule, what] = this.ruleOfWait(frame, called, request);
     this.report(rule, thread, frame.call, what, [], locate(frame.place));
+  }
+
+  /** What is wrong with a wait in a callback, the worst first. */
+  private ruleOfWait(
+    frame: Frame,
+    called: readonly string[],
+    request: Request,
+  ): readonly [string, string] {
+    const wait = called[0] ?? 'a wait';
+    const removal = called.find((routine) => REMOVES.test(routine));
+    if (removal !== undefined) {
+      this.explained = true;
+      return ['CB-09', `calls ${removal}, which waits for it to return`];
+    }
+    if (frame.queued) return ['CB-07', `queued a work item and waits in ${wait}`];
+    const user = userOfAwaited(this.machine, request);
+    if (user !== undefined)
+      return ['CB-02', `waits in ${wait} for an object to which ${user} has a handle`];
+    return ['CB-04', `waits in ${wait}`];
   }
 
   lockTaken(thread: KThread, lock: Lock): void {
@@ -248,6 +278,7 @@ export class RuleWatcher implements Watcher {
 
   lockAwaited(thread: KThread, lock: Lock): void {
     this.order.taking(thread, lock);
+    if (thread.locks?.held.has(lock) === true) this.order.recursion(thread, lock);
   }
 
   /** What a run's end adds: what stopped the machine. */
@@ -255,21 +286,28 @@ export class RuleWatcher implements Watcher {
     for (const thread of [...this.frames.keys()]) this.dropAbandoned(thread);
     if (result.reason !== 'bugcheck' || this.explained) return;
     this.explained = true;
-    const { cause, name, explanation, stack, lastRecords, now } = result;
-    const thread = result.thread ?? 'idle';
-    const [left] = cause instanceof DriverUnloadError ? [cause] : [];
+    this.stopped(result);
+  }
+
+  private stopped(result: Stop): void {
+    const { cause, name, explanation, stack, lastRecords, now, thread = 'idle' } = result;
     const at = stack.findIndex((routine) => routine.includes('!'));
-    const driver = left?.driver.name ?? stack[at]?.split('!')[0];
+    const left = cause instanceof DriverUnloadError ? cause : undefined;
+    const last = at === -1 ? this.routines.last : undefined;
+    const driver = left?.driver.name ?? stack[at]?.split('!')[0] ?? last?.driver?.name;
     if (driver === undefined || this.options.drivers?.has(driver) === false) return;
     const location = cause instanceof Error ? locate(cause) : undefined;
-    const rule = left === undefined ? 'BC-01' : 'CB-10';
+    const rule = this.ruleOfStopHere(result);
     if (!this.options.rules.has(rule)) return;
+    const words = cause instanceof VerifierError ? `${name}: ${cause.message}` : undefined;
+    const routine =
+      at === -1 ? last && `${last.sort} ${qualifiedNameOf(last)}` : `routine ${stack[at]}`;
     this.found.add(
       {
         rule,
-        message: left?.message ?? `${name}: ${explanation}`,
+        message: left?.message ?? words ?? `${name}: ${explanation}`,
         driver,
-        ...(left === undefined && at !== -1 ? { routine: `routine ${stack[at]}` } : {}),
+        ...(left !== undefined || routine === undefined ? {} : { routine }),
         thread,
         process: '',
         timeNs: now,
@@ -280,6 +318,14 @@ export class RuleWatcher implements Watcher {
       },
       ruleOf(rule).severity,
     );
+  }
+
+  /** A level that a thread routine has is its caller's: what it calls has to allow for APC_LEVEL. */
+  private ruleOfStopHere(result: Stop): string {
+    if (result.cause instanceof GoneError) return 'CB-28';
+    const rule = ruleOfStop(result);
+    const atApcLevel = result.parameters[1] === 1n;
+    return rule === 'IR-01' && atApcLevel && this.failed?.sort === THREAD ? 'CB-14' : rule;
   }
 
   private frame(thread: KThread): Frame | undefined {
@@ -314,8 +360,9 @@ export class RuleWatcher implements Watcher {
 
   /** A callback has thrown: for a NULL that it was given, perhaps. */
   private thrown(thread: KThread, frame: Frame, error: unknown): void {
-    if (!(error instanceof TypeError)) return;
     const { call, given } = frame;
+    this.failed = call;
+    if (!(error instanceof TypeError)) return;
     const location = locate(error);
     const { message } = error;
     const report = (rule: string, what: string) => {
@@ -417,6 +464,10 @@ function runTimeNs({ machine, address }: KThread): number {
   return machine.memory.u64(address + KTHREAD.CycleTime64);
 }
 
+function codeOfDriver(driver: DriverObject): WatchedCall {
+  return { sort: '', routine: nameless(), driver };
+}
+
 /** A routine that is not told of by name. */
 function nameless(): () => undefined {
   return () => undefined;
@@ -424,16 +475,4 @@ function nameless(): () => undefined {
 
 function qualifiedNameOf({ driver, routine }: WatchedCall): string {
   return qualifiedName(driver, nameOfRoutine(routine));
-}
-
-/** Locks of the host are waited for at events of their own, for reasons of their own. */
-const LOCK_REASONS: readonly number[] = [
-  KWAIT_REASON.WrResource,
-  KWAIT_REASON.WrPushLock,
-  KWAIT_REASON.WrFastMutex,
-  KWAIT_REASON.WrGuardedMutex,
-];
-
-function isLockWait(request: Request, reason: number): boolean {
-  return ((request[0] as number) & 0xff) === OP.Wait && LOCK_REASONS.includes(reason);
 }

@@ -1,21 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { checkDriver } from '../../src/verifier/check';
+import { CALLBACKS } from './corpus-callbacks';
+import { GENERAL } from './corpus-general';
 import { PAIRS } from './corpus';
 
+const ALL = [...PAIRS, ...CALLBACKS, ...GENERAL].map(
+  (pair) => [pair.rule, pair.what, pair] as const,
+);
+
 describe('a bad driver yields its finding and no other', () => {
-  test.each(
-    PAIRS.map((pair) => [pair.rule, pair.what, pair] as const),
-  )('%s: %s', async (rule, _what, { bad }) => {
-    const { findings } = await checkDriver(bad());
+  test.each(ALL)('%s: %s', async (rule, _what, { bad, scenario }) => {
+    const { findings } = await checkDriver(bad(), scenario === undefined ? {} : { scenario });
     expect([...new Set(findings.map((finding) => finding.rule))]).toEqual([rule]);
   });
 });
 
 describe('its clean twin yields none', () => {
-  test.each(
-    PAIRS.map((pair) => [pair.rule, pair.what, pair] as const),
-  )('%s: not %s', async (_rule, _what, { good }) => {
-    const { findings, result, status } = await checkDriver(good());
+  test.each(ALL)('%s: not %s', async (_rule, _what, { good, scenario }) => {
+    const { findings, result, status } = await checkDriver(
+      good(),
+      scenario === undefined ? {} : { scenario },
+    );
     expect(findings).toEqual([]);
     expect(status).toBe(0);
     expect(['idle', 'time']).toContain(result.reason);

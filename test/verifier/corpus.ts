@@ -51,16 +51,16 @@ import {
   PsSetCreateProcessNotifyRoutineEx,
   PsSetLoadImageNotifyRoutine,
 } from '../../src/ps/register';
-import { entryDriver, handleDriver, imageDriver, processDriver, threadDriver } from './drivers';
+import {
+  entryDriver,
+  handleDriver,
+  imageDriver,
+  type Pair,
+  processDriver,
+  threadDriver,
+} from './drivers';
 
 /** Small drivers, each of which breaks one rule, and beside it the smallest that does the same and keeps it. */
-
-export interface Pair {
-  readonly rule: string;
-  readonly what: string;
-  readonly bad: () => DriverOptions;
-  readonly good: () => DriverOptions;
-}
 
 const machine = () => currentGuest('corpus').machine;
 const forever = (object: KEvent) =>
@@ -97,7 +97,10 @@ export const PAIRS: readonly Pair[] = [
     what: 'a process routine that looks its setting up each time',
     bad: () =>
       processDriver(function* onProcess() {
-        yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName: '\\Registry\\Machine\\Software\\Sut' });
+        const { handle } = yield* ZwOpenKey(KEY_ACCESS.READ, {
+          ObjectName: '\\Registry\\Machine\\Software',
+        });
+        yield* ZwClose(handle);
       }),
     good: () => {
       let status = 0;
@@ -107,7 +110,9 @@ export const PAIRS: readonly Pair[] = [
       return {
         ...driver,
         *DriverEntry(driverObject, registryPath) {
-          ({ status } = yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName: registryPath }));
+          const opened = yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName: registryPath });
+          ({ status } = opened);
+          if (opened.handle !== 0) yield* ZwClose(opened.handle);
           const entered = driver.DriverEntry(driverObject, registryPath);
           return yield* entered as Generator<readonly number[], number, number>;
         },
@@ -326,7 +331,10 @@ export const PAIRS: readonly Pair[] = [
   {
     rule: 'CB-27',
     what: 'a driver that was not linked with /INTEGRITYCHECK',
-    bad: () => ({ ...processDriver(() => undefined), image: { dllCharacteristics: 0 } }),
+    bad: () => ({
+      ...entryDriver(() => PsSetCreateProcessNotifyRoutineEx(() => undefined, false) as never),
+      image: { dllCharacteristics: 0 },
+    }),
     good: () => processDriver(() => undefined),
   },
   {
@@ -368,15 +376,13 @@ export const PAIRS: readonly Pair[] = [
   {
     rule: 'CB-05',
     what: 'a process routine that sends what it knows to a completion port',
-    bad: () => {
-      let port = 0;
-      return processDriver(function* onProcess() {
-        if (port === 0)
-          port = (yield* ZwCreateIoCompletion(0x1f0003, { Attributes: OBJ.KERNEL_HANDLE }, 0))
-            .handle;
-        yield* ZwSetIoCompletion(port, 0, 0, 0, 0);
-      });
-    },
+    bad: () =>
+      processDriver(function* onProcess() {
+        const attributes = { Attributes: OBJ.KERNEL_HANDLE };
+        const { handle } = yield* ZwCreateIoCompletion(0x1f0003, attributes, 0);
+        yield* ZwSetIoCompletion(handle, 0, 0, 0, 0);
+        yield* ZwClose(handle);
+      }),
     good: () => processDriver(function* onProcess() {}),
   },
   {

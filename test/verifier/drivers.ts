@@ -1,6 +1,7 @@
 import { STATUS } from '../../assembly/shared/status';
 import type { DriverOptions } from '../../src/machine/driver';
 import type { Request } from '../../src/machine/guest';
+import type { Machine } from '../../src/machine/machine';
 import {
   OB_OPERATION,
   type ObCallbackHandle,
@@ -20,6 +21,16 @@ import {
   PsSetLoadImageNotifyRoutine,
 } from '../../src/ps/register';
 import type { CreateThreadNotifyRoutine } from '../../src/ps/thread-notify';
+
+/** A small driver that breaks one rule, and the smallest that does the same and keeps it. */
+export interface Pair {
+  readonly rule: string;
+  readonly what: string;
+  readonly bad: () => DriverOptions;
+  readonly good: () => DriverOptions;
+  /** What happens meanwhile. Default: the usual scenario. */
+  readonly scenario?: (machine: Machine) => void;
+}
 
 /** Drivers of one callback each, which take it back when they are unloaded. */
 

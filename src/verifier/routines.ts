@@ -1,0 +1,114 @@
+import { ACTIVATION, IRQL } from '../../assembly/shared/types';
+import { KTHREAD } from '../../assembly/shared/layout';
+import { OP } from '../../assembly/shared/opcode';
+import { Activation } from '../machine/activation';
+import type { Request } from '../machine/generator';
+import type { Machine } from '../machine/machine';
+import type { KThread } from '../machine/views';
+import type { WatchedCall } from '../machine/watch';
+
+/** Routines of drivers that are no callbacks: DriverEntry, work items, threads, DPCs. What they leave behind. */
+
+/** Ns that a DPC may take, by the guidelines for DPC routines. */
+const DPC_NS = 100_000;
+
+interface Running {
+  readonly call: WatchedCall;
+  readonly irql: number;
+  readonly apcs: number;
+  readonly locks: ReadonlySet<object>;
+  readonly impersonation: object | undefined;
+}
+
+interface RunningDpc {
+  readonly call: WatchedCall;
+  readonly began: number;
+  /** Spin locks that it has acquired and not released. */
+  readonly locks: Set<number>;
+}
+
+/** What routines ask of who watches, and tell. */
+export interface RoutineWatch {
+  locksOf(thread: KThread): Iterable<{ readonly name: string }>;
+  /** `stops`: the machine stops for it too. */
+  found(rule: string, thread: KThread, call: WatchedCall, what: string, stops: boolean): void;
+}
+
+export class Routines {
+  private readonly running = new Map<KThread, Running[]>();
+  private readonly dpcs = new Map<number, RunningDpc>();
+  /** The one that returned last: what the machine stops for then is its. */
+  last: WatchedCall | undefined;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly watch: RoutineWatch,
+  ) {}
+
+  begins(thread: KThread, call: WatchedCall): void {
+    const running = this.running.get(thread) ?? [];
+    this.running.set(thread, running);
+    running.push({
+      call,
+      irql: this.machine.irql(),
+      apcs: this.apcsOf(thread),
+      locks: new Set(this.watch.locksOf(thread)),
+      impersonation: thread.impersonation,
+    });
+  }
+
+  ends(thread: KThread): void {
+    const began = this.running.get(thread)?.pop();
+    if (began === undefined) return;
+    const { call } = began;
+    this.last = call;
+    const left = [...this.watch.locksOf(thread)].find((lock) => !began.locks.has(lock));
+    const level = this.machine.irql();
+    if (left !== undefined)
+      this.watch.found('LK-02', thread, call, `returns with ${left.name} held`, true);
+    else if (level !== began.irql) {
+      const what = `returns at IRQL ${level}; it was called at ${began.irql}`;
+      this.watch.found('IR-03', thread, call, what, true);
+    } else if (this.apcsOf(thread) !== began.apcs)
+      this.watch.found('AP-01', thread, call, 'returns with APCs disabled that were enabled', true);
+    if (thread.impersonation !== began.impersonation && call.sort === 'work item')
+      this.watch.found('WK-02', thread, call, 'returns while its thread impersonates', true);
+  }
+
+  /** The next instruction of a routine in front of a thread. */
+  instruction(index: number, [word = 0, low = 0, high = 0]: Request): void {
+    if ((index - ACTIVATION.Mark) % ACTIVATION.Levels !== IRQL.DISPATCH_LEVEL) return;
+    const dpc = this.dpcs.get(index) ?? this.dpcBegins(index);
+    const opcode = word & 0xff;
+    const lock = low + high * 2 ** 32;
+    if (opcode === OP.AcquireSpinLock) dpc.locks.add(lock);
+    else if (opcode === OP.ReleaseSpinLock) dpc.locks.delete(lock);
+    else if (opcode === OP.Exit) this.dpcEnds(index, dpc);
+  }
+
+  private dpcBegins(index: number): RunningDpc {
+    const { driver, routineName } = new Activation(this.machine, index);
+    const routine = Object.defineProperty(() => undefined, 'name', { value: routineName });
+    const call: WatchedCall = { sort: 'DPC', routine, driver };
+    const dpc = { call, began: this.machine.now, locks: new Set<number>() };
+    this.dpcs.set(index, dpc);
+    return dpc;
+  }
+
+  private dpcEnds(index: number, { call, began, locks }: RunningDpc): void {
+    this.dpcs.delete(index);
+    this.last = call;
+    const { thread } = new Activation(this.machine, index);
+    const level = this.machine.irql();
+    if (locks.size > 0)
+      this.watch.found('LK-02', thread, call, 'returns with a spin lock held', true);
+    else if (level !== IRQL.DISPATCH_LEVEL)
+      this.watch.found('IR-03', thread, call, `returns at IRQL ${level}; it was called at 2`, true);
+    if (this.machine.now - began > DPC_NS)
+      this.watch.found('DP-01', thread, call, `takes more than ${DPC_NS / 1000} us`, false);
+  }
+
+  private apcsOf(thread: KThread): number {
+    return this.machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable);
+  }
+}

@@ -1,0 +1,203 @@
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { KEY_ACCESS, ZwOpenKey, ZwQueryValueKey } from '../../src/cm/services';
+import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
+import {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkQueueItem,
+} from '../../src/ex/worker';
+import { type FileDevice, ZwCreateFile, ZwFsControlFile } from '../../src/io/file';
+import { KeWaitForSingleObject } from '../../src/ke/ddi';
+import {
+  KeEnterGuardedRegion,
+  KeLeaveGuardedRegion,
+  KeLowerIrql,
+  KeRaiseIrql,
+} from '../../src/ke/irql';
+import type { DriverOptions } from '../../src/machine/driver';
+import { currentGuest } from '../../src/machine/guest';
+import type { KEvent, KProcess, KThread } from '../../src/machine/views';
+import { OBJ } from '../../src/ob/attributes';
+import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
+import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
+import { ZwAllocateVirtualMemory, ZwFreeVirtualMemory } from '../../src/ps/memory-services';
+import { handleDriver, imageDriver, type Pair, processDriver, threadDriver } from './drivers';
+
+/** More pairs of the rules of callbacks. */
+
+type Steps<T = void> = Generator<readonly number[], T, number>;
+
+const machine = () => currentGuest('corpus').machine;
+const compute = (ns: number) => [1, ns, 0];
+const inUserProcess = () => currentGuest('corpus').thread.process !== machine().systemProcess;
+const waitFor = (object: KEvent | KProcess | KThread, timeout: number) =>
+  KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, timeout);
+
+const pair = (
+  rule: string,
+  what: string,
+  driver: (good: boolean) => DriverOptions,
+  scenario?: Pair['scenario'],
+): Pair => ({
+  rule,
+  what,
+  bad: () => driver(false),
+  good: () => driver(true),
+  ...(scenario === undefined ? {} : { scenario }),
+});
+
+/** Waits for an event whose handle the process at hand has: it is the process's to set. */
+function* askProcess(timeout: number): Steps {
+  if (!inUserProcess()) return;
+  const kind = EVENT_TYPE.NotificationEvent;
+  const { handle } = yield* ZwCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, kind, false);
+  const { object } = yield* ObReferenceObjectByHandle<KEvent>(handle, 0, null, MODE.KernelMode);
+  if (object !== undefined) {
+    yield* waitFor(object, timeout);
+    yield* ObDereferenceObject(object);
+  }
+  yield* ZwClose(handle);
+}
+
+/** A device that has what it is asked for at once. */
+const DEVICE: FileDevice = { fsControl: () => 0 };
+
+function* readFile(): Steps {
+  const attributes = { Attributes: OBJ.KERNEL_HANDLE };
+  const { handle } = yield* ZwCreateFile(0x1f01ff, attributes, DEVICE, 'synchronousNonalert');
+  yield* ZwFsControlFile(handle, 0, null, null, {}, 1);
+  yield* ZwClose(handle);
+}
+
+function* later(routine: () => Steps): Steps {
+  const item = new WorkQueueItem();
+  ExInitializeWorkItem(item, routine, null);
+  yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+}
+
+function* allocateHook(): Steps {
+  const made = yield* ZwAllocateVirtualMemory(-1, 0, 0, 4096, 0x3000, 4);
+  yield* ZwFreeVirtualMemory(-1, made.baseAddress ?? 0, 0, 0x8000);
+}
+
+/** Does something at a level in a thread routine. */
+function* at(level: number, body: () => Steps): Steps {
+  const old = KeRaiseIrql(level);
+  yield* body();
+  yield* KeLowerIrql(old);
+}
+
+function* closeSomething(): Steps {
+  yield* ZwClose(-1);
+}
+
+/** Keeps a process that it is told of, and looks at it when that has long ended. */
+function keeper(referenced: boolean, look: (process: KProcess) => Steps): DriverOptions {
+  let kept: KProcess | undefined;
+  const registered = processDriver(function onProcess(process, _id, createInfo) {
+    if (kept !== undefined || createInfo?.ImageFileName?.endsWith('child.exe') !== true) return;
+    kept = process;
+    if (referenced) ObReferenceObject(process);
+  });
+  return {
+    ...registered,
+    *DriverUnload(driverObject) {
+      yield* registered.DriverUnload?.(driverObject) as Steps;
+      if (kept === undefined) return;
+      yield* look(kept);
+      if (referenced) yield* ObDereferenceObject(kept);
+    },
+  };
+}
+
+export const CALLBACKS: readonly Pair[] = [
+  pair('CB-02', 'a process routine that waits for an event of the process', (good) =>
+    processDriver(function* onProcess(_process, _id, createInfo) {
+      if (createInfo !== null) yield* askProcess(good ? 0 : -100);
+    }),
+  ),
+  pair('CB-02', 'a thread routine that waits for a process that others look after', (good) =>
+    threadDriver(function* onThread(_processId, _threadId, create) {
+      const { process } = currentGuest('corpus').thread;
+      if (!create && process.name.endsWith('child.exe')) yield* waitFor(process, good ? 0 : -100);
+    }),
+  ),
+  pair('CB-03', 'a load-image routine that reads a value', (good) =>
+    imageDriver(function* onImage() {
+      if (good) return;
+      const ObjectName = '\\Registry\\Machine\\Software';
+      const { handle } = yield* ZwOpenKey(KEY_ACCESS.READ, { ObjectName });
+      yield* ZwQueryValueKey(handle, 'Setting');
+      yield* ZwClose(handle);
+    }),
+  ),
+  pair('CB-08', 'a process routine that reads a file', (good) =>
+    processDriver(function* onProcess() {
+      if (good) yield* later(readFile);
+      else yield* readFile();
+    }),
+  ),
+  pair('CB-08', 'a pre-operation callback that reads a file', (good) =>
+    handleDriver(function* beforeHandle() {
+      if (good) yield* later(readFile);
+      else yield* readFile();
+      return 0;
+    }),
+  ),
+  pair('CB-11', 'a load-image routine that allocates memory in the process', (good) =>
+    imageDriver(function* onImage(_name, processId) {
+      if (processId !== 0 && inUserProcess() && !good) yield* allocateHook();
+    }),
+  ),
+  pair('CB-11', 'a load-image routine that frees memory of the process', (good) =>
+    imageDriver(function* onImage(_name, processId) {
+      if (processId !== 0 && !good) yield* ZwFreeVirtualMemory(-1, 0x7000_0000, 0, 0x8000);
+    }),
+  ),
+  pair('CB-13', 'a load-image routine that reads a file in a guarded region', (good) =>
+    imageDriver(function* onImage() {
+      KeEnterGuardedRegion();
+      if (!good) yield* readFile();
+      yield* KeLeaveGuardedRegion();
+      if (good) yield* later(readFile);
+    }),
+  ),
+  pair('CB-14', 'a thread routine that closes a handle at APC_LEVEL', (good) =>
+    threadDriver(function* onThread() {
+      yield* at(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL, closeSomething);
+    }),
+  ),
+  pair('CB-14', 'a thread routine that closes a handle with a fast mutex', (good) => {
+    const mutex = new FastMutex('table');
+    return threadDriver(function* onThread() {
+      yield* ExAcquireFastMutex(mutex);
+      if (!good) yield* closeSomething();
+      yield* ExReleaseFastMutex(mutex);
+      if (good) yield* closeSomething();
+    });
+  }),
+  pair(
+    'CB-21',
+    'a post-operation callback that does not look whether there is a handle',
+    (good) => {
+      const granted: number[] = [];
+      return handleDriver(null, function afterHandle(_context, information) {
+        const { ReturnStatus, Parameters } = information;
+        if (!good || (ReturnStatus | 0) >= 0) granted.push(Parameters.GrantedAccess);
+      });
+    },
+  ),
+  pair('CB-28', 'a process that is kept without a reference', (good) =>
+    keeper(good, function* look(process) {
+      yield compute(process.signalState);
+    }),
+  ),
+  pair('CB-28', 'a process that is referenced when it has gone', (good) =>
+    keeper(good, function* look(process) {
+      ObReferenceObject(process);
+      yield* ObDereferenceObject(process);
+    }),
+  ),
+];

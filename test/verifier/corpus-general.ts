@@ -1,0 +1,788 @@
+import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
+import { EResource } from '../../src/ex/eresource';
+import {
+  ExAcquireFastMutex,
+  ExAcquireFastMutexUnsafe,
+  ExReleaseFastMutex,
+  ExReleaseFastMutexUnsafe,
+  FastMutex,
+} from '../../src/ex/fast-mutex';
+import { IoAllocateWorkItem, IoFreeWorkItem } from '../../src/ex/io-work-item';
+import {
+  ExAllocatePool2,
+  ExFreePool,
+  ExFreePoolWithTag,
+  POOL_FLAG_NON_PAGED,
+  POOL_FLAG_PAGED,
+  type PoolBlock,
+} from '../../src/ex/pool';
+import {
+  ExAcquirePushLockExclusive,
+  ExPushLock,
+  ExReleasePushLockExclusive,
+} from '../../src/ex/push-lock';
+import {
+  ExAcquireResourceExclusiveLite,
+  ExInitializeResourceLite,
+  ExReleaseResourceLite,
+} from '../../src/ex/resource';
+import { ExAllocateTimer, ExDeleteTimer } from '../../src/ex/timer';
+import {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkQueueItem,
+} from '../../src/ex/worker';
+import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
+import { KeReleaseMutex, KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeInitializeDpc, KeInsertQueueDpc } from '../../src/ke/dpc';
+import {
+  KeEnterCriticalRegion,
+  KeEnterGuardedRegion,
+  KeLeaveCriticalRegion,
+  KeLeaveGuardedRegion,
+  KeLowerIrql,
+  KeRaiseIrql,
+} from '../../src/ke/irql';
+import {
+  KeAcquireSpinLockAtDpcLevel,
+  KeAcquireSpinLockRaiseToDpc,
+  KeReleaseSpinLock,
+  KeReleaseSpinLockFromDpcLevel,
+} from '../../src/ke/spinlock';
+import { declareStack } from '../../src/ke/stack';
+import { KeDelayExecutionThread } from '../../src/ke/time';
+import { KeCancelTimer, KeSetTimerEx } from '../../src/ke/timer';
+import type { DriverObject, DriverOptions } from '../../src/machine/driver';
+import type { DeferredRoutine, GuestResult } from '../../src/machine/dpc';
+import { currentGuest } from '../../src/machine/guest';
+import type { KSpinLock } from '../../src/machine/spinlock';
+import type { KEvent, KMutant, KProcess, KTimer } from '../../src/machine/views';
+import { OBJ } from '../../src/ob/attributes';
+import {
+  type ObCallbackHandle,
+  ObRegisterCallbacks,
+  ObUnRegisterCallbacks,
+} from '../../src/ob/callbacks';
+import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
+import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
+import { PsProcessType } from '../../src/ob/types';
+import { PsLookupProcessByProcessId } from '../../src/ps/identity';
+import { PsRemoveLoadImageNotifyRoutine, PsSetLoadImageNotifyRoutine } from '../../src/ps/register';
+import { PsCreateSystemThread, PsTerminateSystemThread } from '../../src/ps/system-thread';
+import {
+  PsDereferencePrimaryToken,
+  PsImpersonateClient,
+  PsReferencePrimaryToken,
+  PsRevertToSelf,
+} from '../../src/ps/token';
+import { type Entry, entryDriver, imageDriver, type Pair, processDriver } from './drivers';
+
+/** The pairs of the rules that are about all of a driver's code. */
+
+type Steps<T = void> = Generator<readonly number[], T, number>;
+
+const machine = () => currentGuest('corpus').machine;
+const compute = (ns: number) => [1, ns, 0];
+const acquire = (mutex: KMutant) =>
+  KeWaitForSingleObject(mutex, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+const forever = (event: KEvent) =>
+  KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+const pool = () => ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 'Sut1') as PoolBlock;
+
+/** Queues a DPC when it is loaded. */
+function dpcDriver(routine: DeferredRoutine): DriverOptions {
+  return entryDriver(function* () {
+    yield* KeInsertQueueDpc(KeInitializeDpc(routine, null), null, null);
+  });
+}
+
+/** Queues a work item when it is loaded. */
+function workDriver(routine: () => GuestResult): DriverOptions {
+  return entryDriver(function* () {
+    const item = new WorkQueueItem();
+    ExInitializeWorkItem(item, routine, null);
+    yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+  });
+}
+
+/** Starts a system thread when it is loaded. */
+function systemThreadDriver(routine: () => Steps): DriverOptions {
+  return entryDriver(function* () {
+    const { handle } = yield* PsCreateSystemThread(0x1f_ffff, null, null, routine, null);
+    yield* ZwClose(handle);
+  });
+}
+
+function* createEvent(): Steps<number> {
+  const attributes = { Attributes: OBJ.KERNEL_HANDLE };
+  const made = yield* ZwCreateEvent(
+    EVENT_ACCESS.ALL_ACCESS,
+    attributes,
+    EVENT_TYPE.NotificationEvent,
+    false,
+  );
+  return made.handle;
+}
+
+const PRE_ONLY = {
+  Version: 0x100,
+  Altitude: '330000',
+  RegistrationContext: null,
+  OperationRegistration: [
+    { ObjectType: PsProcessType, Operations: 1, PreOperation: () => 0, PostOperation: null },
+  ],
+};
+
+function* impersonate(): Steps {
+  const { thread } = currentGuest('corpus');
+  const token = PsReferencePrimaryToken(machine().systemProcess);
+  yield* PsImpersonateClient(thread, token, false, false, 2);
+  yield* PsDereferencePrimaryToken(token);
+}
+
+const pair = (
+  rule: string,
+  what: string,
+  bad: () => DriverOptions,
+  good: () => DriverOptions,
+): Pair => ({ rule, what, bad, good });
+
+/** The same driver with a switch. */
+const entries = (rule: string, what: string, entry: (good: boolean) => Entry, unload?: Entry) =>
+  pair(
+    rule,
+    what,
+    () => entryDriver(entry(false), unload),
+    () => entryDriver(entry(true), unload),
+  );
+
+const LOCKS: readonly Pair[] = [
+  entries(
+    'LK-02',
+    'a DriverEntry that returns with a mutex',
+    (good) =>
+      function* () {
+        const mutex = machine().createMutex();
+        yield* acquire(mutex);
+        if (good) yield* KeReleaseMutex(mutex, false);
+      },
+  ),
+  pair(
+    'LK-02',
+    'a work item that returns with a mutex',
+    () =>
+      workDriver(function* work() {
+        yield* acquire(machine().createMutex());
+      }),
+    () =>
+      workDriver(function* work() {
+        const mutex = machine().createMutex();
+        yield* acquire(mutex);
+        yield* KeReleaseMutex(mutex, false);
+      }),
+  ),
+  pair(
+    'LK-02',
+    'a system thread that ends with a push lock',
+    () => {
+      const lock = new ExPushLock('table');
+      return systemThreadDriver(function* worker() {
+        yield* ExAcquirePushLockExclusive(lock);
+      });
+    },
+    () => {
+      const lock = new ExPushLock('table');
+      return systemThreadDriver(function* worker() {
+        yield* ExAcquirePushLockExclusive(lock);
+        yield* ExReleasePushLockExclusive(lock);
+      });
+    },
+  ),
+  pair(
+    'LK-02',
+    'a DPC that returns with a spin lock',
+    () =>
+      dpcDriver(function* onTick() {
+        yield* KeAcquireSpinLockAtDpcLevel(machine().createSpinLock());
+      }),
+    () =>
+      dpcDriver(function* onTick() {
+        const lock = machine().createSpinLock();
+        yield* KeAcquireSpinLockAtDpcLevel(lock);
+        yield* KeReleaseSpinLockFromDpcLevel(lock);
+      }),
+  ),
+  entries(
+    'LK-03',
+    'a fast mutex acquired by its owner',
+    (good) =>
+      function* () {
+        const mutex = new FastMutex('table');
+        yield* ExAcquireFastMutex(mutex);
+        if (!good) yield* ExAcquireFastMutex(mutex);
+        yield* ExReleaseFastMutex(mutex);
+      },
+  ),
+  entries(
+    'LK-03',
+    'a spin lock acquired by its owner',
+    (good) =>
+      function* () {
+        const lock = machine().createSpinLock();
+        const old = yield* KeAcquireSpinLockRaiseToDpc(lock);
+        if (!good) yield* KeAcquireSpinLockAtDpcLevel(lock);
+        yield* KeReleaseSpinLock(lock, old);
+      },
+  ),
+  entries(
+    'LK-04',
+    'a spin lock released that nobody holds',
+    (good) =>
+      function* () {
+        const lock: KSpinLock = machine().createSpinLock();
+        const old = good
+          ? yield* KeAcquireSpinLockRaiseToDpc(lock)
+          : KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        yield* KeReleaseSpinLock(lock, old);
+      },
+  ),
+  entries(
+    'LK-04',
+    'a resource released that is not owned',
+    (good) =>
+      function* () {
+        const resource = new EResource();
+        ExInitializeResourceLite(resource);
+        KeEnterCriticalRegion();
+        if (good) yield* ExAcquireResourceExclusiveLite(resource, true);
+        yield* ExReleaseResourceLite(resource);
+        yield* KeLeaveCriticalRegion();
+      },
+  ),
+  entries(
+    'LK-05',
+    'a push lock acquired outside a critical region',
+    (good) =>
+      function* () {
+        const lock = new ExPushLock('table');
+        if (good) KeEnterCriticalRegion();
+        yield* ExAcquirePushLockExclusive(lock);
+        yield* ExReleasePushLockExclusive(lock);
+        if (good) yield* KeLeaveCriticalRegion();
+      },
+  ),
+  entries(
+    'LK-05',
+    'an unsafe fast mutex acquired outside a critical region',
+    (good) =>
+      function* () {
+        const mutex = new FastMutex('table');
+        if (good) KeEnterCriticalRegion();
+        yield* ExAcquireFastMutexUnsafe(mutex);
+        yield* ExReleaseFastMutexUnsafe(mutex);
+        if (good) yield* KeLeaveCriticalRegion();
+      },
+  ),
+];
+
+const LEVELS: readonly Pair[] = [
+  entries(
+    'IR-01',
+    'a handle closed at APC_LEVEL',
+    (good) =>
+      function* () {
+        const handle = yield* createEvent();
+        const old = KeRaiseIrql(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL);
+        yield* ZwClose(handle);
+        yield* KeLowerIrql(old);
+      },
+  ),
+  entries(
+    'IR-01',
+    'paged pool allocated at DISPATCH_LEVEL',
+    (good) =>
+      function* () {
+        const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+        const block = ExAllocatePool2(good ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, 64, 'Sut1');
+        ExFreePool(block as PoolBlock);
+        yield* KeLowerIrql(old);
+      },
+  ),
+  entries(
+    'IR-02',
+    'a delay at DISPATCH_LEVEL',
+    (good) =>
+      function* () {
+        const old = KeRaiseIrql(good ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
+        yield* KeLowerIrql(old);
+      },
+  ),
+  pair(
+    'IR-02',
+    'a DPC that waits for an event',
+    () =>
+      dpcDriver(function* onTick() {
+        yield* forever(machine().createEvent('notification'));
+      }),
+    () =>
+      dpcDriver(function* onTick() {
+        yield* KeSetEvent(machine().createEvent('notification'), 0, false);
+      }),
+  ),
+  entries(
+    'IR-03',
+    'a DriverEntry that returns at APC_LEVEL',
+    (good) =>
+      function* () {
+        const old = KeRaiseIrql(IRQL.APC_LEVEL);
+        if (good) yield* KeLowerIrql(old);
+      },
+  ),
+  pair(
+    'IR-03',
+    'a work item that returns at DISPATCH_LEVEL',
+    () =>
+      workDriver(function work() {
+        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+      }),
+    () =>
+      workDriver(function* work() {
+        yield* KeLowerIrql(KeRaiseIrql(IRQL.DISPATCH_LEVEL));
+      }),
+  ),
+  pair(
+    'IR-03',
+    'a DPC that returns above DISPATCH_LEVEL',
+    () =>
+      dpcDriver(function onTick() {
+        KeRaiseIrql(IRQL.HIGH_LEVEL);
+      }),
+    () =>
+      dpcDriver(function* onTick() {
+        yield* KeLowerIrql(KeRaiseIrql(IRQL.HIGH_LEVEL));
+      }),
+  ),
+  entries(
+    'AP-01',
+    'a DriverEntry that stays in a critical region',
+    (good) =>
+      function* () {
+        KeEnterCriticalRegion();
+        if (good) yield* KeLeaveCriticalRegion();
+      },
+  ),
+  pair(
+    'AP-01',
+    'a system thread that ends in a guarded region',
+    () =>
+      systemThreadDriver(function* worker() {
+        KeEnterGuardedRegion();
+        yield compute(10);
+      }),
+    () =>
+      systemThreadDriver(function* worker() {
+        KeEnterGuardedRegion();
+        yield compute(10);
+        yield* KeLeaveGuardedRegion();
+      }),
+  ),
+  pair(
+    'AP-01',
+    'a work item that stays attached to a process',
+    () => {
+      let target: KProcess | undefined;
+      return processDriver(function* onProcess(process, _id, createInfo) {
+        if (createInfo === null || target !== undefined) return;
+        target = process;
+        const item = new WorkQueueItem();
+        ExInitializeWorkItem(
+          item,
+          function* work() {
+            yield* KeStackAttachProcess(process);
+          },
+          null,
+        );
+        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+      });
+    },
+    () => {
+      let target: KProcess | undefined;
+      return processDriver(function* onProcess(process, _id, createInfo) {
+        if (createInfo === null || target !== undefined) return;
+        target = process;
+        const item = new WorkQueueItem();
+        ExInitializeWorkItem(
+          item,
+          function* work() {
+            const state = yield* KeStackAttachProcess(process);
+            yield* KeUnstackDetachProcess(state);
+          },
+          null,
+        );
+        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+      });
+    },
+  ),
+];
+
+/** Sets a timer whose DPC computes, and cancels it when it is unloaded. */
+function timerDriver(ns: number, cancel = true): DriverOptions {
+  let timer: KTimer | undefined;
+  return entryDriver(
+    function* () {
+      timer = machine().createTimer('notification');
+      const dpc = KeInitializeDpc(function* onTimer() {
+        yield compute(ns);
+      }, null);
+      yield* KeSetTimerEx(timer, -100_000, 20, dpc);
+    },
+    function* () {
+      if (cancel && timer !== undefined) yield* KeCancelTimer(timer);
+    },
+  );
+}
+
+function itemQueuedTwice(times: number): DriverOptions {
+  return entryDriver(function* () {
+    const item = new WorkQueueItem();
+    const done = machine().createEvent('synchronization');
+    const work = function* work() {
+      yield* KeSetEvent(done, 0, false);
+    };
+    ExInitializeWorkItem(item, work, null);
+    const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+    for (let time = 0; time < times; time++)
+      yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+    yield* KeLowerIrql(old);
+    yield* forever(done);
+  });
+}
+
+const ASYNCHRONOUS: readonly Pair[] = [
+  pair(
+    'DP-01',
+    'a DPC that computes for 200 us',
+    () =>
+      dpcDriver(function* onTick() {
+        yield compute(200_000);
+      }),
+    () =>
+      dpcDriver(function* onTick() {
+        yield compute(20_000);
+      }),
+  ),
+  pair(
+    'DP-01',
+    'a DPC of a timer that computes for 300 us',
+    () => timerDriver(300_000),
+    () => timerDriver(30_000),
+  ),
+  entries(
+    'DP-02',
+    'a DPC queued without a routine',
+    (good) =>
+      function* () {
+        yield* KeInsertQueueDpc(KeInitializeDpc(good ? () => undefined : null, null), null, null);
+      },
+  ),
+  entries(
+    'DP-02',
+    'a timer allocated with attributes that contradict',
+    (good) =>
+      function* () {
+        const timer = ExAllocateTimer(null, null, good ? 4 : 12);
+        if (timer !== null) yield* ExDeleteTimer(timer, true, false, null);
+      },
+  ),
+  pair(
+    'WK-01',
+    'a work item queued twice',
+    () => itemQueuedTwice(2),
+    () => itemQueuedTwice(1),
+  ),
+  pair(
+    'WK-01',
+    'a work item that ends its thread',
+    () =>
+      workDriver(function* work() {
+        yield* PsTerminateSystemThread(0);
+      }),
+    () => workDriver(function* work() {}),
+  ),
+  pair(
+    'WK-02',
+    'a work item that goes on as somebody else',
+    () =>
+      workDriver(function* work() {
+        yield* impersonate();
+      }),
+    () =>
+      workDriver(function* work() {
+        yield* impersonate();
+        yield* PsRevertToSelf();
+      }),
+  ),
+];
+
+/** Refers to the System process `taken` times, and gives `given` of that back. */
+function references(taken: number, given: number): DriverOptions {
+  return entryDriver(function* () {
+    let system: KProcess | undefined;
+    for (let time = 0; time < taken; time++) system = PsLookupProcessByProcessId(4).process;
+    for (let time = 0; time < given && system !== undefined; time++)
+      yield* ObDereferenceObject(system);
+  });
+}
+
+function eventReferences(given: number): DriverOptions {
+  return entryDriver(function* () {
+    const handle = yield* createEvent();
+    const { object } = yield* ObReferenceObjectByHandle(handle, 0, null, MODE.KernelMode);
+    for (let time = 0; time < given && object !== undefined; time++)
+      yield* ObDereferenceObject(object);
+    yield* ZwClose(handle);
+  });
+}
+
+function registeredOnce(removals: number): DriverOptions {
+  let handle: ObCallbackHandle | null = null;
+  return entryDriver(
+    function* () {
+      handle = (yield* ObRegisterCallbacks(PRE_ONLY)).registrationHandle;
+    },
+    function* () {
+      for (let time = 0; time < removals && handle !== null; time++)
+        yield* ObUnRegisterCallbacks(handle);
+    },
+  );
+}
+
+const PROPERTY: readonly Pair[] = [
+  pair(
+    'OB-01',
+    'a process dereferenced twice',
+    () => references(1, 2),
+    () => references(1, 1),
+  ),
+  pair(
+    'OB-01',
+    'an event dereferenced twice',
+    () => eventReferences(2),
+    () => eventReferences(1),
+  ),
+  entries(
+    'OB-02',
+    'a handle closed twice',
+    (good) =>
+      function* () {
+        const handle = yield* createEvent();
+        yield* ZwClose(handle);
+        if (!good) yield* ZwClose(handle);
+      },
+  ),
+  entries(
+    'OB-02',
+    'a handle closed that never was',
+    (good) =>
+      function* () {
+        const handle = yield* createEvent();
+        if (!good) yield* ZwClose(handle + 0x1000);
+        yield* ZwClose(handle);
+      },
+  ),
+  pair(
+    'OB-03',
+    'object callbacks unregistered twice',
+    () => registeredOnce(2),
+    () => registeredOnce(1),
+  ),
+  pair(
+    'OB-03',
+    'a load-image routine removed that is another',
+    () => {
+      const routine = () => undefined;
+      return entryDriver(
+        () => PsSetLoadImageNotifyRoutine(routine) as never,
+        function* () {
+          yield* PsRemoveLoadImageNotifyRoutine(() => undefined);
+          yield* PsRemoveLoadImageNotifyRoutine(routine);
+        },
+      );
+    },
+    () => imageDriver(() => undefined),
+  ),
+  entries(
+    'OB-04',
+    'pool freed twice',
+    (good) =>
+      function* () {
+        const block = pool();
+        ExFreePool(block);
+        if (!good) ExFreePool(block);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'OB-04',
+    'pool freed with another tag',
+    (good) =>
+      function* () {
+        ExFreePoolWithTag(pool(), good ? 'Sut1' : 'Sut2');
+        yield compute(1);
+      },
+  ),
+  pair(
+    'UN-01',
+    'a periodic timer that is not cancelled',
+    () => timerDriver(10, false),
+    () => timerDriver(10),
+  ),
+  pair(
+    'UN-01',
+    'a system thread that goes on',
+    () =>
+      systemThreadDriver(function* worker() {
+        yield* forever(machine().createEvent('notification'));
+      }),
+    () =>
+      systemThreadDriver(function* worker() {
+        yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
+      }),
+  ),
+  entries(
+    'UN-02',
+    'pool that is not freed',
+    (good) =>
+      function* () {
+        const block = pool();
+        if (good) ExFreePool(block);
+        yield compute(1);
+      },
+  ),
+  pair(
+    'UN-02',
+    'a record of each process that is kept for ever',
+    () =>
+      processDriver(function onProcess(_process, _id, createInfo) {
+        if (createInfo !== null) pool();
+      }),
+    () => {
+      const records = new Map<number, PoolBlock>();
+      return processDriver(function onProcess(_process, id, createInfo) {
+        const record = records.get(id);
+        if (createInfo !== null) records.set(id, pool());
+        else if (record !== undefined) ExFreePool(record);
+      });
+    },
+  ),
+  entries(
+    'UN-03',
+    'a handle of a thread that is not closed',
+    (good) =>
+      function* () {
+        const worker = function* worker() {
+          yield compute(10);
+        };
+        const { handle } = yield* PsCreateSystemThread(0x1f_ffff, null, null, worker, null);
+        if (good) yield* ZwClose(handle);
+      },
+  ),
+  entries(
+    'UN-03',
+    'a key that is not closed',
+    (good) =>
+      function* () {
+        const { handle } = yield* ZwOpenKey(KEY_ACCESS.READ, {
+          ObjectName: '\\Registry\\Machine\\Software',
+          Attributes: OBJ.KERNEL_HANDLE,
+        });
+        if (good) yield* ZwClose(handle);
+      },
+  ),
+  pair(
+    'UN-04',
+    'a process that is looked up and kept',
+    () => references(2, 1),
+    () => references(2, 2),
+  ),
+  pair(
+    'UN-04',
+    'a process routine that keeps a reference for ever',
+    () =>
+      processDriver(function onProcess(process, _id, createInfo) {
+        if (createInfo !== null) ObReferenceObject(process);
+      }),
+    () =>
+      processDriver(function* onProcess(process, _id, createInfo) {
+        if (createInfo === null) return;
+        ObReferenceObject(process);
+        yield* ObDereferenceObject(process);
+      }),
+  ),
+  pair(
+    'UN-05',
+    'a work item that is not freed',
+    () => workItem(false),
+    () => workItem(true),
+  ),
+  entries(
+    'UN-05',
+    'a timer that is not deleted',
+    (good) =>
+      function* () {
+        const timer = ExAllocateTimer(null, null, 0);
+        if (good && timer !== null) yield* ExDeleteTimer(timer, true, false, null);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'ST-01',
+    'a buffer of 30 KB on the stack',
+    (good) =>
+      function* () {
+        declareStack(good ? 300 : 30_000);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'ST-01',
+    'a recursion of a thousand levels',
+    (good) =>
+      function* () {
+        const deeper = (level: number): void => {
+          if (level === 0) return;
+          declareStack(64);
+          deeper(level - 1);
+        };
+        deeper(good ? 10 : 1000);
+        yield compute(1);
+      },
+  ),
+  pair(
+    'BC-01',
+    'a DPC that throws',
+    () =>
+      dpcDriver(function onTick() {
+        throw new Error('broken');
+      }),
+    () => dpcDriver(function onTick() {}),
+  ),
+];
+
+function workItem(free: boolean): DriverOptions {
+  return {
+    ...entryDriver(function* () {}),
+    *DriverEntry(driverObject: DriverObject) {
+      const item = IoAllocateWorkItem(driverObject);
+      yield compute(1);
+      if (free) IoFreeWorkItem(item);
+      return 0;
+    },
+  };
+}
+
+export const GENERAL: readonly Pair[] = [...LOCKS, ...LEVELS, ...ASYNCHRONOUS, ...PROPERTY];
