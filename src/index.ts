@@ -1505,6 +1505,7 @@ export { type CheckedDriver, type CheckOptions, checkDriver } from './verifier/c
 export type { Finding } from './verifier/finding';
 export type { SourceLocation } from './verifier/location';
 export { type MatcherResult, toFollowTheRules } from './verifier/matcher';
+export { NEIGHBOURS, type Neighbour } from './verifier/neighbours';
 export { describeFinding, toSarif } from './verifier/report';
 export { RULES, type Rule, type Severity } from './verifier/rules';
 export { startScenario } from './verifier/scenario';

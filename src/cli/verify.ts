@@ -5,6 +5,7 @@ import {
   describeFinding,
   type Finding,
   MachineError,
+  NEIGHBOURS,
   type RunResult,
   readEvents,
   replayEvents,
@@ -98,7 +99,10 @@ export function addVerifyCommand(cli: Command): void {
     .argument('<driver...>', 'modules that export { name, DriverEntry, DriverUnload }')
     .option('--events <file>', 'replay these process events in place of the built-in scenario')
     .option('--host <name>', 'of the events: the machine that is meant')
-    .option('--neighbours <names...>', 'load hostile drivers first: all, veto, strip, fill')
+    .option(
+      '--neighbours <names...>',
+      `beside hostile drivers and processes: all, ${Object.keys(NEIGHBOURS).join(', ')}`,
+    )
     .option('--rules <ids...>', 'look for these rules only')
     .option('--sarif <file>', 'write the findings as SARIF 2.1.0')
     .option('--json', 'print the findings as JSON')

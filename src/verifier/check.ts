@@ -4,14 +4,14 @@ import { Machine } from '../machine/machine';
 import type { MachineOptions } from '../machine/options';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
-import { NEIGHBOURS } from './neighbours';
+import { NEIGHBOURS, type Neighbour } from './neighbours';
 import { SCENARIO_NS, startScenario } from './scenario';
 import { type VerifyOptions, verifyDrivers } from './verify';
 
 export interface CheckOptions extends Omit<VerifyOptions, 'drivers'> {
   /** What happens while the driver is loaded. Default: processes, threads, images and handles of every kind. */
   readonly scenario?: (machine: Machine) => void;
-  /** Drivers that are loaded first, and that do what the driver must put up with. Default none. */
+  /** What the driver must put up with: drivers that are loaded first, and what goes on beside the scenario. Default nothing. */
   readonly neighbours?: 'all' | readonly string[];
   readonly machine?: MachineOptions;
   /** Virtual time that the scenario is given, ns. Default 1 s. */
@@ -27,15 +27,16 @@ export interface CheckedDriver {
   readonly status: number;
 }
 
-function neighboursOf(names: CheckOptions['neighbours'] = []): DriverOptions[] {
+function neighboursOf(names: CheckOptions['neighbours'] = []): Neighbour[] {
   const known = Object.keys(NEIGHBOURS);
-  return (names === 'all' ? known : names).map((name) => {
-    const make = NEIGHBOURS[name];
-    if (make === undefined)
+  const all = known.filter((name) => NEIGHBOURS[name]?.forbids !== true);
+  return (names === 'all' ? all : names).map((name) => {
+    const neighbour = NEIGHBOURS[name];
+    if (neighbour === undefined)
       throw new MachineError(
         `checkDriver: '${name}' is no neighbour; known: ${known.join(', ')}, or 'all'`,
       );
-    return make();
+    return neighbour;
   });
 }
 
@@ -51,14 +52,19 @@ export async function checkDriver(
   options: CheckOptions = {},
 ): Promise<CheckedDriver> {
   const { scenario = startScenario, neighbours, untilNs = SCENARIO_NS } = options;
+  const beside = neighboursOf(neighbours);
   const machine = await Machine.create({ processors: 2, ...options.machine });
   const verification = verifyDrivers(machine, { ...options, drivers: [driver.name] });
-  for (const neighbour of neighboursOf(neighbours)) machine.loadDriver(neighbour);
+  const starts = beside.map((each) => each.boot?.(machine) ?? (() => each.start?.(machine)));
+  for (const each of beside) {
+    if (each.driver !== undefined) machine.loadDriver(each.driver());
+  }
   const loaded = machine.loadDriver(driver);
   let result = machine.run({ until: untilNs / 10 });
   const goesOn = () => result.reason === 'time' || result.reason === 'idle';
   if (goesOn()) {
     scenario(machine);
+    for (const start of starts) start();
     result = machine.run({ until: untilNs });
   }
   if (goesOn() && loaded.state === 'loaded' && loaded.DriverUnload !== null) {

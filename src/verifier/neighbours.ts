@@ -1,13 +1,33 @@
 import { STATUS } from '../../assembly/shared/status';
-import type { DriverOptions } from '../machine/driver';
-import { OB_OPERATION, ObRegisterCallbacks, ObUnRegisterCallbacks } from '../ob/callbacks';
-import type { ObCallbackHandle } from '../ob/callbacks';
-import { PsProcessType, PsThreadType } from '../ob/types';
+import { MODE } from '../../assembly/shared/types';
 import {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkQueueItem,
+} from '../ex/worker';
+import type { KernelCode } from '../ke/mode';
+import type { DriverOptions } from '../machine/driver';
+import type { Machine } from '../machine/machine';
+import type { KProcess } from '../machine/views';
+import { OBJ } from '../ob/attributes';
+import type { ObCallbackHandle } from '../ob/callbacks';
+import { OB_OPERATION, ObRegisterCallbacks, ObUnRegisterCallbacks } from '../ob/callbacks';
+import { ObOpenObjectByPointer, ZwClose } from '../ob/handle';
+import { PsProcessType, PsThreadType } from '../ob/types';
+import { PROCESS_ACCESS } from '../ps/access';
+import { ZwTerminateProcess } from '../ps/control-services';
+import { PSP_MAX_NOTIFY } from '../ps/notify-table';
+import type { PsCreateNotifyInfo } from '../ps/process-notify';
+import {
+  PsRemoveCreateThreadNotifyRoutine,
   PsRemoveLoadImageNotifyRoutine,
+  PsSetCreateProcessNotifyRoutine,
   PsSetCreateProcessNotifyRoutineEx,
+  PsSetCreateThreadNotifyRoutine,
   PsSetLoadImageNotifyRoutine,
 } from '../ps/register';
+import { PATTERNS } from './patterns';
 
 /** Drivers that do what a driver must put up with, to be loaded beside the one under test. */
 
@@ -66,23 +86,103 @@ function stripper(): DriverOptions {
   };
 }
 
-/** Takes all slots of load-image routines but one. */
-function filler(): DriverOptions {
-  const routines = Array.from({ length: 63 }, () => () => undefined);
+const nothing = () => () => undefined;
+
+/** Takes the slots of notify routines of each sort, and leaves `free` of them. */
+function filler(name: string, free: number): DriverOptions {
+  const routines = (): (() => undefined)[] =>
+    Array.from({ length: PSP_MAX_NOTIFY - free }, nothing);
+  const [processes, threads, images] = [routines(), routines(), routines()];
   return {
-    name: 'neighbour-fill',
+    name,
     *DriverEntry() {
-      for (const routine of routines) yield* PsSetLoadImageNotifyRoutine(routine);
+      for (const routine of processes) yield* PsSetCreateProcessNotifyRoutine(routine, false);
+      for (const routine of threads) yield* PsSetCreateThreadNotifyRoutine(routine);
+      for (const routine of images) yield* PsSetLoadImageNotifyRoutine(routine);
       return STATUS.SUCCESS;
     },
     *DriverUnload() {
-      for (const routine of routines) yield* PsRemoveLoadImageNotifyRoutine(routine);
+      for (const routine of processes) yield* PsSetCreateProcessNotifyRoutine(routine, true);
+      for (const routine of threads) yield* PsRemoveCreateThreadNotifyRoutine(routine);
+      for (const routine of images) yield* PsRemoveLoadImageNotifyRoutine(routine);
     },
   };
 }
 
-export const NEIGHBOURS: Readonly<Record<string, () => DriverOptions>> = {
-  veto: vetoer,
-  strip: stripper,
-  fill: filler,
+/** Takes its routine back in a work item that the routine queues, and registers it again, time and again. */
+function leaver(): DriverOptions {
+  const item = new WorkQueueItem();
+  let busy = false;
+  const onThread = function* onThread(): KernelCode<void> {
+    if (busy) return;
+    busy = true;
+    ExInitializeWorkItem(item, again, null);
+    yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.CriticalWorkQueue);
+  };
+  const again = function* again(): KernelCode<void> {
+    yield* PsRemoveCreateThreadNotifyRoutine(onThread);
+    yield* PsSetCreateThreadNotifyRoutine(onThread);
+    busy = false;
+  };
+  return {
+    name: 'neighbour-leave',
+    *DriverEntry() {
+      return yield* PsSetCreateThreadNotifyRoutine(onThread);
+    },
+    *DriverUnload() {
+      yield* PsRemoveCreateThreadNotifyRoutine(onThread);
+    },
+  };
+}
+
+/** Ends every third process while others are still told that it is made. */
+function killer(): DriverOptions {
+  let count = 0;
+  const onProcess = function* onProcess(
+    process: KProcess,
+    _processId: number,
+    createInfo: PsCreateNotifyInfo | null,
+  ): KernelCode<void> {
+    if (createInfo === null || ++count % 3 !== 0) return;
+    const { handle } = yield* ObOpenObjectByPointer(
+      process,
+      OBJ.KERNEL_HANDLE,
+      null,
+      PROCESS_ACCESS.TERMINATE,
+      PsProcessType,
+      MODE.KernelMode,
+    );
+    if (handle === 0) return;
+    yield* ZwTerminateProcess(handle, STATUS.ACCESS_DENIED);
+    yield* ZwClose(handle);
+  };
+  return {
+    name: 'neighbour-kill',
+    *DriverEntry() {
+      return yield* PsSetCreateProcessNotifyRoutineEx(onProcess, false);
+    },
+    *DriverUnload() {
+      yield* PsSetCreateProcessNotifyRoutineEx(onProcess, true);
+    },
+  };
+}
+
+/** What is loaded before the driver under test, or happens beside the scenario, or both. */
+export interface Neighbour {
+  readonly driver?: () => DriverOptions;
+  /** Before anything is loaded. It gives what there is to start beside the scenario. */
+  readonly boot?: (machine: Machine) => () => void;
+  readonly start?: (machine: Machine) => void;
+  /** It keeps a driver from being loaded: it is not one of 'all'. */
+  readonly forbids?: boolean;
+}
+
+export const NEIGHBOURS: Readonly<Record<string, Neighbour>> = {
+  veto: { driver: vetoer },
+  strip: { driver: stripper },
+  fill: { driver: () => filler('neighbour-fill', 4) },
+  full: { driver: () => filler('neighbour-full', 0), forbids: true },
+  leave: { driver: leaver },
+  kill: { driver: killer },
+  ...PATTERNS,
 };

@@ -128,6 +128,6 @@ describe('verifyDrivers', () => {
         processDriver(() => undefined),
         { neighbours: ['nobody'] },
       ),
-    ).rejects.toThrow("'nobody' is no neighbour; known: veto, strip, fill");
+    ).rejects.toThrow("'nobody' is no neighbour; known: veto, strip, fill, full");
   });
 });
