@@ -62,7 +62,13 @@ import {
   KiSetForeground,
 } from './ke/thread';
 import { KiStartDpcThreads } from './ke/threaded-dpc';
-import { KeSetSystemTime, KiInitializeTimerTables, KiSetTimerDpc } from './ke/timer';
+import {
+  KeCancelTimer,
+  KeSetCoalescableTimer,
+  KeSetSystemTime,
+  KiInitializeTimerTables,
+  KiSetTimerDpc,
+} from './ke/timer';
 import { KiTraceStop } from './ke/trace';
 import { KiStartWaitingThread } from './ke/wait';
 import { RtlInitializeListHead } from './rtl';
@@ -554,6 +560,18 @@ export function hostPulseEvent(event: u32, increment: u32): i32 {
   const previous = KePulseEvent(prcb, event, increment);
   KiEndHostCall(prcb);
   return previous;
+}
+
+/** Sets a timer from outside any guest: `fromNow` ns, then every `period` ms if that is not 0; whether it was set. */
+export function hostSetTimer(timer: u32, fromNow: f64, period: u32, dpc: u32): u32 {
+  const prcb = KiBeginHostCall();
+  const set = KeSetCoalescableTimer(prcb, timer, <u64>fromNow, period, 0, dpc);
+  KiEndHostCall(prcb);
+  return set ? 1 : 0;
+}
+
+export function hostCancelTimer(timer: u32): u32 {
+  return KeCancelTimer(timer) ? 1 : 0;
 }
 
 export function hostResetEvent(event: u32): i32 {

@@ -15,6 +15,8 @@ export interface CoreExports {
   hostCreateObject(type: number, state: number, limit: number): number;
   hostCreateMutant(apcDisable: number, owner: number): number;
   hostCreateTimer(type: number, attributes: number): number;
+  hostSetTimer(timer: number, fromNow: number, period: number, dpc: number): number;
+  hostCancelTimer(timer: number): number;
   hostSetTimerDpc(timer: number, dpc: number): void;
   hostCreateDpc(type: number, program: number, low: number, high: number): number;
   hostStartDpcThreads(): number;

@@ -214,6 +214,24 @@ export class KTimer extends KernelObject {
     return this.word(KTIMER_OBJECT.Inserted) !== 0;
   }
 
+  /**
+   * From outside any guest: in `fromNowNs`, then every `periodMs` if that is not 0, each time with `dpc`.
+   * Returns whether it was set. @irql at most DISPATCH_LEVEL @nt KeSetTimerEx
+   */
+  set(fromNowNs: number, periodMs = 0, dpc: KernelObject | null = null): boolean {
+    requireInteger('fromNowNs', fromNowNs, 0, 9e15);
+    requireInteger('periodMs', periodMs, 0, 0x7fffffff);
+    if (dpc !== null && dpc.type !== KOBJECTS.DpcObject && dpc.type !== KOBJECTS.ThreadedDpcObject)
+      throw new MachineError('set: dpc is no DPC; give what machine.createDpc returns, or null');
+    const { core } = this.machine;
+    return core.hostSetTimer(this.address, fromNowNs, periodMs, dpc?.address ?? 0) !== 0;
+  }
+
+  /** From outside any guest. Returns whether it was set. @irql at most DISPATCH_LEVEL @nt KeCancelTimer */
+  cancel(): boolean {
+    return this.machine.core.hostCancelTimer(this.address) !== 0;
+  }
+
   /** @internal Its next expiry is the last. */
   endPeriods(): void {
     this.machine.memory.setU32(this.address + KTIMER_OBJECT.Period, 0);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { KTHREAD_STATE } from '../../assembly/shared/types';
 import { Machine } from '../../src/machine/machine';
 import { program } from '../../src/machine/program';
-import { compute, MS, records, recordsOf } from '../records';
+import { compute, MS, quietMachine, records, recordsOf, spawn } from '../records';
 
 test('a wake from outside any guest happens at the present time, and is no thread’s', async () => {
   const machine = await Machine.create();
@@ -66,4 +66,23 @@ test('an interrupt that the host schedules does not hold up a thread that it has
   machine.scheduleInterrupt(5 * MS, 0, event);
   machine.run({ until: 10 * MS });
   expect(recordsOf(machine, 'ready').at(-1)).toMatchObject({ timeNs: 0 });
+});
+
+test('a timer is set and cancelled from outside any guest, and its DPC called', async () => {
+  const machine = await quietMachine({ processors: 1 });
+  const timer = machine.createTimer('synchronization');
+  let calls = 0;
+  const dpc = machine.createDpc(() => void calls++);
+  const waiter = spawn(machine.createProcess(), 'waiter', (p) => p.wait(timer).compute(MS));
+  machine.run({ until: 10 * MS });
+  const first = [timer.set(20 * MS, 20, dpc), timer.inserted, timer.dueTimeNs];
+  machine.run({ until: 40 * MS });
+  const second = [calls, waiter.state === KTHREAD_STATE.Waiting, timer.set(30 * MS)];
+  const third = [timer.cancel(), timer.cancel(), timer.inserted];
+  machine.run({ until: 200 * MS });
+  expect(first).toEqual([false, true, 30 * MS]);
+  expect(second).toEqual([1, false, true]);
+  expect([...third, calls]).toEqual([true, false, false, 1]);
+  const event = machine.createEvent('notification');
+  expect(() => timer.set(0, 0, event)).toThrow('set: dpc is no DPC');
 });
