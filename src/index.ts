@@ -1075,6 +1075,7 @@ export {
 export type { VmCounters } from './ps/vm-counters';
 export type { ProcessHandle, ProcessHandleSnapshot } from './ps/handle-snapshot';
 export type { SectionImageInformation } from './ps/image-information';
+export type { ProcessTelemetryId } from './ps/telemetry-id';
 export type { BadPointer } from './ps/information';
 export { PROCESSINFOCLASS, THREADINFOCLASS } from './ps/information-class';
 export {

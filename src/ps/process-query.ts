@@ -45,6 +45,7 @@ import {
 } from './quota-limits';
 import { serverSiloNumber } from './silo';
 import { pebAddress } from './teb';
+import { type ProcessTelemetryId, telemetryId } from './telemetry-id';
 import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
 import {
   VM_COUNTERS_BYTES,
@@ -117,6 +118,7 @@ export interface ProcessInformation {
   [PROCESSINFOCLASS.ProcessHandleInformation]: ProcessHandleSnapshot;
   [PROCESSINFOCLASS.ProcessGroupInformation]: { readonly Groups: readonly number[] };
   [PROCESSINFOCLASS.ProcessProtectionInformation]: { readonly Level: number };
+  [PROCESSINFOCLASS.ProcessTelemetryIdInformation]: ProcessTelemetryId;
   [PROCESSINFOCLASS.ProcessSubsystemInformation]: { readonly SubsystemInformation: number };
   [PROCESSINFOCLASS.ProcessPowerThrottlingState]: PowerThrottlingState;
   [PROCESSINFOCLASS.ProcessSequenceNumber]: { readonly SequenceNumber: number };
@@ -377,7 +379,10 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       PROCESSINFOCLASS.ProcessProtectionInformation,
       one(1, 'Level', LIMITED, (process) => executive(process).protection),
     ],
-    [PROCESSINFOCLASS.ProcessTelemetryIdInformation, 'unmodelled'],
+    [
+      PROCESSINFOCLASS.ProcessTelemetryIdInformation,
+      { lengths: 'variable', access: LIMITED, query: telemetryId },
+    ],
     [
       PROCESSINFOCLASS.ProcessSubsystemInformation,
       one(4, 'SubsystemInformation', LIMITED, (process) => executive(process).subsystem),

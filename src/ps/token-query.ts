@@ -82,7 +82,8 @@ const enum SIZE {
 const ELEVATION_TYPE_DEFAULT = 1;
 
 /** Bytes of a SID: its parts after the authority are four each. */
-function sidLength(sid: string): number {
+/** Bytes of a SID. */
+export function sidLength(sid: string): number {
   return 8 + 4 * (sid.split('-').length - 3);
 }
 

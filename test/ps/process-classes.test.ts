@@ -21,6 +21,7 @@ const IMAGE = PROCESSINFOCLASS.ProcessImageInformation;
 const HANDLES = PROCESSINFOCLASS.ProcessHandleInformation;
 const COOKIE = PROCESSINFOCLASS.ProcessCookie;
 
+const TELEMETRY = PROCESSINFOCLASS.ProcessTelemetryIdInformation;
 const QUERIED = [
   0, 1, 2, 3, 4, 7, 10, 12, 14, 15, 18, 19, 20, 22, 23, 24, 26, 27, 28, 29, 30, 31, 32, 34, 36, 37,
 ];
@@ -141,4 +142,38 @@ test('ProcessCookie is told to the process itself alone', async () => {
     note((yield* NtQueryInformationProcess(handle, COOKIE, 4)).status);
   });
   expect(seen).toEqual([STATUS.SUCCESS, STATUS.INVALID_PARAMETER]);
+});
+
+test('ProcessTelemetryIdInformation names a process for good, and says how much that takes', async () => {
+  const { seen } = await runUser(function* (machine, note) {
+    const { images } = processManager(machine);
+    images.describe('C:\\tool.exe', { header: { checkSum: 0x1234 } });
+    const tool = machine.createProcess({ name: 'C:\\tool.exe' });
+    const { handle } = yield* ObOpenObjectByPointer(tool, 0, null, 0x1000, PsProcessType, 0);
+    note(yield* NtQueryInformationProcess(handle, TELEMETRY, 96));
+    const found = yield* NtQueryInformationProcess(handle, TELEMETRY, 196);
+    note(found.CreateTime === tool.createTime100ns);
+    note({ ...found, CreateTime: 0n, CreateInterruptTime: 0, CreateUnbiasedInterruptTime: 0 });
+  });
+  expect(seen).toEqual([
+    { status: STATUS.BUFFER_TOO_SMALL, returnLength: 196 },
+    true,
+    {
+      status: STATUS.SUCCESS,
+      returnLength: 196,
+      HeaderSize: 96,
+      ProcessId: 20,
+      ProcessStartKey: 0x1_0000_0000_0003n,
+      CreateTime: 0n,
+      CreateInterruptTime: 0,
+      CreateUnbiasedInterruptTime: 0,
+      ProcessSequenceNumber: 3,
+      SessionId: 0,
+      BootId: 1,
+      ImageChecksum: 0x1234,
+      UserSid: 'S-1-5-21-1004336348-1177238915-682003330-1001',
+      ImagePath: '\\Device\\HarddiskVolume3\\tool.exe',
+      CommandLine: '',
+    },
+  ]);
 });
