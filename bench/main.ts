@@ -10,6 +10,7 @@ import { linuxSubsystem } from './subsystem.js';
 import { contextSwitches } from './switch.js';
 import { manyThreads } from './threads.js';
 import { manyTimers } from './timers.js';
+import { driverRules } from './verify.js';
 import { manyWaits } from './waits.js';
 import { plainJavaScript } from './wasm2js.js';
 
@@ -28,6 +29,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   ddi: hostCalls,
   wasm2js: plainJavaScript,
   subsystem: linuxSubsystem,
+  verify: driverRules,
   replay: longReplay,
   idle: idleMachine,
 };
