@@ -13,6 +13,8 @@ export const PROCESS = 'process-notify routine';
 export const THREAD = 'thread-notify routine';
 export const PRE = 'pre-operation callback';
 
+/** Routines that take a lock, or may. */
+export const TAKES = /^(Ex|Exf|Ke)(Acquire|WaitFor)/;
 export const REMOVES = /^(PsSet|PsRemove|ObUnRegister)/;
 export const TERMINATES = /^(Nt|Zw)Terminate(Process|Thread|JobObject)$/;
 export const QUEUES = /^(ExQueueWorkItem|IoQueueWorkItem(Ex)?|IoTryQueueWorkItem)$/;

@@ -116,8 +116,8 @@ export class LockOrder {
 
   private ordered(thread: KThread, from: Node, to: Node): void {
     const words = (each: Node) => (each instanceof Raised ? `a ${each.sort}` : each.name);
-    const place = this.watch.place(thread);
     const circle = this.order.add(from, to, () => {
+      const place = this.watch.place(thread);
       const where = place === undefined ? '' : ` (${place.file}:${place.line})`;
       if (to instanceof Raised)
         return `thread '${thread.name}' holds ${words(from)} while ${words(to)} is called${where}`;
@@ -130,6 +130,7 @@ export class LockOrder {
       (each) => each instanceof Raised,
     );
     const chain = circle.map(({ text }) => text);
+    const place = this.watch.place(thread);
     if (raised === undefined)
       this.watch.found(
         'LK-01',

@@ -21,6 +21,7 @@ import {
   REMOVES,
   ruleOfCall,
   saysItsWait,
+  TAKES,
   TERMINATES,
   THREAD,
   userOfAwaited,
@@ -113,13 +114,15 @@ export class RuleWatcher implements Watcher {
   }
 
   entered(thread: KThread, routine: string): void {
+    const frame = this.frame(thread);
+    const { stack } = currentGuest(routine);
+    // Where the kernel's own code is, nobody asks, but for the locks that it takes.
+    if (frame === undefined && stack.driver === undefined && !TAKES.test(routine)) return;
     const place = markPlace();
     this.places.set(thread, place);
-    const frame = this.frame(thread);
     if (frame === undefined) return;
     frame.place = place;
     if (QUEUES.test(routine)) frame.queued = true;
-    const { stack } = currentGuest(routine);
     const { low, high } = stack.limits;
     if (stack.remaining * 4 < high - low)
       this.report(
