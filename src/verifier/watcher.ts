@@ -63,6 +63,8 @@ interface Frame {
   waited: boolean;
   /** It has called a routine that terminates. */
   terminates: boolean;
+  /** It has written what is not its to write: that can throw. */
+  wrote: boolean;
   /** Where it called a routine last. */
   place: Error | undefined;
   /** A field that it has read and that was NULL. */
@@ -202,6 +204,7 @@ export class RuleWatcher implements Watcher {
       queued: false,
       waited: false,
       terminates: false,
+      wrote: false,
       readNull: undefined,
       place: undefined,
     });
@@ -348,7 +351,11 @@ export class RuleWatcher implements Watcher {
 
   private watchParameter(thread: KThread, call: WatchedCall, parameter: unknown) {
     return watchGiven(parameter, {
-      written: (field) => this.report('CB-18', thread, call, `writes ${field}`),
+      written: (field) => {
+        const frame = this.frame(thread);
+        if (frame !== undefined) frame.wrote = true;
+        this.report('CB-18', thread, call, `writes ${field}`);
+      },
       read: (field, value) => {
         const frame = this.frame(thread);
         if (value === null && frame !== undefined) frame.readNull = field;
@@ -366,6 +373,7 @@ export class RuleWatcher implements Watcher {
     const { call, given } = frame;
     this.failed = call;
     if (!(error instanceof TypeError)) return;
+    this.explained ||= frame.wrote;
     const location = locate(error);
     const { message } = error;
     const report = (rule: string, what: string) => {
