@@ -1,32 +1,7 @@
-import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { IRQL, MODE } from '../../assembly/shared/types';
 import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
-import { EResource } from '../../src/ex/eresource';
-import {
-  ExAcquireFastMutex,
-  ExAcquireFastMutexUnsafe,
-  ExReleaseFastMutex,
-  ExReleaseFastMutexUnsafe,
-  FastMutex,
-} from '../../src/ex/fast-mutex';
 import { IoAllocateWorkItem, IoFreeWorkItem } from '../../src/ex/io-work-item';
-import {
-  ExAllocatePool2,
-  ExFreePool,
-  ExFreePoolWithTag,
-  POOL_FLAG_NON_PAGED,
-  POOL_FLAG_PAGED,
-  type PoolBlock,
-} from '../../src/ex/pool';
-import {
-  ExAcquirePushLockExclusive,
-  ExPushLock,
-  ExReleasePushLockExclusive,
-} from '../../src/ex/push-lock';
-import {
-  ExAcquireResourceExclusiveLite,
-  ExInitializeResourceLite,
-  ExReleaseResourceLite,
-} from '../../src/ex/resource';
+import { ExFreePool, ExFreePoolWithTag, type PoolBlock } from '../../src/ex/pool';
 import { ExAllocateTimer, ExDeleteTimer } from '../../src/ex/timer';
 import {
   ExInitializeWorkItem,
@@ -34,31 +9,14 @@ import {
   WORK_QUEUE_TYPE,
   WorkQueueItem,
 } from '../../src/ex/worker';
-import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
-import { KeReleaseMutex, KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeSetEvent } from '../../src/ke/ddi';
 import { KeInitializeDpc, KeInsertQueueDpc } from '../../src/ke/dpc';
-import {
-  KeEnterCriticalRegion,
-  KeEnterGuardedRegion,
-  KeLeaveCriticalRegion,
-  KeLeaveGuardedRegion,
-  KeLowerIrql,
-  KeRaiseIrql,
-} from '../../src/ke/irql';
-import {
-  KeAcquireSpinLockAtDpcLevel,
-  KeAcquireSpinLockRaiseToDpc,
-  KeReleaseSpinLock,
-  KeReleaseSpinLockFromDpcLevel,
-} from '../../src/ke/spinlock';
+import { KeLowerIrql, KeRaiseIrql } from '../../src/ke/irql';
 import { declareStack } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import { KeCancelTimer, KeSetTimerEx } from '../../src/ke/timer';
 import type { DriverObject, DriverOptions } from '../../src/machine/driver';
-import type { DeferredRoutine, GuestResult } from '../../src/machine/dpc';
-import { currentGuest } from '../../src/machine/guest';
-import type { KSpinLock } from '../../src/machine/spinlock';
-import type { KEvent, KMutant, KProcess, KTimer } from '../../src/machine/views';
+import type { KProcess, KTimer } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import {
   type ObCallbackHandle,
@@ -67,367 +25,28 @@ import {
 } from '../../src/ob/callbacks';
 import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
 import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
-import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
-import { PsProcessType } from '../../src/ob/types';
 import { PsLookupProcessByProcessId } from '../../src/ps/identity';
 import { PsRemoveLoadImageNotifyRoutine, PsSetLoadImageNotifyRoutine } from '../../src/ps/register';
 import { PsCreateSystemThread, PsTerminateSystemThread } from '../../src/ps/system-thread';
+import { PsRevertToSelf } from '../../src/ps/token';
+import { entryDriver, imageDriver, type Pair, processDriver } from './drivers';
+import { LEVELS, LOCKS } from './corpus-locks';
 import {
-  PsDereferencePrimaryToken,
-  PsImpersonateClient,
-  PsReferencePrimaryToken,
-  PsRevertToSelf,
-} from '../../src/ps/token';
-import { type Entry, entryDriver, imageDriver, type Pair, processDriver } from './drivers';
+  machine,
+  compute,
+  forever,
+  pool,
+  dpcDriver,
+  workDriver,
+  systemThreadDriver,
+  createEvent,
+  PRE_ONLY,
+  impersonate,
+  pair,
+  entries,
+} from './corpus-parts';
 
 /** The pairs of the rules that are about all of a driver's code. */
-
-type Steps<T = void> = Generator<readonly number[], T, number>;
-
-const machine = () => currentGuest('corpus').machine;
-const compute = (ns: number) => [1, ns, 0];
-const acquire = (mutex: KMutant) =>
-  KeWaitForSingleObject(mutex, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-const forever = (event: KEvent) =>
-  KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-const pool = () => ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 'Sut1') as PoolBlock;
-
-/** Queues a DPC when it is loaded. */
-function dpcDriver(routine: DeferredRoutine): DriverOptions {
-  return entryDriver(function* () {
-    yield* KeInsertQueueDpc(KeInitializeDpc(routine, null), null, null);
-  });
-}
-
-/** Queues a work item when it is loaded. */
-function workDriver(routine: () => GuestResult): DriverOptions {
-  return entryDriver(function* () {
-    const item = new WorkQueueItem();
-    ExInitializeWorkItem(item, routine, null);
-    yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
-  });
-}
-
-/** Starts a system thread when it is loaded. */
-function systemThreadDriver(routine: () => Steps): DriverOptions {
-  return entryDriver(function* () {
-    const { handle } = yield* PsCreateSystemThread(0x1f_ffff, null, null, routine, null);
-    yield* ZwClose(handle);
-  });
-}
-
-function* createEvent(): Steps<number> {
-  const attributes = { Attributes: OBJ.KERNEL_HANDLE };
-  const made = yield* ZwCreateEvent(
-    EVENT_ACCESS.ALL_ACCESS,
-    attributes,
-    EVENT_TYPE.NotificationEvent,
-    false,
-  );
-  return made.handle;
-}
-
-const PRE_ONLY = {
-  Version: 0x100,
-  Altitude: '330000',
-  RegistrationContext: null,
-  OperationRegistration: [
-    { ObjectType: PsProcessType, Operations: 1, PreOperation: () => 0, PostOperation: null },
-  ],
-};
-
-function* impersonate(): Steps {
-  const { thread } = currentGuest('corpus');
-  const token = PsReferencePrimaryToken(machine().systemProcess);
-  yield* PsImpersonateClient(thread, token, false, false, 2);
-  yield* PsDereferencePrimaryToken(token);
-}
-
-const pair = (
-  rule: string,
-  what: string,
-  bad: () => DriverOptions,
-  good: () => DriverOptions,
-): Pair => ({ rule, what, bad, good });
-
-/** The same driver with a switch. */
-const entries = (rule: string, what: string, entry: (good: boolean) => Entry, unload?: Entry) =>
-  pair(
-    rule,
-    what,
-    () => entryDriver(entry(false), unload),
-    () => entryDriver(entry(true), unload),
-  );
-
-const LOCKS: readonly Pair[] = [
-  entries(
-    'LK-02',
-    'a DriverEntry that returns with a mutex',
-    (good) =>
-      function* () {
-        const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        if (good) yield* KeReleaseMutex(mutex, false);
-      },
-  ),
-  pair(
-    'LK-02',
-    'a work item that returns with a mutex',
-    () =>
-      workDriver(function* work() {
-        yield* acquire(machine().createMutex());
-      }),
-    () =>
-      workDriver(function* work() {
-        const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        yield* KeReleaseMutex(mutex, false);
-      }),
-  ),
-  pair(
-    'LK-02',
-    'a system thread that ends with a push lock',
-    () => {
-      const lock = new ExPushLock('table');
-      return systemThreadDriver(function* worker() {
-        yield* ExAcquirePushLockExclusive(lock);
-      });
-    },
-    () => {
-      const lock = new ExPushLock('table');
-      return systemThreadDriver(function* worker() {
-        yield* ExAcquirePushLockExclusive(lock);
-        yield* ExReleasePushLockExclusive(lock);
-      });
-    },
-  ),
-  pair(
-    'LK-02',
-    'a DPC that returns with a spin lock',
-    () =>
-      dpcDriver(function* onTick() {
-        yield* KeAcquireSpinLockAtDpcLevel(machine().createSpinLock());
-      }),
-    () =>
-      dpcDriver(function* onTick() {
-        const lock = machine().createSpinLock();
-        yield* KeAcquireSpinLockAtDpcLevel(lock);
-        yield* KeReleaseSpinLockFromDpcLevel(lock);
-      }),
-  ),
-  entries(
-    'LK-03',
-    'a fast mutex acquired by its owner',
-    (good) =>
-      function* () {
-        const mutex = new FastMutex('table');
-        yield* ExAcquireFastMutex(mutex);
-        if (!good) yield* ExAcquireFastMutex(mutex);
-        yield* ExReleaseFastMutex(mutex);
-      },
-  ),
-  entries(
-    'LK-03',
-    'a spin lock acquired by its owner',
-    (good) =>
-      function* () {
-        const lock = machine().createSpinLock();
-        const old = yield* KeAcquireSpinLockRaiseToDpc(lock);
-        if (!good) yield* KeAcquireSpinLockAtDpcLevel(lock);
-        yield* KeReleaseSpinLock(lock, old);
-      },
-  ),
-  entries(
-    'LK-04',
-    'a spin lock released that nobody holds',
-    (good) =>
-      function* () {
-        const lock: KSpinLock = machine().createSpinLock();
-        const old = good
-          ? yield* KeAcquireSpinLockRaiseToDpc(lock)
-          : KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-        yield* KeReleaseSpinLock(lock, old);
-      },
-  ),
-  entries(
-    'LK-04',
-    'a resource released that is not owned',
-    (good) =>
-      function* () {
-        const resource = new EResource();
-        ExInitializeResourceLite(resource);
-        KeEnterCriticalRegion();
-        if (good) yield* ExAcquireResourceExclusiveLite(resource, true);
-        yield* ExReleaseResourceLite(resource);
-        yield* KeLeaveCriticalRegion();
-      },
-  ),
-  entries(
-    'LK-05',
-    'a push lock acquired outside a critical region',
-    (good) =>
-      function* () {
-        const lock = new ExPushLock('table');
-        if (good) KeEnterCriticalRegion();
-        yield* ExAcquirePushLockExclusive(lock);
-        yield* ExReleasePushLockExclusive(lock);
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
-  entries(
-    'LK-05',
-    'an unsafe fast mutex acquired outside a critical region',
-    (good) =>
-      function* () {
-        const mutex = new FastMutex('table');
-        if (good) KeEnterCriticalRegion();
-        yield* ExAcquireFastMutexUnsafe(mutex);
-        yield* ExReleaseFastMutexUnsafe(mutex);
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
-];
-
-const LEVELS: readonly Pair[] = [
-  entries(
-    'IR-01',
-    'a handle closed at APC_LEVEL',
-    (good) =>
-      function* () {
-        const handle = yield* createEvent();
-        const old = KeRaiseIrql(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL);
-        yield* ZwClose(handle);
-        yield* KeLowerIrql(old);
-      },
-  ),
-  entries(
-    'IR-01',
-    'paged pool allocated at DISPATCH_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-        const block = ExAllocatePool2(good ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, 64, 'Sut1');
-        ExFreePool(block as PoolBlock);
-        yield* KeLowerIrql(old);
-      },
-  ),
-  entries(
-    'IR-02',
-    'a delay at DISPATCH_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(good ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
-        yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
-        yield* KeLowerIrql(old);
-      },
-  ),
-  pair(
-    'IR-02',
-    'a DPC that waits for an event',
-    () =>
-      dpcDriver(function* onTick() {
-        yield* forever(machine().createEvent('notification'));
-      }),
-    () =>
-      dpcDriver(function* onTick() {
-        yield* KeSetEvent(machine().createEvent('notification'), 0, false);
-      }),
-  ),
-  entries(
-    'IR-03',
-    'a DriverEntry that returns at APC_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(IRQL.APC_LEVEL);
-        if (good) yield* KeLowerIrql(old);
-      },
-  ),
-  pair(
-    'IR-03',
-    'a work item that returns at DISPATCH_LEVEL',
-    () =>
-      workDriver(function work() {
-        KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-      }),
-    () =>
-      workDriver(function* work() {
-        yield* KeLowerIrql(KeRaiseIrql(IRQL.DISPATCH_LEVEL));
-      }),
-  ),
-  pair(
-    'IR-03',
-    'a DPC that returns above DISPATCH_LEVEL',
-    () =>
-      dpcDriver(function onTick() {
-        KeRaiseIrql(IRQL.HIGH_LEVEL);
-      }),
-    () =>
-      dpcDriver(function* onTick() {
-        yield* KeLowerIrql(KeRaiseIrql(IRQL.HIGH_LEVEL));
-      }),
-  ),
-  entries(
-    'AP-01',
-    'a DriverEntry that stays in a critical region',
-    (good) =>
-      function* () {
-        KeEnterCriticalRegion();
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
-  pair(
-    'AP-01',
-    'a system thread that ends in a guarded region',
-    () =>
-      systemThreadDriver(function* worker() {
-        KeEnterGuardedRegion();
-        yield compute(10);
-      }),
-    () =>
-      systemThreadDriver(function* worker() {
-        KeEnterGuardedRegion();
-        yield compute(10);
-        yield* KeLeaveGuardedRegion();
-      }),
-  ),
-  pair(
-    'AP-01',
-    'a work item that stays attached to a process',
-    () => {
-      let target: KProcess | undefined;
-      return processDriver(function* onProcess(process, _id, createInfo) {
-        if (createInfo === null || target !== undefined) return;
-        target = process;
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(
-          item,
-          function* work() {
-            yield* KeStackAttachProcess(process);
-          },
-          null,
-        );
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
-      });
-    },
-    () => {
-      let target: KProcess | undefined;
-      return processDriver(function* onProcess(process, _id, createInfo) {
-        if (createInfo === null || target !== undefined) return;
-        target = process;
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(
-          item,
-          function* work() {
-            const state = yield* KeStackAttachProcess(process);
-            yield* KeUnstackDetachProcess(state);
-          },
-          null,
-        );
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
-      });
-    },
-  ),
-];
 
 /** Sets a timer whose DPC computes, and cancels it when it is unloaded. */
 function timerDriver(ns: number, cancel = true): DriverOptions {

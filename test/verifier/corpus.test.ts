@@ -3,8 +3,9 @@ import { checkDriver } from '../../src/verifier/check';
 import { CALLBACKS } from './corpus-callbacks';
 import { GENERAL } from './corpus-general';
 import { PAIRS } from './corpus';
+import { MORE } from './corpus-more';
 
-const ALL = [...PAIRS, ...CALLBACKS, ...GENERAL].map(
+const ALL = [...PAIRS, ...CALLBACKS, ...MORE, ...GENERAL].map(
   (pair) => [pair.rule, pair.what, pair] as const,
 );
 
