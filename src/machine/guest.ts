@@ -371,7 +371,7 @@ export class Guests {
   private contextOf(thread: KThread): Context {
     const known = this.contexts.get(thread.index);
     if (known !== undefined) return known;
-    const own = this.newContext(thread, describe(thread));
+    const own = this.newContextOf(thread, new OwnEntry(thread));
     this.contexts.set(thread.index, own);
     return own;
   }
@@ -514,10 +514,14 @@ export class Guests {
   }
 
   private newContext(thread: KThread, routine: string, driver?: DriverObject): Context {
-    const stack = new KernelStack(this.machine);
     const bytes = this.machine.profile.routineStackBytes;
-    stack.push({ routine, owner: driver, bytes });
-    stack.driver = driver;
+    return this.newContextOf(thread, { routine, owner: driver, bytes });
+  }
+
+  private newContextOf(thread: KThread, entry: StackEntry): Context {
+    const stack = new KernelStack(this.machine);
+    stack.push(entry);
+    stack.driver = entry.owner;
     return { machine: this.machine, thread, stack };
   }
 
@@ -591,6 +595,20 @@ export class Guests {
     } finally {
       context = outer;
     }
+  }
+}
+
+/** What is first on the stack of a thread that no body of the host's runs: few ask for its name. */
+class OwnEntry implements StackEntry {
+  readonly owner = undefined;
+  readonly bytes: number;
+
+  constructor(private readonly thread: KThread) {
+    this.bytes = thread.machine.profile.routineStackBytes;
+  }
+
+  get routine(): string {
+    return describe(this.thread);
   }
 }
 

@@ -41,6 +41,8 @@ interface Segment {
   readonly low: number;
   readonly size: number;
   used: number;
+  /** The one before the expansion. */
+  readonly outer: Segment | undefined;
 }
 
 /**
@@ -52,7 +54,6 @@ interface Segment {
  */
 export class KernelStack {
   private readonly entries: StackEntry[] = [];
-  private readonly segments: Segment[] = [];
   private segment: Segment;
   /** The exception that passed a routine last, and what was on the stack when it was thrown. */
   private thrown: { readonly error: unknown; readonly chain: readonly StackFrame[] } | undefined;
@@ -62,8 +63,7 @@ export class KernelStack {
   callouts = 0;
 
   constructor(private readonly machine: Machine) {
-    this.segment = this.newSegment(machine.profile.kernelStackBytes);
-    this.segments.push(this.segment);
+    this.segment = this.newSegment(machine.profile.kernelStackBytes, undefined);
   }
 
   /** Begins a routine of the kernel's: it takes `bytes` until it leaves. */
@@ -98,8 +98,8 @@ export class KernelStack {
 
   /** The routine that was called last takes so much more. */
   declare(bytes: number): void {
-    const last = this.entries.pop() as StackEntry;
-    this.entries.push({ ...last, bytes: last.bytes + bytes });
+    const { routine, owner, bytes: before } = this.entries.pop() as StackEntry;
+    this.entries.push({ routine, owner, bytes: before + bytes });
     this.segment.used += bytes;
     if (this.segment.used > this.segment.size) throw this.overrun();
   }
@@ -111,18 +111,21 @@ export class KernelStack {
 
   /** Goes on in a new segment, until `contract`. */
   expand(size: number): void {
-    this.segment = this.newSegment(size);
-    this.segments.push(this.segment);
+    this.segment = this.newSegment(size, this.segment);
   }
 
   contract(): void {
-    this.segments.pop();
-    this.segment = this.segments[this.segments.length - 1] as Segment;
+    this.segment = this.segment.outer as Segment;
+  }
+
+  /** The segments, the one in use first. */
+  private *segments(): Generator<Segment, void> {
+    for (let at: Segment | undefined = this.segment; at !== undefined; at = at.outer) yield at;
   }
 
   /** How many segments there are beyond the first. */
   get expansions(): number {
-    return this.segments.length - 1;
+    return [...this.segments()].length - 1;
   }
 
   /** Bytes that are left of the segment in use. */
@@ -137,7 +140,7 @@ export class KernelStack {
 
   /** Whether `size` bytes from `address` lie in one of the segments. */
   contains(address: number, size: number): boolean {
-    return this.segments.some(
+    return [...this.segments()].some(
       (segment) => address >= segment.low && address + size <= segment.low + segment.size,
     );
   }
@@ -155,9 +158,9 @@ export class KernelStack {
       .reverse();
   }
 
-  private newSegment(size: number): Segment {
+  private newSegment(size: number, outer: Segment | undefined): Segment {
     const low = STACK_ADDRESS + this.machine.guests.nextStack() * STACK_DISTANCE;
-    return { low, size, used: 0 };
+    return { low, size, used: 0, outer };
   }
 }
 

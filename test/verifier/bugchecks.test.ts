@@ -110,7 +110,7 @@ test.each([
   [
     'DRIVER_VERIFIER_DETECTED_VIOLATION',
     'a DPC that waits for an event',
-    [0x121n, 0x2n, 0x0n, 0x0n],
+    [0x121n, 0x2n, expect.any(BigInt), 0x0n],
   ],
   [
     'KERNEL_APC_PENDING_DURING_EXIT',
