@@ -177,3 +177,10 @@ function* releaseFastMutexUnsafeAndLeaveCriticalRegion(
   releaseUnsafe(routine, mutex);
   yield* KeLeaveCriticalRegion();
 }
+
+/** ExAcquireFastMutex, by the name that x86 kernels export beside the HAL's. @irql at most APC_LEVEL @nt ExiAcquireFastMutex */
+export const ExiAcquireFastMutex = ExAcquireFastMutex;
+/** ExTryToAcquireFastMutex, by that name. @irql at most APC_LEVEL @nt ExiTryToAcquireFastMutex */
+export const ExiTryToAcquireFastMutex = ExTryToAcquireFastMutex;
+/** ExReleaseFastMutex, by that name. @irql APC_LEVEL @nt ExiReleaseFastMutex */
+export const ExiReleaseFastMutex = ExReleaseFastMutex;

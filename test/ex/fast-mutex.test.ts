@@ -3,6 +3,9 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KWAIT_REASON } from '../../assembly/shared/types';
 import {
   ExAcquireFastMutex,
+  ExiAcquireFastMutex,
+  ExiReleaseFastMutex,
+  ExiTryToAcquireFastMutex,
   ExAcquireFastMutexUnsafe,
   ExEnterCriticalRegionAndAcquireFastMutexUnsafe,
   ExInitializeFastMutex,
@@ -91,6 +94,26 @@ describe('a fast mutex', () => {
       see();
     });
     expect(seen).toEqual([`0 own ${irql} 1 false`, `1 nobody ${irql} ${irql} false`]);
+  });
+
+  test.each(
+    LEVELS,
+  )('ex.fastmutex-004: does the same by the x86 names, at IRQL %i', async (irql) => {
+    const seen = await at(irql, function* (mutex, see) {
+      yield* ExiAcquireFastMutex(mutex);
+      see();
+      expect(yield* ExiTryToAcquireFastMutex(mutex)).toBe(false);
+      see();
+      yield* ExiReleaseFastMutex(mutex);
+      see();
+      expect(yield* ExiTryToAcquireFastMutex(mutex)).toBe(true);
+      see();
+      yield* ExiReleaseFastMutex(mutex);
+      see();
+    });
+    const held = `0 own ${irql} 1 false`;
+    const free = `1 nobody ${irql} ${irql} false`;
+    expect(seen).toEqual([held, held, free, held, free]);
   });
 
   test.each(
