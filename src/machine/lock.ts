@@ -141,7 +141,6 @@ export abstract class Lock {
     const { locks } = thread;
     if (locks === undefined) return;
     locks.held.delete(this);
-    this.machine?.watcher?.lockReleased(thread, this);
     if (locks.floor !== 0) liftFromThread(thread);
   }
 

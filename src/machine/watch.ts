@@ -38,9 +38,8 @@ export interface Watcher {
   calloutEnds(thread: KThread, call: WatchedCall, result: unknown, error?: unknown): void;
   /** The next instruction of a host thread. */
   instruction(thread: KThread, request: Request): void;
-  /** A lock of the host's has a new owner, loses one, or has somebody wait for it. */
+  /** A lock of the host's has a new owner, or somebody is about to wait for it. */
   lockTaken(thread: KThread, lock: Lock): void;
-  lockReleased(thread: KThread, lock: Lock): void;
   lockAwaited(thread: KThread, lock: Lock): void;
   /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
   routineBegins(thread: KThread, call: WatchedCall): void;

@@ -71,13 +71,8 @@ function make(parent: KProcess, image: Image | undefined, inherits: boolean): KP
   };
   const process = newProcess(ps, options, origin);
   if (process === undefined) return STATUS.INSUFFICIENT_RESOURCES;
-  if (parent.job !== undefined) {
-    const joined = joinAtCreation(process, parent, undefined);
-    if (joined !== STATUS.SUCCESS) {
-      discardProcess(process);
-      return joined;
-    }
-  }
+  const joined = joinAtCreation(process, parent, undefined);
+  if (joined !== STATUS.SUCCESS) return joined;
   inheritToken(parent, process);
   if (inherits) obInheritHandles(parent, process);
   return process;

@@ -94,13 +94,8 @@ export function newProcessWithThread(
   if (parent !== undefined && isTerminating(parent)) return failed(STATUS.PROCESS_IS_TERMINATING);
   const process = newProcess(ps, options, origin);
   if (process === undefined) return failed(STATUS.INSUFFICIENT_RESOURCES);
-  if (parent?.job !== undefined || (jobs !== undefined && jobs.list.length !== 0)) {
-    const joined = joinAtCreation(process, parent, jobs);
-    if (joined !== STATUS.SUCCESS) {
-      discardProcess(process);
-      return failed(joined);
-    }
-  }
+  const joined = joinAtCreation(process, parent, jobs);
+  if (joined !== STATUS.SUCCESS) return failed(joined);
   const created = newThread(ps, process, body, threadOptions);
   if (created.thread === undefined) discardProcess(process);
   else process.close();

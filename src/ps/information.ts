@@ -1,7 +1,8 @@
 import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
-import type { KernelCode } from '../ke/mode';
+import { type KernelCode, systemService } from '../ke/mode';
 import { MachineError } from '../machine/errors';
+import type { NtCall } from '../machine/guest';
 import { requireInteger } from '../machine/profile';
 import type { Handle } from '../ob/attributes';
 import { ObpReferenceByHandle } from '../ob/handle';
@@ -175,6 +176,82 @@ export function* setObject<B extends ObjectBody, V>(
   } finally {
     yield* ObpDereference(header);
   }
+}
+
+/** The form of a service that asks: the fields are those of the class. */
+export interface QueryInformation<I extends { readonly [C in keyof I]: object }> {
+  <C extends keyof I>(
+    handle: Handle,
+    informationClass: C,
+    buffer: InformationBuffer,
+    returnLength?: BadPointer,
+  ): NtCall<Queried<I[C]>>;
+  (
+    handle: Handle,
+    informationClass: number,
+    buffer: InformationBuffer,
+    returnLength?: BadPointer,
+  ): NtCall<Queried<object>>;
+}
+
+/** The form of one that sets: what it takes is the class's. */
+export interface SetInformation<S> {
+  <C extends keyof S>(
+    handle: Handle,
+    informationClass: C,
+    information: S[C] | BadPointer | null,
+    informationLength: number,
+  ): NtCall<number>;
+  (
+    handle: Handle,
+    informationClass: number,
+    information: S[keyof S] | BadPointer | null,
+    informationLength: number,
+  ): NtCall<number>;
+}
+
+/** Both names of a service that asks for information about objects of a type. */
+export function queryService<B extends ObjectBody, I extends { readonly [C in keyof I]: object }>(
+  name: string,
+  type: ObjectType,
+  classes: Classes<QueryClass<B>>,
+): { readonly nt: QueryInformation<I>; readonly zw: QueryInformation<I> } {
+  const { nt, zw } = systemService(
+    name,
+    (
+      mode,
+      handle: Handle,
+      informationClass: number,
+      buffer: InformationBuffer,
+      returnLength?: BadPointer,
+    ) => queryObject(mode, handle, type, classes, informationClass, buffer, returnLength),
+  );
+  return { nt: nt as QueryInformation<I>, zw: zw as QueryInformation<I> };
+}
+
+/** Both names of a service that sets it; `unmodelled` are classes that Windows has besides. */
+export function setService<B extends ObjectBody, S>(
+  name: string,
+  type: ObjectType,
+  classes: { readonly [C in keyof S]: SetClass<B, S[C]> },
+  unmodelled: readonly number[],
+): { readonly nt: SetInformation<S>; readonly zw: SetInformation<S> } {
+  type Setting = S[keyof S];
+  const known = classes as Readonly<Record<number, SetClass<B, Setting>>>;
+  const { nt, zw } = systemService(
+    name,
+    (
+      mode,
+      handle: Handle,
+      informationClass: number,
+      information: Setting | BadPointer | null,
+      informationLength: number,
+    ) => {
+      const found = unmodelled.includes(informationClass) ? 'unmodelled' : known[informationClass];
+      return setObject(mode, handle, type, found, information, informationLength);
+    },
+  );
+  return { nt: nt as SetInformation<S>, zw: zw as SetInformation<S> };
 }
 
 /** A ULONG, LONG or BOOLEAN that a class takes, or an error that names the class. */

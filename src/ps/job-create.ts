@@ -6,7 +6,7 @@ import type { Handle } from '../ob/attributes';
 import { onHandle } from '../ob/services/on-handle';
 import { PsJobType } from '../ob/types';
 import { JOB_OBJECT_ACCESS } from './access';
-import { setExitStatus } from './executive';
+import { discardProcess, setExitStatus } from './executive';
 import { type JobObject, joinJob, jobOf, leaveJobs } from './job';
 import { takeUpLimits } from './job-clock';
 import { JOB_OBJECT_LIMIT } from './job-limits';
@@ -51,19 +51,22 @@ function join(process: KProcess, inherited: JobObject | undefined, wish?: JobWis
 
 /**
  * Puts a process without a thread into its jobs. One that cannot come into all leaves those again that it
- * has been put into.
+ * has been put into, and is taken back.
  */
 export function joinAtCreation(
   process: KProcess,
   parent: KProcess | undefined,
   wish: JobWish | undefined,
 ): number {
+  if (parent?.job === undefined && (wish === undefined || wish.list.length === 0))
+    return STATUS.SUCCESS;
   const status = join(process, parent === undefined ? undefined : jobOf(parent), wish);
   if (status === STATUS.SUCCESS) takeUpLimits(process).next();
   else {
     setExitStatus(process, status);
     // Its creator refers to each of these jobs: none goes, and nothing of this takes an instruction.
     leaveJobs(process).next();
+    discardProcess(process);
   }
   return status;
 }

@@ -2,7 +2,6 @@ import type { IoCounters } from './accounting';
 import { STATUS } from '../../assembly/shared/status';
 import type { MODE } from '../../assembly/shared/types';
 import { currentProcess, type KernelCode, systemService } from '../ke/mode';
-import type { NtCall } from '../machine/guest';
 import type { Handle } from '../ob/attributes';
 import { type InformationBuffer, lengthOf, type Queried } from '../ob/information';
 import { PsJobType } from '../ob/types';
@@ -16,6 +15,7 @@ import {
   type QueryClass,
   queryObject,
   written,
+  type QueryInformation,
 } from './information';
 import { type JobObject, jobOf } from './job';
 import {
@@ -262,20 +262,7 @@ const queryInformationJobObject = systemService(
 );
 
 /** The form of NtQueryInformationJobObject: the fields are those of the class. */
-export interface QueryInformationJobObject {
-  <C extends keyof JobInformation>(
-    jobHandle: Handle,
-    jobInformationClass: C,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<JobInformation[C]>>;
-  (
-    jobHandle: Handle,
-    jobInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<object>>;
-}
+export type QueryInformationJobObject = QueryInformation<JobInformation>;
 
 /**
  * Asks for information about a job, or with a handle of 0 about the caller's. `buffer` is the caller's

@@ -1,10 +1,8 @@
 import { STATUS } from '../../assembly/shared/status';
 import { PRIORITY_CLASS } from '../../assembly/shared/types';
 import { IO_COMPLETION } from '../io/completion';
-import { type KernelCode, systemService } from '../ke/mode';
-import type { NtCall } from '../machine/guest';
+import type { KernelCode } from '../ke/mode';
 import type { KQueue } from '../machine/queue';
-import type { Handle } from '../ob/attributes';
 import { ObpReferenceByHandle } from '../ob/handle';
 import { headerOf } from '../ob/object';
 import { ObpDereference } from '../ob/reference';
@@ -13,13 +11,13 @@ import { IoCompletionObjectType, PsJobType } from '../ob/types';
 import { JOB_OBJECT_ACCESS } from './access';
 import { processIdOf } from './cid';
 import {
-  type BadPointer,
   type Caller,
   affinityIn,
   numberIn,
   type SetClass,
-  setObject,
   ULONG_MAX,
+  setService,
+  type SetInformation,
 } from './information';
 import { JOB_OBJECT_END_OF_JOB, JOB_OBJECT_MSG, type JobObject } from './job';
 import {
@@ -288,8 +286,6 @@ function setFreeze(job: JobObject, { Flags, Freeze }: JobFreeze): number {
   applyHolds(job);
   return STATUS.SUCCESS;
 }
-
-type Setting = JobSetting[keyof JobSetting];
 type JobClass<C extends keyof JobSetting> = SetClass<JobObject, JobSetting[C]>;
 
 const CLASSES: { readonly [C in keyof JobSetting]: JobClass<C> } = {
@@ -345,45 +341,15 @@ const UNMODELLED: readonly number[] = [
   JOBOBJECTINFOCLASS.JobObjectNetRateControlInformation,
 ];
 
-function classOf(number: number): SetClass<JobObject, Setting> | 'unmodelled' | undefined {
-  if (UNMODELLED.includes(number)) return 'unmodelled';
-  return (CLASSES as Readonly<Record<number, SetClass<JobObject, Setting>>>)[number];
-}
-
-const setInformationJobObject = systemService(
+const setInformationJobObject = setService<JobObject, JobSetting>(
   'SetInformationJobObject',
-  (
-    mode,
-    jobHandle: Handle,
-    jobInformationClass: number,
-    jobInformation: Setting | BadPointer,
-    jobInformationLength: number,
-  ) =>
-    setObject(
-      mode,
-      jobHandle,
-      PsJobType,
-      classOf(jobInformationClass),
-      jobInformation,
-      jobInformationLength,
-    ),
+  PsJobType,
+  CLASSES,
+  UNMODELLED,
 );
 
 /** The form of NtSetInformationJobObject: what it takes is the class's. */
-export interface SetInformationJobObject {
-  <C extends keyof JobSetting>(
-    jobHandle: Handle,
-    jobInformationClass: C,
-    jobInformation: JobSetting[C] | BadPointer | null,
-    jobInformationLength: number,
-  ): NtCall<number>;
-  (
-    jobHandle: Handle,
-    jobInformationClass: number,
-    jobInformation: Setting | BadPointer | null,
-    jobInformationLength: number,
-  ): NtCall<number>;
-}
+export type SetInformationJobObject = SetInformation<JobSetting>;
 
 /**
  * Changes what a class says of a job: limits at once, for its processes too.
@@ -393,6 +359,6 @@ export interface SetInformationJobObject {
  * @irql PASSIVE_LEVEL
  * @nt NtSetInformationJobObject (partial: limits of memory and working sets are books; CPU rates hold threads if they are a hard limit, and not by weight; notifications are of user time; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates)
  */
-export const NtSetInformationJobObject = setInformationJobObject.nt as SetInformationJobObject;
+export const NtSetInformationJobObject = setInformationJobObject.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationJobObject (partial: limits of memory and working sets are books; CPU rates hold threads if they are a hard limit, and not by weight; notifications are of user time; DIE_ON_UNHANDLED_EXCEPTION and UI restrictions are kept and hold nobody; STATUS_NOT_IMPLEMENTED for security, groups and network rates) */
-export const ZwSetInformationJobObject = setInformationJobObject.zw as SetInformationJobObject;
+export const ZwSetInformationJobObject = setInformationJobObject.zw;

@@ -1,14 +1,10 @@
 import type { IoCounters } from './accounting';
 import { STATUS } from '../../assembly/shared/status';
-import type { MODE } from '../../assembly/shared/types';
 import { controlRequests } from '../io/file';
-import { currentProcess, systemService } from '../ke/mode';
+import { currentProcess } from '../ke/mode';
 import { processAffinity, processBoostDisabled, processCycleTime } from '../ke/process';
-import type { NtCall } from '../machine/guest';
 import type { KProcess } from '../machine/views';
-import type { Handle } from '../ob/attributes';
 import type { HandleTable } from '../ob/handle-table';
-import type { InformationBuffer, Queried } from '../ob/information';
 import { PsProcessType } from '../ob/types';
 import { processIdOf } from './cid';
 import {
@@ -20,10 +16,10 @@ import {
 } from './executive';
 import {
   type Answer,
-  type BadPointer,
   type Classes,
   type QueryClass,
-  queryObject,
+  queryService,
+  type QueryInformation,
 } from './information';
 import { PROCESS_ACCESS } from './access';
 import { handleSnapshot, type ProcessHandleSnapshot } from './handle-snapshot';
@@ -414,41 +410,14 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
   ],
 );
 
-const queryInformationProcess = systemService(
+const queryInformationProcess = queryService<KProcess, ProcessInformation>(
   'QueryInformationProcess',
-  (
-    mode: MODE,
-    processHandle: Handle,
-    processInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ) =>
-    queryObject(
-      mode,
-      processHandle,
-      PsProcessType,
-      CLASSES,
-      processInformationClass,
-      buffer,
-      returnLength,
-    ),
+  PsProcessType,
+  CLASSES,
 );
 
 /** The form of NtQueryInformationProcess: the fields are those of the class. */
-export interface QueryInformationProcess {
-  <C extends keyof ProcessInformation>(
-    processHandle: Handle,
-    processInformationClass: C,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<ProcessInformation[C]>>;
-  (
-    processHandle: Handle,
-    processInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<object>>;
-}
+export type QueryInformationProcess = QueryInformation<ProcessInformation>;
 
 /**
  * Asks for information about a process. `buffer` is the caller's buffer: its length in bytes.
@@ -459,6 +428,6 @@ export interface QueryInformationProcess {
  * @irql PASSIVE_LEVEL
  * @nt NtQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for LDTs, device maps and handle tracing)
  */
-export const NtQueryInformationProcess = queryInformationProcess.nt as QueryInformationProcess;
+export const NtQueryInformationProcess = queryInformationProcess.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationProcess (partial: working sets and page faults are not counted; STATUS_NOT_IMPLEMENTED for LDTs, device maps and handle tracing) */
-export const ZwQueryInformationProcess = queryInformationProcess.zw as QueryInformationProcess;
+export const ZwQueryInformationProcess = queryInformationProcess.zw;

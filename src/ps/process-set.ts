@@ -1,6 +1,6 @@
 import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE, PRIORITY_CLASS } from '../../assembly/shared/types';
-import { type KernelCode, systemService } from '../ke/mode';
+import type { KernelCode } from '../ke/mode';
 import { KeSetPriorityThread } from '../ke/priority';
 import {
   classBasePriority,
@@ -9,19 +9,18 @@ import {
   setPriorityClass,
   setProcessBoostDisabled,
 } from '../ke/process';
-import type { NtCall } from '../machine/guest';
 import type { KProcess } from '../machine/views';
 import type { Handle } from '../ob/attributes';
 import { SE_PRIVILEGE, SeSinglePrivilegeCheck } from '../ob/security';
 import { PsProcessType } from '../ob/types';
 import {
   affinityIn,
-  type BadPointer,
   type Caller,
   numberIn,
   type SetClass,
-  setObject,
   ULONG_MAX,
+  setService,
+  type SetInformation,
 } from './information';
 import { PROCESS_ACCESS } from './access';
 import { PROCESSINFOCLASS } from './information-class';
@@ -179,8 +178,6 @@ function setThrottling(process: KProcess, state: PowerThrottlingState): number {
   settings.throttlingState = state.StateMask;
   return STATUS.SUCCESS;
 }
-
-type Setting = ProcessSetting[keyof ProcessSetting];
 type ProcessClass<C extends keyof ProcessSetting> = SetClass<KProcess, ProcessSetting[C]>;
 
 const CLASSES: { readonly [C in keyof ProcessSetting]: ProcessClass<C> } = {
@@ -282,45 +279,15 @@ const UNMODELLED: readonly number[] = [
   PROCESSINFOCLASS.ProcessExecuteFlags,
 ];
 
-function classOf(number: number): SetClass<KProcess, Setting> | 'unmodelled' | undefined {
-  if (UNMODELLED.includes(number)) return 'unmodelled';
-  return (CLASSES as Readonly<Record<number, SetClass<KProcess, Setting>>>)[number];
-}
-
-const setInformationProcess = systemService(
+const setInformationProcess = setService<KProcess, ProcessSetting>(
   'SetInformationProcess',
-  (
-    mode,
-    processHandle: Handle,
-    processInformationClass: number,
-    processInformation: Setting | BadPointer,
-    processInformationLength: number,
-  ) =>
-    setObject(
-      mode,
-      processHandle,
-      PsProcessType,
-      classOf(processInformationClass),
-      processInformation,
-      processInformationLength,
-    ),
+  PsProcessType,
+  CLASSES,
+  UNMODELLED,
 );
 
 /** The form of NtSetInformationProcess: what it takes is the class's. */
-export interface SetInformationProcess {
-  <C extends keyof ProcessSetting>(
-    processHandle: Handle,
-    processInformationClass: C,
-    processInformation: ProcessSetting[C] | BadPointer | null,
-    processInformationLength: number,
-  ): NtCall<number>;
-  (
-    processHandle: Handle,
-    processInformationClass: number,
-    processInformation: Setting | BadPointer | null,
-    processInformationLength: number,
-  ): NtCall<number>;
-}
+export type SetInformationProcess = SetInformation<ProcessSetting>;
 
 /**
  * Changes what a class says of a process. Priority, boosts and affinity go on to its threads: their
@@ -333,6 +300,6 @@ export interface SetInformationProcess {
  * @irql PASSIVE_LEVEL
  * @nt NtSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; working-set limits are books; STATUS_NOT_IMPLEMENTED for classes of memory)
  */
-export const NtSetInformationProcess = setInformationProcess.nt as SetInformationProcess;
+export const NtSetInformationProcess = setInformationProcess.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationProcess (partial: I/O and page priority, power throttling, error mode, debug flags, alignment fixups and working-set watch are kept and told, and change nothing; instrumentation callbacks are not called; working-set limits are books; STATUS_NOT_IMPLEMENTED for classes of memory) */
-export const ZwSetInformationProcess = setInformationProcess.zw as SetInformationProcess;
+export const ZwSetInformationProcess = setInformationProcess.zw;

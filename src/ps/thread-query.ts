@@ -1,17 +1,13 @@
 import { STATUS } from '../../assembly/shared/status';
-import { KTHREAD_STATE, type KWAIT_REASON, type MODE } from '../../assembly/shared/types';
+import { KTHREAD_STATE, type KWAIT_REASON } from '../../assembly/shared/types';
 import type { GroupAffinity } from '../ke/affinity';
 import { pendingRequests } from '../io/file';
-import { systemService } from '../ke/mode';
 import { baseIncrement, boostDisabled, userAffinityOf } from '../ke/process';
-import type { NtCall } from '../machine/guest';
 import type { KThread } from '../machine/views';
-import type { Handle } from '../ob/attributes';
-import type { InformationBuffer, Queried } from '../ob/information';
 import { PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 import { win32StartAddress } from './context';
-import { type BadPointer, type Classes, type QueryClass, queryObject } from './information';
+import { type Classes, type QueryClass, queryService, type QueryInformation } from './information';
 import { THREAD_ACCESS } from './access';
 import { THREADINFOCLASS } from './information-class';
 import { subsystemOf } from './executive';
@@ -306,41 +302,14 @@ const CLASSES: Classes<QueryClass<KThread>> = new Map<number, QueryClass<KThread
   ],
 ]);
 
-const queryInformationThread = systemService(
+const queryInformationThread = queryService<KThread, ThreadInformation>(
   'QueryInformationThread',
-  (
-    mode: MODE,
-    threadHandle: Handle,
-    threadInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ) =>
-    queryObject(
-      mode,
-      threadHandle,
-      PsThreadType,
-      CLASSES,
-      threadInformationClass,
-      buffer,
-      returnLength,
-    ),
+  PsThreadType,
+  CLASSES,
 );
 
 /** The form of NtQueryInformationThread: the fields are those of the class. */
-export interface QueryInformationThread {
-  <C extends keyof ThreadInformation>(
-    threadHandle: Handle,
-    threadInformationClass: C,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<ThreadInformation[C]>>;
-  (
-    threadHandle: Handle,
-    threadInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<object>>;
-}
+export type QueryInformationThread = QueryInformation<ThreadInformation>;
 
 /**
  * Asks for information about a thread. `buffer` is the caller's buffer: its length in bytes.
@@ -351,6 +320,6 @@ export interface QueryInformationThread {
  * @irql PASSIVE_LEVEL
  * @nt NtQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for descriptors, TEBs and the last system call)
  */
-export const NtQueryInformationThread = queryInformationThread.nt as QueryInformationThread;
+export const NtQueryInformationThread = queryInformationThread.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationThread (partial: STATUS_NOT_IMPLEMENTED for descriptors, TEBs and the last system call) */
-export const ZwQueryInformationThread = queryInformationThread.zw as QueryInformationThread;
+export const ZwQueryInformationThread = queryInformationThread.zw;

@@ -1,7 +1,7 @@
 import { STATUS } from '../../assembly/shared/status';
 import { PRIORITY_CLASS } from '../../assembly/shared/types';
 import type { GroupAffinity } from '../ke/affinity';
-import { type KernelCode, systemService } from '../ke/mode';
+import type { KernelCode } from '../ke/mode';
 import { KeSetBasePriorityThread, KeSetPriorityThread } from '../ke/priority';
 import {
   boostDisabled,
@@ -11,19 +11,18 @@ import {
   setUserAffinity,
 } from '../ke/process';
 import type { ProcessorNumber } from '../ke/topology';
-import type { NtCall } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import { captureString, type Handle, type UnicodeString } from '../ob/attributes';
 import { SE_PRIVILEGE, SeSinglePrivilegeCheck } from '../ob/security';
 import { PsThreadType } from '../ob/types';
 import {
   affinityIn,
-  type BadPointer,
   type Caller,
   numberIn,
   type SetClass,
-  setObject,
   ULONG_MAX,
+  setService,
+  type SetInformation,
 } from './information';
 import { THREAD_ACCESS } from './access';
 import { setWin32StartAddress } from './context';
@@ -237,8 +236,6 @@ function setName(thread: KThread, value: UnicodeString): number {
   if (text !== threadExecutive(thread).name) ownThreadExecutive(thread).name = text;
   return STATUS.SUCCESS;
 }
-
-type Setting = ThreadSetting[keyof ThreadSetting];
 type ThreadClass<C extends keyof ThreadSetting> = SetClass<KThread, ThreadSetting[C]>;
 
 const CLASSES: { readonly [C in keyof ThreadSetting]: ThreadClass<C> } = {
@@ -316,45 +313,15 @@ const UNMODELLED: readonly number[] = [
   THREADINFOCLASS.ThreadSwitchLegacyState,
 ];
 
-function classOf(number: number): SetClass<KThread, Setting> | 'unmodelled' | undefined {
-  if (UNMODELLED.includes(number)) return 'unmodelled';
-  return (CLASSES as Readonly<Record<number, SetClass<KThread, Setting>>>)[number];
-}
-
-const setInformationThread = systemService(
+const setInformationThread = setService<KThread, ThreadSetting>(
   'SetInformationThread',
-  (
-    mode,
-    threadHandle: Handle,
-    threadInformationClass: number,
-    threadInformation: Setting | BadPointer,
-    threadInformationLength: number,
-  ) =>
-    setObject(
-      mode,
-      threadHandle,
-      PsThreadType,
-      classOf(threadInformationClass),
-      threadInformation,
-      threadInformationLength,
-    ),
+  PsThreadType,
+  CLASSES,
+  UNMODELLED,
 );
 
 /** The form of NtSetInformationThread: what it takes is the class's. */
-export interface SetInformationThread {
-  <C extends keyof ThreadSetting>(
-    threadHandle: Handle,
-    threadInformationClass: C,
-    threadInformation: ThreadSetting[C] | BadPointer | null,
-    threadInformationLength: number,
-  ): NtCall<number>;
-  (
-    threadHandle: Handle,
-    threadInformationClass: number,
-    threadInformation: Setting | BadPointer | null,
-    threadInformationLength: number,
-  ): NtCall<number>;
-}
+export type SetInformationThread = SetInformation<ThreadSetting>;
 
 /**
  * Changes what a class says of a thread. A new affinity is in force when this returns: the caller is
@@ -366,6 +333,6 @@ export interface SetInformationThread {
  * @irql PASSIVE_LEVEL
  * @nt NtSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for TLS and legacy state)
  */
-export const NtSetInformationThread = setInformationThread.nt as SetInformationThread;
+export const NtSetInformationThread = setInformationThread.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwSetInformationThread (partial: I/O and page priority, power throttling, alignment fixups and hiding from debuggers are kept and told, and change nothing; STATUS_NOT_IMPLEMENTED for TLS and legacy state) */
-export const ZwSetInformationThread = setInformationThread.zw as SetInformationThread;
+export const ZwSetInformationThread = setInformationThread.zw;

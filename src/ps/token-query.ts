@@ -1,17 +1,13 @@
 import { STATUS } from '../../assembly/shared/status';
-import { systemService } from '../ke/mode';
-import type { NtCall } from '../machine/guest';
-import type { Handle } from '../ob/attributes';
-import type { InformationBuffer, Queried } from '../ob/information';
 import { type PrivilegeAndAttributes, SE_GROUP, type SidAndAttributes } from '../ob/privilege';
 import { type SECURITY_IMPERSONATION_LEVEL, type Token, TOKEN_TYPE } from '../ob/token';
 import { SeTokenObjectType } from '../ob/types';
 import {
   type Answer,
-  type BadPointer,
   type Classes,
   type QueryClass,
-  queryObject,
+  queryService,
+  type QueryInformation,
 } from './information';
 import { TOKEN_ACCESS } from './token';
 import { privilegesLength } from './token-adjust';
@@ -218,41 +214,14 @@ const CLASSES: Classes<QueryClass<Token>> = new Map<number, QueryClass<Token> | 
   ],
 ]);
 
-const queryInformationToken = systemService(
+const queryInformationToken = queryService<Token, TokenInformation>(
   'QueryInformationToken',
-  (
-    mode,
-    tokenHandle: Handle,
-    tokenInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ) =>
-    queryObject(
-      mode,
-      tokenHandle,
-      SeTokenObjectType,
-      CLASSES,
-      tokenInformationClass,
-      buffer,
-      returnLength,
-    ),
+  SeTokenObjectType,
+  CLASSES,
 );
 
 /** The form of NtQueryInformationToken: the fields are those of the class. */
-export interface QueryInformationToken {
-  <C extends keyof TokenInformation>(
-    tokenHandle: Handle,
-    tokenInformationClass: C,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<TokenInformation[C]>>;
-  (
-    tokenHandle: Handle,
-    tokenInformationClass: number,
-    buffer: InformationBuffer,
-    returnLength?: BadPointer,
-  ): NtCall<Queried<object>>;
-}
+export type QueryInformationToken = QueryInformation<TokenInformation>;
 
 /**
  * Asks for information about a token; SIDs are text. Every class says how many bytes it takes.
@@ -262,6 +231,6 @@ export interface QueryInformationToken {
  * @irql PASSIVE_LEVEL
  * @nt NtQueryInformationToken (partial: STATUS_NOT_IMPLEMENTED for source, primary group and default DACL)
  */
-export const NtQueryInformationToken = queryInformationToken.nt as QueryInformationToken;
+export const NtQueryInformationToken = queryInformationToken.nt;
 /** The same from kernel mode. @irql PASSIVE_LEVEL @nt ZwQueryInformationToken (partial: STATUS_NOT_IMPLEMENTED for source, primary group and default DACL) */
-export const ZwQueryInformationToken = queryInformationToken.zw as QueryInformationToken;
+export const ZwQueryInformationToken = queryInformationToken.zw;

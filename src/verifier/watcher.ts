@@ -278,10 +278,6 @@ export class RuleWatcher implements Watcher {
     this.order.taking(thread, lock);
   }
 
-  lockReleased(): void {
-    // Who holds what is read off the threads.
-  }
-
   lockAwaited(thread: KThread, lock: Lock): void {
     this.order.taking(thread, lock);
     if (thread.locks?.held.has(lock) === true) this.order.recursion(thread, lock);
