@@ -53,8 +53,8 @@ export class Frames {
 
   /** A thread whose row is another's now, or that runs nothing in front any more. */
   remove(index: number): void {
-    this.stacks.delete(index);
-    this.answers.delete(index);
+    if (this.stacks.size !== 0) this.stacks.delete(index);
+    if (this.answers.size !== 0) this.answers.delete(index);
   }
 
   private extension(thread: KThread): number {

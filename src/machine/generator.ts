@@ -24,3 +24,22 @@ export function* resumed<T>(
 export function isGenerator<T = unknown>(value: unknown): value is Generator<Request, T, number> {
   return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
 }
+
+/**
+ * Goes on with what something came to: at once, unless it is a generator that has to run first. So
+ * what nobody waits in costs no generator.
+ */
+export function after<T, R>(
+  result: T | Generator<Request, T, number>,
+  next: (value: T) => R | Generator<Request, R, number>,
+): R | Generator<Request, R, number> {
+  return isGenerator<T>(result) ? afterRest(result, next) : next(result);
+}
+
+function* afterRest<T, R>(
+  rest: Generator<Request, T, number>,
+  next: (value: T) => R | Generator<Request, R, number>,
+): Generator<Request, R, number> {
+  const result = next(yield* rest);
+  return isGenerator<R>(result) ? yield* result : result;
+}

@@ -13,7 +13,7 @@ import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import type { LoadedProgram } from './program';
 import { FAULT_CALL, setBehindFrame, type UserMemory, type UserRegisters } from './user-context';
-import type { KThread } from './views';
+import { KThread } from './views';
 
 export type { Request };
 
@@ -302,21 +302,40 @@ interface Prologue {
 
 const EXIT: Request = [encode(OP.Exit), 0];
 
+/** What the host executes of a thread, or of a routine in front of any. */
+export interface GuestState {
+  /** The last that ran there. */
+  context: Context | undefined;
+  hosted: Hosted | undefined;
+  /** What it runs before its body. */
+  prologue: Prologue | undefined;
+  port: { readonly port: CpuPort; pending: PortResult | undefined } | undefined;
+  /** Its end has begun, and whether that has instructions of its own. */
+  ending: boolean;
+  exiting: boolean;
+}
+
+const newState = (): GuestState => ({
+  context: undefined,
+  hosted: undefined,
+  prologue: undefined,
+  port: undefined,
+  ending: false,
+  exiting: false,
+});
+
+/** What the host executes of a thread. */
+function stateOf(thread: KThread): GuestState {
+  thread.guestState ??= newState();
+  return thread.guestState;
+}
+
 /** What the host threads and ports of one machine are doing. */
 export class Guests {
   readonly pendingCalls: NtCall<unknown>[] = [];
   readonly frames: Frames;
-  /** Threads whose last instructions are before their end. */
-  private readonly exiting = new Set<number>();
-  /** By thread, and by routine in front of one: the last that ran there. */
-  private readonly contexts = new Map<number, Context>();
-  private readonly hosted = new Map<number, Hosted>();
-  /** What threads run before their bodies. */
-  private readonly prologues = new Map<number, Prologue>();
-  private readonly ports = new Map<
-    number,
-    { readonly port: CpuPort; pending: PortResult | undefined }
-  >();
+  /** By processor and level, as the core names them. */
+  private readonly activations = new Map<number, GuestState>();
   private stacks = 0;
 
   constructor(private readonly machine: Machine) {
@@ -325,8 +344,9 @@ export class Guests {
 
   addHost(thread: KThread, body: HostBody): void {
     const own = this.newContext(thread, body.name === '' ? describe(thread) : body.name);
-    this.contexts.set(thread.index, own);
-    this.hosted.set(thread.index, { context: own, generator: this.within(own, body) });
+    const state = stateOf(thread);
+    state.context = own;
+    state.hosted = { context: own, generator: this.within(own, body) };
   }
 
   /** What a thread runs before its body, whatever that is; then it is what `flags` say. */
@@ -336,20 +356,20 @@ export class Guests {
     flags: number,
     body: HostBody | undefined,
   ): void {
-    this.prologues.set(thread.index, { start: prologue, running: undefined, flags, body });
+    stateOf(thread).prologue = { start: prologue, running: undefined, flags, body };
   }
 
   addPort(thread: KThread, port: CpuPort): void {
-    this.ports.set(thread.index, { port, pending: undefined });
+    stateOf(thread).port = { port, pending: undefined };
   }
 
   /** A thread in a call that a routine answers goes on with another body when that returns. */
   replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram): void {
-    const { index } = thread;
-    this.hosted.delete(index);
-    this.ports.delete(index);
+    const state = stateOf(thread);
+    state.hosted = undefined;
+    state.port = undefined;
     // What the old body has on the kernel stack does not return any more.
-    this.contexts.delete(index);
+    state.context = undefined;
     const host = typeof body === 'function';
     const port = !host && 'run' in body;
     if (host) this.addHost(thread, body);
@@ -358,22 +378,11 @@ export class Guests {
     setBehindFrame(thread, program, host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0);
   }
 
-  remove(index: number): void {
-    this.contexts.delete(index);
-    this.hosted.delete(index);
-    this.prologues.delete(index);
-    this.exiting.delete(index);
-    this.ports.delete(index);
-    this.frames.remove(index);
-  }
-
   /** What the host's code is called in on behalf of a thread, of whatever kind. */
   private contextOf(thread: KThread): Context {
-    const known = this.contexts.get(thread.index);
-    if (known !== undefined) return known;
-    const own = this.newContextOf(thread, new OwnEntry(thread));
-    this.contexts.set(thread.index, own);
-    return own;
+    const state = stateOf(thread);
+    state.context ??= this.newContextOf(thread, new OwnEntry(thread));
+    return state.context;
   }
 
   /** A number for the next kernel stack. */
@@ -394,7 +403,11 @@ export class Guests {
 
   /** The routines that were called when `error` was thrown, or else that a context is in; the last one first. */
   chainOf(index: number, error?: unknown): readonly StackFrame[] {
-    return this.contexts.get(index)?.stack.chainAt(error) ?? [];
+    const state =
+      index < ACTIVATION.Mark
+        ? this.machine.thread(index)?.guestState
+        : this.activations.get(index);
+    return state?.context?.stack.chainAt(error) ?? [];
   }
 
   /**
@@ -404,16 +417,16 @@ export class Guests {
   nextHostRequest(thread: KThread): Request {
     const flags = this.machine.memory.u32(thread.address + KTHREAD.Flags);
     if ((flags & THREAD_FLAG.TrapFrame) !== 0) return this.nextFrameRequest(thread);
-    if ((flags & THREAD_FLAG.Exiting) !== 0 && !this.beginExit(thread)) return EXIT;
-    const prologue = this.prologues.get(thread.index);
-    if (prologue !== undefined) return this.nextPrologueRequest(thread, prologue);
-    const hosted = this.hosted.get(thread.index);
-    if (hosted !== undefined) return this.advance(thread.index, thread, hosted);
+    const state = stateOf(thread);
+    if ((flags & THREAD_FLAG.Exiting) !== 0 && !this.beginExit(thread, state)) return EXIT;
+    if (state.prologue !== undefined)
+      return this.nextPrologueRequest(thread, state, state.prologue);
+    if (state.hosted !== undefined) return this.advance(thread, state, state.hosted);
     const dpc = threadedDpcOf(thread);
     if (dpc === undefined)
       throw new MachineError(`thread '${thread.name}' is a host thread without a body`);
     const own = this.newContext(thread, dpc.routineName, dpc.driver);
-    return this.beginHosted(thread.index, thread, own, () => dpc.call(thread.address));
+    return this.beginHosted(thread, state, own, () => dpc.call(thread.address));
   }
 
   /** Runs what the host does in a thread's context: to its end, or what is left is a generator. */
@@ -429,7 +442,7 @@ export class Guests {
   }
 
   /** The next instruction before a thread's body, or the one that lets the body begin. */
-  private nextPrologueRequest(thread: KThread, prologue: Prologue): Request {
+  private nextPrologueRequest(thread: KThread, state: GuestState, prologue: Prologue): Request {
     const started = prologue.running ?? this.within(this.contextOf(thread), prologue.start);
     if (isGenerator(started)) {
       prologue.running = started;
@@ -438,7 +451,7 @@ export class Guests {
       if (result.done !== true) return result.value;
       this.machine.setHostCost(result.value as number);
     } else this.machine.setHostCost(started);
-    this.prologues.delete(thread.index);
+    state.prologue = undefined;
     if (prologue.body !== undefined) this.addHost(thread, prologue.body);
     return [encode(OP.BeginThread), prologue.flags];
   }
@@ -451,10 +464,15 @@ export class Guests {
   }
 
   /** What goes before a thread's end takes the place of its body; false if there is nothing. */
-  private beginExit(thread: KThread): boolean {
-    const { index } = thread;
-    if (this.exiting.has(index)) return true;
-    this.remove(index);
+  private beginExit(thread: KThread, state: GuestState): boolean {
+    if (state.exiting) return true;
+    this.frames.remove(thread.index);
+    state.prologue = undefined;
+    state.hosted = undefined;
+    state.port = undefined;
+    state.ending = true;
+    // Of a thread that nothing of the host's has run in, nothing is on the stack.
+    if (state.context?.stack.holdsOnly(OwnEntry) !== true) state.context = undefined;
     thread.systemThreadEnd?.();
     const { lifecycle } = this.machine;
     const first = this.within(
@@ -466,11 +484,9 @@ export class Guests {
       this.machine.setHostCost(first);
       return false;
     }
-    this.exiting.add(index);
-    const own = this.newContext(thread, 'PspExitThread');
+    state.exiting = true;
     const generator = isGenerator(first) && !apcs ? first : this.exit(thread, first);
-    this.contexts.set(index, own);
-    this.hosted.set(index, { context: own, generator });
+    state.hosted = { context: this.contextOf(thread), generator };
     return true;
   }
 
@@ -490,27 +506,31 @@ export class Guests {
   /** The same of a routine in front of a thread, which is called first. `index` names processor and level. */
   nextActivationRequest(index: number): Request {
     const activation = new Activation(this.machine, index);
-    const hosted = this.hosted.get(index);
-    if (hosted !== undefined) return this.advance(index, activation, hosted);
+    let state = this.activations.get(index);
+    if (state === undefined) {
+      state = newState();
+      this.activations.set(index, state);
+    }
+    if (state.hosted !== undefined) return this.advance(activation, state, state.hosted);
     const { thread, routineName, driver } = activation;
     const own = this.newContext(thread, routineName, driver);
-    return this.beginHosted(index, activation, own, () => activation.start());
+    return this.beginHosted(activation, state, own, () => activation.start());
   }
 
   /** Calls a routine, and gives its first instruction if it is a generator function. */
   private beginHosted(
-    index: number,
     executed: Executed,
+    state: GuestState,
     own: Context,
     start: () => unknown,
   ): Request {
-    this.contexts.set(index, own);
+    state.context = own;
     const generator = this.within(own, start);
     this.requireNoneForgotten(executed);
     if (!isGenerator(generator)) return [encode(OP.Exit), 0];
     const hosted = { context: own, generator };
-    this.hosted.set(index, hosted);
-    return this.advance(index, executed, hosted);
+    state.hosted = hosted;
+    return this.advance(executed, state, hosted);
   }
 
   private newContext(thread: KThread, routine: string, driver?: DriverObject): Context {
@@ -525,16 +545,15 @@ export class Guests {
     return { machine: this.machine, thread, stack };
   }
 
-  private advance(index: number, executed: Executed, hosted: Hosted): Request {
+  private advance(executed: Executed, state: GuestState, hosted: Hosted): Request {
     const result = this.resume(executed, hosted.context, hosted.generator);
     this.requireNoneForgotten(executed);
-    if (result.done === true && this.exiting.has(index))
-      this.machine.setHostCost(result.value as number);
+    if (result.done === true && state.exiting) this.machine.setHostCost(result.value as number);
     const request = result.done === true ? EXIT : result.value;
     const opcode = (request[0] as number) & 0xff;
     if (opcode === OP.Exit || opcode === OP.ExitThread) {
-      this.hosted.delete(index);
-      if (index < ACTIVATION.Mark) hosted.context.thread.systemThreadEnd?.();
+      state.hosted = undefined;
+      if (executed instanceof KThread) executed.systemThreadEnd?.();
     }
     return request;
   }
@@ -566,7 +585,7 @@ export class Guests {
 
   /** Runs a port, or does what it stopped for. */
   nextPortRequest(thread: KThread, budgetNs: number): Request {
-    const state = this.ports.get(thread.index);
+    const state = thread.guestState?.port;
     if (state === undefined)
       throw new MachineError(`thread '${thread.name}' is a port thread without a port`);
     if (state.pending === undefined) {
@@ -582,7 +601,7 @@ export class Guests {
       return [encode(OP.SystemCall, 0, pending.number ?? 0), (pending.argument ?? 0) >>> 0];
     if (pending?.reason === 'fault' && thread.process.systemServices !== undefined)
       return [encode(OP.HostCall, 0, FAULT_CALL), (pending.status ?? 0) >>> 0];
-    this.ports.delete(thread.index);
+    stateOf(thread).port = undefined;
     return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
   }
 
@@ -608,7 +627,8 @@ class OwnEntry implements StackEntry {
   }
 
   get routine(): string {
-    return describe(this.thread);
+    const { guestState } = this.thread;
+    return guestState?.ending === true ? 'PspExitThread' : describe(this.thread);
   }
 }
 

@@ -2,6 +2,7 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import type { DriverObject } from './driver';
 import type { Machine } from './machine';
 import { requireInteger } from './profile';
+import type { KThread } from './views';
 
 /** Numbers that stand for addresses of kernel stacks: apart from each other, and nothing is there. */
 const STACK_ADDRESS = 2 ** 47;
@@ -83,6 +84,12 @@ export class KernelStack {
 
   leave(): void {
     this.segment.used -= (this.entries.pop() as StackEntry).bytes;
+  }
+
+  /** Whether nothing is on it but an entry of a kind, and no exception has passed. */
+  holdsOnly(kind: new (thread: KThread) => StackEntry): boolean {
+    const { entries, thrown } = this;
+    return entries.length === 1 && entries[0] instanceof kind && thrown === undefined;
   }
 
   /** The routine that was called last is left by an exception. */

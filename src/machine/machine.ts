@@ -569,7 +569,7 @@ export class Machine {
     thread.createdNs = this.now;
     thread.madeForUserMode = (flags & THREAD_FLAG.UserMode) !== 0;
     thread.held = true;
-    this.guests.remove(index);
+    this.guests.frames.remove(index);
     this.threads.set(index, thread);
     if (prologue !== undefined)
       this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);

@@ -25,6 +25,7 @@ import {
   type TIMER_TYPE,
 } from '../../assembly/shared/types';
 import { GoneError, MachineError } from './errors';
+import type { GuestState } from './guest';
 import type { ObjectOperand } from './instruction';
 import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
@@ -301,6 +302,9 @@ export class KThread extends KernelObject {
 
   /** Win32Thread: what a subsystem has hung on it. */
   win32Thread: unknown = null;
+
+  /** @internal What the host executes of it; undefined: nothing. */
+  guestState: GuestState | undefined;
 
   /** @internal What the provider of its process's subsystem keeps of it. */
   picoContext: unknown = null;

@@ -1,8 +1,9 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
-import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
+import { requireIrql, resultOf, VerifierError, VIOLATION } from '../ke/call';
 import type { KernelCode } from '../ke/mode';
+import type { GuestResult } from '../machine/dpc';
 import { IoObject } from '../machine/driver';
 import { Answer, currentGuest, NtCall, type Request } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
@@ -61,7 +62,7 @@ function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
   }
   if (body instanceof KThread || body instanceof KProcess) {
     const over = body instanceof KThread ? body.signalState !== 0 : body.exited;
-    if (over) yield* type.procedures.delete?.(body) ?? [];
+    if (over) yield* resultOf(type.procedures.delete?.(body));
     body.setReferenced(false);
     return;
   }
@@ -70,18 +71,15 @@ function* ObpDeleteObject(header: ObjectHeader): KernelCode<void> {
     return;
   }
   objectManager(body.machine).statistics(type).objects--;
-  yield* type.procedures.delete?.(body) ?? [];
+  yield* resultOf(type.procedures.delete?.(body));
   if (body instanceof KMutant) body.disown();
   if (body instanceof KernelObject) deleteObject(body);
 }
 
 /** A process or thread has come to its end: what its type does then, if nobody in the kernel refers to it. */
-export function* ObpEndOfLife(
-  body: KProcess | KThread,
-  { procedures }: ObjectType,
-): KernelCode<void> {
+export function ObpEndOfLife(body: KProcess | KThread, { procedures }: ObjectType): GuestResult {
   const header = body.objectHeader as ObjectHeader | undefined;
-  if (header === undefined || header.pointerCount === 0) yield* procedures.delete?.(body) ?? [];
+  if (header === undefined || header.pointerCount === 0) return procedures.delete?.(body);
 }
 
 /** Lets a thread of the system delete an object. */

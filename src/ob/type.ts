@@ -1,5 +1,6 @@
 import type { MODE } from '../../assembly/shared/types';
 import type { KernelCode } from '../ke/mode';
+import type { GuestResult } from '../machine/dpc';
 import type { Machine } from '../machine/machine';
 import type { KProcess } from '../machine/views';
 import type { GenericMapping } from './access';
@@ -20,7 +21,7 @@ export interface ObjectTypeProcedures {
     handleCount: number,
   ): KernelCode<void> | undefined;
   /** The last reference has gone, and so will the object. At PASSIVE_LEVEL. */
-  delete?(body: ObjectBody): KernelCode<void> | undefined;
+  delete?(body: ObjectBody): GuestResult;
   /** The last reference has gone to a process that has never had a thread: nothing else will end it. */
   abandoned?(body: KProcess): KernelCode<void>;
   /** FALSE keeps a handle from being closed. */

@@ -2,8 +2,9 @@ import { KPROCESS } from '../../assembly/shared/layout';
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
+import { resultOf } from '../ke/call';
 import type { GuestResult } from '../machine/dpc';
-import { isGenerator, type Request } from '../machine/generator';
+import { after, type Request } from '../machine/generator';
 import { encode } from '../machine/instruction';
 import type { Created } from '../machine/lifecycle';
 import type { ProcessOptions, ThreadBody } from '../machine/machine';
@@ -147,33 +148,52 @@ function createNotice(ps: PsState, creator: KThread, process: KProcess): CreateN
  *
  * @returns STATUS_SUCCESS with the thread, or with what status the process was refused.
  */
-export function* announceThread(ps: PsState, creator: KThread, thread: KThread): Steps<Created> {
+export function announceThread(
+  ps: PsState,
+  creator: KThread,
+  thread: KThread,
+): GuestResult<Created> {
   const { process } = thread;
-  let calls = 0;
-  if (ps.processNotify.count !== 0 && process.initialThread === thread) {
-    const notice = createNotice(ps, creator, process);
-    const executive = process.executive as ProcessExecutive | undefined;
-    const inherits = executive?.inheritsHandles ?? false;
-    const told = notifyProcessCreated(ps, creator, process, notice, inherits);
-    calls += isGenerator(told) ? yield* told : told;
-    if (!succeeded(notice.CreationStatus)) {
-      const status = notice.CreationStatus >>> 0;
-      setExitStatus(process, status);
-      thread.terminate(status);
-      thread.start();
-      return { status, costNs: costOfCalls(ps.machine, calls) };
-    }
-  }
-  if (ps.threadNotify.count !== 0) {
-    const told = notifyThread(ps, creator, thread, threadKinds(process), true);
-    calls += isGenerator(told) ? yield* told : told;
-  }
-  return { status: STATUS.SUCCESS, thread, costNs: costOfCalls(ps.machine, calls) };
+  if (ps.processNotify.count === 0 || process.initialThread !== thread)
+    return announceToThreads(ps, creator, thread, 0);
+  const notice = createNotice(ps, creator, process);
+  const executive = process.executive as ProcessExecutive | undefined;
+  const inherits = executive?.inheritsHandles ?? false;
+  const told = notifyProcessCreated(ps, creator, process, notice, inherits);
+  return after<number, Created>(told, (calls) =>
+    succeeded(notice.CreationStatus)
+      ? announceToThreads(ps, creator, thread, calls)
+      : refuse(ps, thread, notice.CreationStatus >>> 0, calls),
+  );
+}
+
+/** Lets the first thread of a process that is not to be end before it has run. */
+function refuse(ps: PsState, thread: KThread, status: number, calls: number): Created {
+  setExitStatus(thread.process, status);
+  thread.terminate(status);
+  thread.start();
+  return { status, costNs: costOfCalls(ps.machine, calls) };
+}
+
+/** The rest of it, after `before` calls. */
+function announceToThreads(
+  ps: PsState,
+  creator: KThread,
+  thread: KThread,
+  before: number,
+): GuestResult<Created> {
+  const announced = (calls: number): Created => ({
+    status: STATUS.SUCCESS,
+    thread,
+    costNs: costOfCalls(ps.machine, before + calls),
+  });
+  if (ps.threadNotify.count === 0) return announced(0);
+  return after(notifyThread(ps, creator, thread, threadKinds(thread.process), true), announced);
 }
 
 /** The same, and takes the time of the calls. */
 export function* announceInTime(ps: PsState, creator: KThread, thread: KThread): Steps<Created> {
-  const created = yield* announceThread(ps, creator, thread);
+  const created = yield* resultOf(announceThread(ps, creator, thread));
   const { costNs = 0 } = created;
   if (costNs !== 0) yield [encode(OP.Compute, MODE.KernelMode), costNs, 0];
   return created;
@@ -189,12 +209,11 @@ function beginThread(ps: PsState, thread: KThread): GuestResult<number> {
   return beginTold(ps, thread, images);
 }
 
-function* beginTold(ps: PsState, thread: KThread, images: boolean): Steps<number> {
-  let calls = 0;
-  if (ps.threadNotify.count !== 0) {
-    const told = notifyThread(ps, thread, thread, THREAD_NOTIFY.NonSystem, true);
-    calls += isGenerator(told) ? yield* told : told;
-  }
-  if (images) calls += yield* mapInitialImages(ps, thread);
-  return costOfCalls(ps.machine, calls);
+function beginTold(ps: PsState, thread: KThread, images: boolean): GuestResult<number> {
+  const mapped = (calls: number): GuestResult<number> =>
+    after(images ? mapInitialImages(ps, thread) : 0, (more) =>
+      costOfCalls(ps.machine, calls + more),
+    );
+  if (ps.threadNotify.count === 0) return mapped(0);
+  return after(notifyThread(ps, thread, thread, THREAD_NOTIFY.NonSystem, true), mapped);
 }

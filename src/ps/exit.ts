@@ -3,7 +3,7 @@ import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { resultOf } from '../ke/call';
 import { KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
-import { isGenerator, type Request } from '../machine/generator';
+import { after, isGenerator, type Request } from '../machine/generator';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';
@@ -113,49 +113,96 @@ function* exitUntoldRest(
   return process.machine.profile.costs.ddi;
 }
 
-function* exitTold(ps: PsState, thread: KThread, process: KProcess, last: boolean): Steps<number> {
-  let calls = 0;
-  if (ps.threadNotify.count !== 0) {
-    const nonSystem = ps.switches.nonSystemThreadExit ? THREAD_NOTIFY.NonSystem : 0;
-    const kinds = threadKinds(process) | nonSystem;
-    const told = notifyThread(ps, thread, thread, kinds, false);
-    calls += isGenerator(told) ? yield* told : told;
-  }
+function exitTold(
+  ps: PsState,
+  thread: KThread,
+  process: KProcess,
+  last: boolean,
+): GuestResult<number> {
+  if (ps.threadNotify.count === 0) return exitAfterThread(ps, thread, process, last, 0);
+  const nonSystem = ps.switches.nonSystemThreadExit ? THREAD_NOTIFY.NonSystem : 0;
+  const kinds = threadKinds(process) | nonSystem;
+  return after(notifyThread(ps, thread, thread, kinds, false), (calls) =>
+    exitAfterThread(ps, thread, process, last, calls),
+  );
+}
+
+/** The same, once the end of the thread has been told in `before` calls. */
+function exitAfterThread(
+  ps: PsState,
+  thread: KThread,
+  process: KProcess,
+  last: boolean,
+  before: number,
+): GuestResult<number> {
+  const { pico } = ps;
+  if (thread.impersonation !== undefined || (process.systemServices !== undefined && pico))
+    return exitWithMore(ps, thread, process, last, before);
+  return after(last ? exitProcess(ps, thread, process) : 0, (calls) => {
+    process.exitingThreads--;
+    return costOfCalls(ps.machine, before + calls);
+  });
+}
+
+/** The same of a thread that impersonates, or that a provider has a say in. */
+function* exitWithMore(
+  ps: PsState,
+  thread: KThread,
+  process: KProcess,
+  last: boolean,
+  before: number,
+): Steps<number> {
+  let calls = before;
   if (thread.impersonation !== undefined) yield* revertToSelf(thread);
   const { pico } = ps;
   const provided = process.systemServices !== undefined && pico !== undefined;
   if (provided) yield* resultOf(pico.exitThread(thread));
-  if (last) calls += yield* exitProcess(ps, thread, process);
+  if (last) calls += yield* resultOf(exitProcess(ps, thread, process));
   if (last && provided) yield* resultOf(pico.exitProcess(process));
   process.exitingThreads--;
   return costOfCalls(ps.machine, calls);
 }
 
 /** The end of a process, in the context of its last thread. @returns how many routines were called. */
-function* exitProcess(
-  ps: PsState,
-  thread: KThread,
-  process: KProcess,
-): Generator<Request, number, number> {
-  if (process.threadCount > 1) yield* waitForOthers(thread, process);
+function exitProcess(ps: PsState, thread: KThread, process: KProcess): GuestResult<number> {
+  if (process.threadCount > 1)
+    return after<void, number>(waitForOthers(thread, process), () =>
+      exitAlone(ps, thread, process),
+    );
+  return exitAlone(ps, thread, process);
+}
+
+/** The same of one whose other threads have gone. */
+function exitAlone(ps: PsState, thread: KThread, process: KProcess): GuestResult<number> {
   setExitTime(process);
   const executive = process.executive as ProcessExecutive | undefined;
   if (executive?.critical === true) {
     ps.machine.bugCheck(BUGCHECK.CRITICAL_PROCESS_DIED, process.handle);
     return 0;
   }
-  let calls = 0;
-  if (ps.processNotify.count !== 0) {
-    const subsystem = isSubsystemProcess(process);
-    const told = notifyProcessExit(ps, thread, process, parentIdOf(process), subsystem);
-    calls = isGenerator(told) ? yield* told : told;
-  }
+  if (ps.processNotify.count === 0) return giveBack(process, executive, 0);
+  const subsystem = isSubsystemProcess(process);
+  const told = notifyProcessExit(ps, thread, process, parentIdOf(process), subsystem);
+  return after(told, (calls) => giveBack(process, executive, calls));
+}
+
+/** What a process has had goes back when its end has been told in so many calls. */
+function giveBack(
+  process: KProcess,
+  executive: ProcessExecutive | undefined,
+  calls: number,
+): GuestResult<number> {
   if (executive !== undefined) executive.modules = [];
   knownAddressSpace(process)?.clear();
+  const more = process.job !== undefined || process.handleTable !== undefined;
+  const ended = more ? giveMoreBack(process) : ObpEndOfLife(process, PsProcessType);
+  return after<void, number>(ended, () => calls);
+}
+
+function* giveMoreBack(process: KProcess): Steps {
   if (process.job !== undefined) yield* leaveJobs(process);
   if (process.handleTable !== undefined) yield* obCloseAllHandles(process);
-  yield* ObpEndOfLife(process, PsProcessType);
-  return calls;
+  yield* resultOf(ObpEndOfLife(process, PsProcessType));
 }
 
 /**
@@ -166,7 +213,7 @@ export function* exitThreadless(ps: PsState, process: KProcess, status: number):
   const { machine } = ps;
   const { thread } = currentGuest('PspExitProcess');
   setExitStatus(process, status);
-  const calls = yield* exitProcess(ps, thread, process);
+  const calls = yield* resultOf(exitProcess(ps, thread, process));
   if (process.systemServices !== undefined && ps.pico !== undefined)
     yield* resultOf(ps.pico.exitProcess(process));
   yield timeOfCalls(machine, calls + 1);

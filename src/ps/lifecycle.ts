@@ -1,6 +1,6 @@
 import type { PRIORITY_CLASS } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
-import type { Request } from '../machine/generator';
+import { after } from '../machine/generator';
 import type { Created, Lifecycle } from '../machine/lifecycle';
 import type { LoadedProgram } from '../machine/program';
 import type { KThread } from '../machine/views';
@@ -36,14 +36,13 @@ export class PsLifecycle implements Lifecycle {
   private started(creator: KThread, created: Created): GuestResult<Created> {
     const { thread } = created;
     if (thread === undefined) return created;
-    if (hasListeners(this.ps)) return this.announced(creator, thread);
-    thread.start();
-    return created;
-  }
-
-  private *announced(creator: KThread, thread: KThread): Generator<Request, Created, number> {
-    const created = yield* announceThread(this.ps, creator, thread);
-    created.thread?.start();
-    return created;
+    if (!hasListeners(this.ps)) {
+      thread.start();
+      return created;
+    }
+    return after(announceThread(this.ps, creator, thread), (announced) => {
+      announced.thread?.start();
+      return announced;
+    });
   }
 }

@@ -1,5 +1,5 @@
 import type { GuestResult } from '../machine/dpc';
-import { isGenerator, type Request } from '../machine/generator';
+import { after, isGenerator, type Request } from '../machine/generator';
 import { currentGuest } from '../machine/guest';
 import type { KThread } from '../machine/views';
 import { processIdOf } from './cid';
@@ -41,27 +41,38 @@ export function* notifySystemImage(ps: PsState, image: Image): Generator<Request
   if (calls !== 0) yield timeOfCalls(ps.machine, calls);
 }
 
-/** Maps what a new process begins with, in its first thread. */
-export function* mapInitialImages(
-  ps: PsState,
-  thread: KThread,
-): Generator<Request, number, number> {
+/** Maps what a new process begins with, in its first thread. @returns how many routines were called. */
+export function mapInitialImages(ps: PsState, thread: KThread): GuestResult<number> {
   const { process } = thread;
   const image = imageOf(ps, process);
   if (image === undefined) return 0;
   const images = ps.images.mapping(image);
+  if (ps.imageNotify.count !== 0) return mapFrom(ps, thread, images, 0, 0);
   const executive = process.executive as ProcessExecutive | undefined;
-  if (ps.imageNotify.count === 0) {
-    if (executive !== undefined) executive.modules = images;
-    return 0;
-  }
-  let calls = 0;
-  for (let count = 0; count < images.length; count++) {
-    if (thread.terminating) break;
+  if (executive !== undefined) executive.modules = images;
+  return 0;
+}
+
+/** The same from an image on, after `before` calls. */
+function mapFrom(
+  ps: PsState,
+  thread: KThread,
+  images: readonly Image[],
+  first: number,
+  before: number,
+): GuestResult<number> {
+  const executive = thread.process.executive as ProcessExecutive | undefined;
+  let calls = before;
+  for (let count = first; count < images.length; count++) {
+    if (thread.terminating) return calls;
     if (executive !== undefined) executive.modules = images.slice(0, count + 1);
     const told = tell(ps, thread, images[count] as Image);
-    calls += isGenerator(told) ? yield* told : told;
+    if (isGenerator(told)) {
+      const made = calls;
+      return after(told, (more) => mapFrom(ps, thread, images, count + 1, made + more));
+    }
+    calls += told;
   }
-  if (executive?.modules.length === images.length) executive.modules = images;
+  if (executive !== undefined) executive.modules = images;
   return calls;
 }

@@ -2,6 +2,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL, type MODE } from '../../assembly/shared/types';
 import { HOST_ROUTINE, requireIrql, VIOLATION } from '../ke/call';
 import type { KernelCode } from '../ke/mode';
+import type { GuestResult } from '../machine/dpc';
 import { MachineError } from '../machine/errors';
 import { currentGuest, NtCall } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
@@ -66,10 +67,15 @@ export function inheritToken(parent: KProcess, child: KProcess): void {
 }
 
 /** A process that has ended gives its token back. */
-export function* releaseToken(process: KProcess): KernelCode<void> {
+export function releaseToken(process: KProcess): GuestResult {
   const token = process.token as Token | undefined;
+  if (token === undefined) return;
   process.token = undefined;
-  if (token !== undefined) yield* ObpDereference(tokenHeader(token));
+  return dereferenceToken(token);
+}
+
+function* dereferenceToken(token: Token): KernelCode<void> {
+  yield* ObpDereference(tokenHeader(token));
 }
 
 const requirePassive = (routine: string) =>

@@ -7,6 +7,7 @@
 import { OP } from '../../../assembly/shared/opcode';
 import { STATUS } from '../../../assembly/shared/status';
 import { KWAIT_REASON, MODE } from '../../../assembly/shared/types';
+import { resultOf } from '../../ke/call';
 import { KeWaitForSingleObject } from '../../ke/ddi';
 import { currentGuest, type HostBody, type Request } from '../../machine/guest';
 import { encode } from '../../machine/instruction';
@@ -429,7 +430,7 @@ export class EventReplay {
     const created = this.#newProcess(replayed, this.#newActor(), living);
     let { status } = created;
     if (created.thread !== undefined)
-      ({ status } = yield* announceThread(this.#ps, creator, created.thread));
+      ({ status } = yield* resultOf(announceThread(this.#ps, creator, created.thread)));
     if (status !== STATUS.SUCCESS) {
       replayed.refused = status >>> 0;
       const why = `was refused with 0x${(status >>> 0).toString(16)}`;
@@ -450,7 +451,7 @@ export class EventReplay {
       this.#notDone.push({ action: 'create-thread', line: event.line, why });
       return;
     }
-    yield* announceThread(this.#ps, creator, created.thread);
+    yield* resultOf(announceThread(this.#ps, creator, created.thread));
     created.thread.start();
   }
 
