@@ -4,6 +4,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { FRAME } from '../../assembly/shared/types';
 import { type ApcCall, KApc } from './apc';
 import type { GuestResult } from './dpc';
+import { stateOf } from './guest-state';
 import { MachineError } from './errors';
 import { isGenerator, type Request } from './generator';
 import { words64 } from './instruction';
@@ -15,7 +16,7 @@ import type { KThread } from './views';
 export type CallRoutine = Generator<Request, number | undefined, number>;
 
 /** A routine of the host's in front of what a thread does, as the core has a frame of it. */
-interface HostFrame {
+export interface HostFrame {
   /** Which frame it is: row and generation. */
   readonly key: number;
   readonly depth: number;
@@ -37,24 +38,14 @@ export interface FrameRunner<Own> {
 
 /** Routines of the host's that run in front of what threads do: those of APCs, and answers to calls. */
 export class Frames {
-  private readonly stacks = new Map<number, HostFrame[]>();
-  /** Answers whose frames the core is about to make, by thread. */
-  private readonly answers = new Map<number, CallRoutine>();
-
   constructor(private readonly machine: Machine) {}
 
   /** The call that a thread has just made is answered by `routine`, in the thread; false if there is no room for that. */
   answerCall(thread: KThread, routine: CallRoutine): boolean {
     if (this.machine.core.hostCanEnterCall(thread.address) === 0) return false;
-    this.answers.set(thread.index, routine);
+    stateOf(thread).answer = routine;
     this.machine.memory.setU32(KSYSTEM.Address + KSYSTEM.CallFrame, 1);
     return true;
-  }
-
-  /** A thread whose row is another's now, or that runs nothing in front any more. */
-  remove(index: number): void {
-    if (this.stacks.size !== 0) this.stacks.delete(index);
-    if (this.answers.size !== 0) this.answers.delete(index);
   }
 
   private extension(thread: KThread): number {
@@ -96,14 +87,12 @@ export class Frames {
     const key = memory.u32(address + KTRAP_FRAME.Generation) * 2 ** 32 + address;
     const kind = memory.u32(address + KTRAP_FRAME.Kind) as FRAME;
     const depth = memory.u32(this.extension(thread) + KTHREAD_EXTENSION.TrapFrameCount);
-    let stack = this.stacks.get(thread.index);
-    if (stack === undefined) {
-      stack = [];
-      this.stacks.set(thread.index, stack);
-    }
+    const state = stateOf(thread);
+    state.frames ??= [];
+    const { frames } = state;
     // Frames whose last routine was a program's have gone without the host.
-    while ((stack.at(-1)?.depth ?? 0) > depth) stack.pop();
-    const top = stack.at(-1);
+    while ((frames[frames.length - 1]?.depth ?? 0) > depth) frames.pop();
+    const top = frames[frames.length - 1];
     if (top?.key === key) {
       if (top.kind !== kind) {
         top.kind = kind;
@@ -111,9 +100,9 @@ export class Frames {
       }
       return top;
     }
-    if (top?.depth === depth) stack.pop();
+    if (top?.depth === depth) frames.pop();
     const frame = this.create(address, key, depth, kind);
-    stack.push(frame);
+    frames.push(frame);
     return frame;
   }
 
@@ -138,8 +127,9 @@ export class Frames {
   private start(thread: KThread, frame: HostFrame): GuestResult<unknown> {
     const { apc, call } = frame;
     if (apc === undefined || call === undefined) {
-      const answer = this.answers.get(thread.index);
-      this.answers.delete(thread.index);
+      const state = stateOf(thread);
+      const { answer } = state;
+      state.answer = undefined;
       if (answer === undefined) throw new MachineError(`a call of '${thread.name}' has no answer`);
       return answer;
     }
@@ -156,7 +146,7 @@ export class Frames {
     const kernelRoutine =
       kind === FRAME.KernelApcKernelRoutine || kind === FRAME.UserApcKernelRoutine;
     if (kernelRoutine && call !== undefined) this.writeCall(this.topFrame(thread), call);
-    else this.stacks.get(thread.index)?.pop();
+    else stateOf(thread).frames?.pop();
     const status = kind === FRAME.Call && typeof value === 'number' ? value : STATUS.SUCCESS;
     return [OP.Exit, status >>> 0];
   }

@@ -2,22 +2,34 @@
 export type Request = readonly number[];
 
 /** What is left of a generator that has been run up to its first instruction. */
-export function* resumed<T>(
-  first: Request,
-  rest: Generator<Request, T, number>,
-): Generator<Request, T, number> {
-  let result: IteratorResult<Request, T> = { done: false, value: first };
-  while (result.done !== true) {
-    let status: number;
-    try {
-      status = yield result.value;
-    } catch (raised) {
-      result = rest.throw(raised);
-      continue;
-    }
-    result = rest.next(status);
+export class Resumed<T> implements Generator<Request, T, number> {
+  private first: IteratorResult<Request, T> | undefined;
+
+  constructor(
+    first: IteratorResult<Request, T>,
+    private readonly rest: Generator<Request, T, number>,
+  ) {
+    this.first = first;
   }
-  return result.value;
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(status: number): IteratorResult<Request, T> {
+    if (this.first === undefined) return this.rest.next(status);
+    const result = this.first;
+    this.first = undefined;
+    return result;
+  }
+
+  throw(raised: unknown): IteratorResult<Request, T> {
+    return this.rest.throw(raised);
+  }
+
+  return(value: T): IteratorResult<Request, T> {
+    return this.rest.return(value);
+  }
 }
 
 /** Whether what a guest returned asks for more to be done. */

@@ -7,7 +7,8 @@ import { type GuestResult, threadedDpcOf } from './dpc';
 import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
-import { isGenerator, type Request, resumed } from './generator';
+import { isGenerator, type Request, Resumed } from './generator';
+import { type GuestState, newState, stateOf } from './guest-state';
 import { encode } from './instruction';
 import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
@@ -40,7 +41,7 @@ export interface CpuPort {
   readonly memory?: UserMemory;
 }
 
-interface Context {
+export interface Context {
   readonly machine: Machine;
   /** In a DPC the thread that it interrupted. */
   readonly thread: KThread;
@@ -55,7 +56,7 @@ interface Executed {
 }
 
 /** A context whose code is a generator of the host. */
-interface Hosted {
+export interface Hosted {
   readonly context: Context;
   readonly generator: Generator<Request, unknown, number>;
 }
@@ -292,7 +293,7 @@ function removeLast<T>(items: T[], item: T): void {
 }
 
 /** What a thread runs before its body. */
-interface Prologue {
+export interface Prologue {
   readonly start: () => GuestResult<number>;
   running: Generator<Request, number, number> | undefined;
   /** THREAD_FLAG bits that say what it is then. */
@@ -301,34 +302,6 @@ interface Prologue {
 }
 
 const EXIT: Request = [encode(OP.Exit), 0];
-
-/** What the host executes of a thread, or of a routine in front of any. */
-export interface GuestState {
-  /** The last that ran there. */
-  context: Context | undefined;
-  hosted: Hosted | undefined;
-  /** What it runs before its body. */
-  prologue: Prologue | undefined;
-  port: { readonly port: CpuPort; pending: PortResult | undefined } | undefined;
-  /** Its end has begun, and whether that has instructions of its own. */
-  ending: boolean;
-  exiting: boolean;
-}
-
-const newState = (): GuestState => ({
-  context: undefined,
-  hosted: undefined,
-  prologue: undefined,
-  port: undefined,
-  ending: false,
-  exiting: false,
-});
-
-/** What the host executes of a thread. */
-function stateOf(thread: KThread): GuestState {
-  thread.guestState ??= newState();
-  return thread.guestState;
-}
 
 /** What the host threads and ports of one machine are doing. */
 export class Guests {
@@ -435,7 +408,7 @@ export class Guests {
       const started = start();
       if (!isGenerator(started)) return started;
       const first = started.next();
-      return first.done === true ? first.value : resumed(first.value, started);
+      return first.done === true ? first.value : new Resumed(first, started);
     });
     this.requireNoneForgotten(thread);
     return result;
@@ -466,7 +439,8 @@ export class Guests {
   /** What goes before a thread's end takes the place of its body; false if there is nothing. */
   private beginExit(thread: KThread, state: GuestState): boolean {
     if (state.exiting) return true;
-    this.frames.remove(thread.index);
+    state.frames = undefined;
+    state.answer = undefined;
     state.prologue = undefined;
     state.hosted = undefined;
     state.port = undefined;

@@ -289,7 +289,8 @@ export class LockTable {
   /** Stops the machine if an instruction ends a thread, not a routine in front of it, that owns a lock. */
   beforeInstruction(thread: KThread, opcode: number): void {
     if (opcode !== OP.Exit && opcode !== OP.ExitThread) return;
-    const [lock] = thread.locks?.held ?? [];
+    if (thread.locks === undefined) return;
+    const [lock] = thread.locks.held;
     if (lock === undefined) return;
     const flags = this.machine.memory.u32(thread.address + KTHREAD.Flags);
     if (opcode === OP.ExitThread || (flags & THREAD_FLAG.TrapFrame) === 0) lock.leakedBy(thread);

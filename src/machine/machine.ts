@@ -88,7 +88,7 @@ export interface ProcessOptions {
   readonly priorityClass?: PRIORITY_CLASS;
   readonly parent?: KProcess;
   /** Hard affinity within the group that the process is given. */
-  readonly affinity?: bigint;
+  readonly affinity?: bigint | undefined;
   readonly foreground?: boolean;
 }
 
@@ -542,7 +542,7 @@ export class Machine {
     process: KProcess,
     body: ThreadBody,
     options: ThreadOptions,
-    /** What it runs before its body, and the ns that takes. */
+    /** What it runs before its body, and the ns that takes. With one it is not started. */
     prologue?: () => GuestResult<number>,
   ): KThread | undefined {
     const host = typeof body === 'function';
@@ -569,7 +569,6 @@ export class Machine {
     thread.createdNs = this.now;
     thread.madeForUserMode = (flags & THREAD_FLAG.UserMode) !== 0;
     thread.held = true;
-    this.guests.frames.remove(index);
     this.threads.set(index, thread);
     if (prologue !== undefined)
       this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);
@@ -580,7 +579,8 @@ export class Machine {
     });
     if (options.waitsFor !== undefined)
       this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
-    else if (options.start !== false) this.core.hostStartThread(thread.address);
+    else if (options.start !== false && prologue === undefined)
+      this.core.hostStartThread(thread.address);
     return thread;
   }
 
@@ -908,11 +908,11 @@ export class Machine {
       if (request === HOST_REQUEST.HostThread) {
         const instruction = this.guests.nextHostRequest(thread);
         this.watcher?.instruction(thread, instruction);
-        const [word = 0, argument = 0] = instruction;
+        const word = instruction[0] as number;
         this.locks.beforeInstruction(thread, word & 0xff);
         this.setInstruction(instruction);
         if ((word & 0xff) === OP.SystemCall)
-          this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, argument);
+          this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, instruction[1] ?? 0);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
@@ -1079,11 +1079,9 @@ export class Machine {
   }
 
   private setInstruction(words: readonly number[]): void {
-    let address = KSYSTEM.Address + KSYSTEM.HostInstruction;
-    for (const word of words) {
-      this.memory.setU32(address, word);
-      address += 4;
-    }
+    const address = KSYSTEM.Address + KSYSTEM.HostInstruction;
+    for (let index = 0; index < words.length; index++)
+      this.memory.setU32(address + index * 4, words[index] as number);
   }
 
   private system(field: number): number {

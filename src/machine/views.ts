@@ -25,7 +25,7 @@ import {
   type TIMER_TYPE,
 } from '../../assembly/shared/types';
 import { GoneError, MachineError } from './errors';
-import type { GuestState } from './guest';
+import type { GuestState } from './guest-state';
 import type { ObjectOperand } from './instruction';
 import type { ThreadLocks } from './lock';
 import type { Machine } from './machine';
@@ -671,7 +671,7 @@ export class KThread extends KernelObject {
 }
 
 export interface ThreadOptions {
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Relative to the process's base priority; 15 and -15 are the ends of the range. Default 0. */
   readonly increment?: number;
   /** Hard affinity within the process's group. Default: the process's. */

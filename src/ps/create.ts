@@ -72,8 +72,7 @@ export function newThread(
   if (isTerminating(process)) return failed(STATUS.PROCESS_IS_TERMINATING);
   const { machine } = ps;
   const begin = () => beginThread(ps, thread as KThread);
-  const notStarted = { ...options, start: false };
-  const thread: KThread | undefined = machine.newThread(process, body, notStarted, begin);
+  const thread: KThread | undefined = machine.newThread(process, body, options, begin);
   if (thread === undefined) return failed(STATUS.INSUFFICIENT_RESOURCES);
   thread.close();
   if (machine.memory.u32(process.address + KPROCESS.ThreadsCreated) === 1)

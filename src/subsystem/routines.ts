@@ -96,13 +96,13 @@ export function registersOf(thread: KThread, body: ThreadBody): UserRegisters {
   return new ProgramContext(thread);
 }
 
-/** The affinity of a process that has not that of the system. */
-function narrowedAffinity(process: KProcess): { readonly affinity?: bigint } {
+/** The affinity of a process; undefined: that of the system. */
+function narrowedAffinity(process: KProcess): bigint | undefined {
   const { memory, systemProcess } = process.machine;
   const own = process.address + KPROCESS.Affinity64;
   const all = systemProcess.address + KPROCESS.Affinity64;
   const same = memory.u32(own) === memory.u32(all) && memory.u32(own + 4) === memory.u32(all + 4);
-  return same ? {} : { affinity: memory.big(own) };
+  return same ? undefined : memory.big(own);
 }
 
 /** CreateProcess without the time that it takes. */
@@ -115,7 +115,7 @@ export function newPicoProcess(creator: KThread, attributes: PsPicoProcessAttrib
     name: ImageFileName ?? 'pico process',
     parent,
     priorityClass: PriorityClass ?? parent.priorityClass,
-    ...narrowedAffinity(parent),
+    affinity: narrowedAffinity(parent),
   };
   const origin = {
     imageFileName: ImageFileName,
@@ -147,8 +147,7 @@ function* createProcess(
 export function newPicoThread(attributes: PsPicoThreadAttributes): PicoThread {
   const { Process, StartRoutine, Context, Name } = attributes;
   const ps = processManager(Process.machine);
-  const options = Name === undefined ? { userMode: true } : { name: Name, userMode: true };
-  const created = newThread(ps, Process, StartRoutine, options);
+  const created = newThread(ps, Process, StartRoutine, { name: Name, userMode: true });
   const { status, thread } = created;
   if (thread === undefined) return { status, thread };
   thread.picoContext = Context;

@@ -46,13 +46,17 @@ interface Region {
 }
 
 const NO_REGION: Region = { start: 0, end: 0, memory: undefined };
+const NO_REGIONS: readonly Region[] = [];
 
 export class AddressSpace implements UserMemory {
   private pages: Map<number, Page> | undefined;
-  /** In no order, disjoint; a new list for every change, so that a fork has the same one. */
-  private regions: readonly Region[] = [];
   /** The one that was found last. */
   private last: Region = NO_REGION;
+
+  constructor(
+    /** In no order, disjoint; a new list for every change, so that a fork has the same one. */
+    private regions: readonly Region[] = NO_REGIONS,
+  ) {}
 
   /** Maps a range, in whole pages, in place of what is there: private, or of a memory of several. */
   map(start: number, size: number, memory?: SharedMemory): void {
@@ -89,8 +93,7 @@ export class AddressSpace implements UserMemory {
 
   /** What a fork makes of it. */
   fork(): AddressSpace {
-    const copy = new AddressSpace();
-    copy.regions = this.regions;
+    const copy = new AddressSpace(this.regions);
     if (this.pages === undefined) return copy;
     for (const page of this.pages.values()) page.shared = true;
     copy.pages = new Map(this.pages);

@@ -262,6 +262,19 @@ export function processExited(kernel: WslKernel, process: LinuxProcess): void {
   process.exitStatus ??= process.leaderCode << 8;
   process.zombie = true;
   process.vforkDone.wakeAll();
+  if (process.isParent) leaveChildren(kernel, process);
+  const { parent, exitSignal } = process;
+  if (parent?.children.has(process) !== true || kernel.discardsChildren(parent)) {
+    reap(kernel, process);
+    parent?.changes.wakeAll();
+    return;
+  }
+  parent.changes.wakeAll();
+  if (exitSignal !== 0) sendSignal(parent, exitSignal, undefined);
+}
+
+/** The children of a process that has ended are those of init, if there is one. */
+function leaveChildren(kernel: WslKernel, process: LinuxProcess): void {
   const init = kernel.state.processes.get(1);
   const heir = init === process || init?.zombie === true ? undefined : init;
   for (const child of process.children) {
@@ -271,14 +284,6 @@ export function processExited(kernel: WslKernel, process: LinuxProcess): void {
   }
   process.children.clear();
   heir?.changes.wakeAll();
-  const { parent, exitSignal } = process;
-  if (parent?.children.has(process) !== true || kernel.discardsChildren(parent)) {
-    reap(kernel, process);
-    parent?.changes.wakeAll();
-    return;
-  }
-  parent.changes.wakeAll();
-  if (exitSignal !== 0) sendSignal(parent, exitSignal, undefined);
 }
 
 /** Nothing is left of a process: its id may be another's. */

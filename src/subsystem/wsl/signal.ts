@@ -11,7 +11,11 @@ import type { LinuxProcess, LinuxResult, LinuxState, LinuxThread, SignalAction }
  * pending is so once, real-time ones too, and siginfo is not told.
  */
 
-export const bitOf = (signal: number): bigint => 1n << BigInt(signal - 1);
+const BITS = Array.from({ length: SIG.Last + 1 }, (_, signal) =>
+  signal === 0 ? 0n : 1n << BigInt(signal - 1),
+);
+
+export const bitOf = (signal: number): bigint => BITS[signal] as bigint;
 
 /** What no thread can block, catch or ignore. */
 const UNSTOPPABLE = bitOf(SIG.KILL) | bitOf(SIG.STOP);
@@ -83,8 +87,7 @@ export function sendSignal(
     dropPending(process, STOPS);
   }
   if ((bit & STOPS) !== 0n) dropPending(process, bitOf(SIG.CONT));
-  const candidates = only === undefined ? [...process.threads.values()] : [only];
-  const open = candidates.find(({ mask }) => (mask & bit) === 0n || (bit & UNSTOPPABLE) !== 0n);
+  const open = whoTakes(bit, only === undefined ? process.threads.values() : [only]);
   const disposition = dispositionOf(process, signal);
   if (open === undefined) {
     addPending(process, bit, only);
@@ -97,6 +100,13 @@ export function sendSignal(
     addPending(process, bit, only);
     notify(open);
   }
+}
+
+/** The first of some threads that does not block a signal. */
+function whoTakes(bit: bigint, threads: Iterable<LinuxThread>): LinuxThread | undefined {
+  for (const thread of threads)
+    if ((thread.mask & bit) === 0n || (bit & UNSTOPPABLE) !== 0n) return thread;
+  return undefined;
 }
 
 function addPending(process: LinuxProcess, bit: bigint, only: LinuxThread | undefined): void {

@@ -76,7 +76,7 @@ export class LinuxThread {
 /** A thread group. */
 export class LinuxProcess {
   readonly threads = new Map<number, LinuxThread>();
-  readonly children = new Set<LinuxProcess>();
+  private ownChildren: Set<LinuxProcess> | undefined;
   pgid: number;
   sid: number;
   /** By signal number - 1; undefined: the default action. */
@@ -111,6 +111,16 @@ export class LinuxProcess {
   ) {
     this.pgid = parent?.pgid ?? pid;
     this.sid = parent?.sid ?? pid;
+  }
+
+  get children(): Set<LinuxProcess> {
+    this.ownChildren ??= new Set();
+    return this.ownChildren;
+  }
+
+  /** Whether it has had any. */
+  get isParent(): boolean {
+    return this.ownChildren !== undefined;
   }
 }
 

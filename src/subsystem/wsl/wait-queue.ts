@@ -21,16 +21,19 @@ export function* sleep(
   thread: LinuxThread,
   timeout100ns: Timeout,
 ): Generator<Request, WOKEN, number> {
-  const status =
-    timeout100ns === null
-      ? yield thread.waitRequest
-      : yield* KeWaitForSingleObject(
-          thread.event,
-          KWAIT_REASON.UserRequest,
-          MODE.UserMode,
-          true,
-          timeout100ns,
-        );
+  if (timeout100ns === null) return wokenBy(yield thread.waitRequest);
+  return wokenBy(
+    yield* KeWaitForSingleObject(
+      thread.event,
+      KWAIT_REASON.UserRequest,
+      MODE.UserMode,
+      true,
+      timeout100ns,
+    ),
+  );
+}
+
+function wokenBy(status: number): WOKEN {
   if (status === STATUS.SUCCESS) return WOKEN.Event;
   return status === STATUS.TIMEOUT ? WOKEN.Timeout : WOKEN.Interrupted;
 }
@@ -50,8 +53,11 @@ export class WaitQueue {
   }
 
   remove(thread: LinuxThread): void {
-    const index = this.waiters?.lastIndexOf(thread) ?? -1;
-    if (index !== -1) this.waiters?.splice(index, 1);
+    const { waiters } = this;
+    if (waiters === undefined) return;
+    const index = waiters.lastIndexOf(thread);
+    if (index === waiters.length - 1) waiters.pop();
+    else if (index !== -1) waiters.splice(index, 1);
   }
 
   wakeAll(): void {
@@ -63,6 +69,7 @@ export class WaitQueue {
   *sleep(thread: LinuxThread, timeout100ns: Timeout = null): Generator<Request, WOKEN, number> {
     this.add(thread);
     try {
+      if (timeout100ns === null) return wokenBy(yield thread.waitRequest);
       return yield* sleep(thread, timeout100ns);
     } finally {
       this.remove(thread);
