@@ -120,8 +120,9 @@ export class Machine {
   /** Objects whose routines are the host's, by row. */
   private readonly hostObjects = new Map<number, KernelObject>();
   private idle: KThread | undefined;
-  private readonly threads = new Map<number, KThread>();
-  private readonly processes = new Map<number, KProcess>();
+  /** By row; the rows that the host has not looked at are empty. */
+  private readonly threads: (KThread | undefined)[];
+  private readonly processes: (KProcess | undefined)[];
   private readonly programs = new Map<number, LoadedProgram>();
   private readonly hostCalls = new Map<number, CallHandler>();
   private readonly systemCalls = new Map<number, CallHandler>();
@@ -141,9 +142,11 @@ export class Machine {
     this.profile = options.profile;
     this.quanta = quantumUnits(options.profile);
     this.trace = new TraceRing(memory);
+    this.threads = new Array(options.capacities.threads + 1);
+    this.processes = new Array(options.capacities.processes + 1);
     const system = new KProcess(this, this.handleOf(TABLE.Process, 1), 'System');
     system.held = true;
-    this.processes.set(1, system);
+    this.processes[1] = system;
   }
 
   /** Lays out the memory, instantiates the core and boots it: idle processors and the System process. */
@@ -189,7 +192,7 @@ export class Machine {
 
   /** The System process. */
   get systemProcess(): KProcess {
-    return this.processes.get(1) as KProcess;
+    return this.processes[1] as KProcess;
   }
 
   /** The processors of a group; 0 for one that does not exist. @irql any @nt KeQueryGroupAffinity */
@@ -522,7 +525,7 @@ export class Machine {
       options.name ?? `process ${handle % 2 ** LIMIT.TableIndexBits}`,
     );
     process.held = true;
-    this.processes.set(process.index, process);
+    this.processes[process.index] = process;
     if (options.foreground === true) process.setForeground(true);
     return process;
   }
@@ -532,7 +535,7 @@ export class Machine {
    * It is ready at once, unless `start` is false.
    */
   createThread(process: KProcess, body: ThreadBody, options: ThreadOptions = {}): KThread {
-    const thread = this.newThread(process, body, options);
+    const thread = this.newThread(process, body, options, options.start !== false);
     if (thread === undefined) throw this.full('threads');
     return thread;
   }
@@ -542,7 +545,8 @@ export class Machine {
     process: KProcess,
     body: ThreadBody,
     options: ThreadOptions,
-    /** What it runs before its body, and the ns that takes. With one it is not started. */
+    start: boolean,
+    /** What it runs before its body, and the ns that takes. */
     prologue?: () => GuestResult<number>,
   ): KThread | undefined {
     const host = typeof body === 'function';
@@ -569,7 +573,7 @@ export class Machine {
     thread.createdNs = this.now;
     thread.madeForUserMode = (flags & THREAD_FLAG.UserMode) !== 0;
     thread.held = true;
-    this.threads.set(index, thread);
+    this.threads[index] = thread;
     if (prologue !== undefined)
       this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);
     else if (host) this.guests.addHost(thread, body);
@@ -579,8 +583,7 @@ export class Machine {
     });
     if (options.waitsFor !== undefined)
       this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
-    else if (options.start !== false && prologue === undefined)
-      this.core.hostStartThread(thread.address);
+    else if (start) this.core.hostStartThread(thread.address);
     return thread;
   }
 
@@ -659,7 +662,7 @@ export class Machine {
 
   /** A thread by its table index, as trace records name it. Threads that programs made have a name of their program. */
   thread(index: number): KThread | undefined {
-    const known = this.threads.get(index);
+    const known = this.threads[index];
     if (known?.exists === true) return known;
     const address = this.tableRow(KSYSTEM.ThreadTable, KTHREAD.Size, index);
     if (address === 0 || this.memory.u32(address + KTHREAD.Type) !== KOBJECTS.ThreadObject)
@@ -672,7 +675,7 @@ export class Machine {
       process,
       program?.name ?? this.systemThreadName(address) ?? `thread ${index}`,
     );
-    this.threads.set(index, thread);
+    this.threads[index] = thread;
     return thread;
   }
 
@@ -698,13 +701,13 @@ export class Machine {
 
   /** A process by its table index. */
   process(index: number): KProcess | undefined {
-    const known = this.processes.get(index);
+    const known = this.processes[index];
     if (known?.exists === true) return known;
     const address = this.tableRow(KSYSTEM.ProcessTable, KPROCESS.Size, index);
     if (address === 0 || this.memory.u32(address + KPROCESS.Type) !== KOBJECTS.ProcessObject)
       return undefined;
     const process = new KProcess(this, this.handleOf(TABLE.Process, index), `process ${index}`);
-    this.processes.set(index, process);
+    this.processes[index] = process;
     return process;
   }
 

@@ -71,8 +71,9 @@ export function newThread(
 ): Created {
   if (isTerminating(process)) return failed(STATUS.PROCESS_IS_TERMINATING);
   const { machine } = ps;
-  const begin = () => beginThread(ps, thread as KThread);
-  const thread: KThread | undefined = machine.newThread(process, body, options, begin);
+  // Nothing goes before the body of a thread without ntdll.
+  const begin = isMinimalProcess(process) ? undefined : () => beginThread(ps, thread as KThread);
+  const thread: KThread | undefined = machine.newThread(process, body, options, false, begin);
   if (thread === undefined) return failed(STATUS.INSUFFICIENT_RESOURCES);
   thread.close();
   if (machine.memory.u32(process.address + KPROCESS.ThreadsCreated) === 1)
@@ -204,7 +205,7 @@ function beginThread(ps: PsState, thread: KThread): GuestResult<number> {
   const toMap = process.executive !== undefined || ps.imageNotify.count !== 0;
   const images = toMap && process.initialThread === thread;
   if (!images && ps.threadNotify.count === 0) return 0;
-  if (thread.terminating || isMinimalProcess(process)) return 0;
+  if (thread.terminating) return 0;
   return beginTold(ps, thread, images);
 }
 
