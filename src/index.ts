@@ -581,7 +581,7 @@ export {
   IoObject,
   type UnloadCheck,
 } from './machine/driver';
-export { MachineError } from './machine/errors';
+export { InputError, MachineError } from './machine/errors';
 export type { CallRoutine } from './machine/frames';
 export {
   type CpuPort,
@@ -1434,7 +1434,7 @@ export { machineNames, recordTo, traceWriterFor } from './trace/output';
 export { PerfettoWriter } from './trace/perfetto';
 export type { TraceWriter } from './trace/roster';
 export type { BurstSink } from './workload/bursts';
-export { InputDamaged, InputError, RecordingError, WorkloadError } from './workload/errors';
+export { InputDamaged, RecordingError, WorkloadError } from './workload/errors';
 export {
   compareEvents,
   type EventComparison,

@@ -15,3 +15,17 @@ export class VerifierError extends Error {
 export class GoneError extends VerifierError {
   override readonly name = 'GoneError';
 }
+
+/** Something wrong in a file that was given; the message says where, what is wrong and a remedy. */
+export abstract class InputError extends Error {
+  /** `line` and `column` count from 1. */
+  constructor(
+    readonly file: string,
+    readonly line: number,
+    readonly column: number,
+    problem: string,
+    remedy: string,
+  ) {
+    super(`${file}:${line}:${column}: ${problem}; ${remedy}`);
+  }
+}

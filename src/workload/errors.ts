@@ -1,16 +1,4 @@
-/** Something wrong in a file that was given; the message says where, what is wrong and a remedy. */
-export abstract class InputError extends Error {
-  /** `line` and `column` count from 1. */
-  constructor(
-    readonly file: string,
-    readonly line: number,
-    readonly column: number,
-    problem: string,
-    remedy: string,
-  ) {
-    super(`${file}:${line}:${column}: ${problem}; ${remedy}`);
-  }
-}
+import { InputError } from '../machine/errors';
 
 /** A recording that cannot be read at all. */
 export class RecordingError extends InputError {
