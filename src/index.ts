@@ -1,5 +1,6 @@
 export { BUGCHECK } from '../assembly/shared/bugcheck';
 export { EVENT, PRIORITY_CHANGE, RECORD, RECORD_HEADER, VECTOR } from '../assembly/shared/event';
+export { PORT_CONTEXT } from '../assembly/shared/layout';
 export { CONDITION, OP } from '../assembly/shared/opcode';
 export { STATUS } from '../assembly/shared/status';
 export {
@@ -11,6 +12,7 @@ export {
   KTHREAD_STATE,
   KWAIT_REASON,
   MODE,
+  PORT_STOP,
   PRIORITY_CLASS,
   TIMER_TYPE,
   WAIT_TYPE,
@@ -608,6 +610,7 @@ export type {
   MachineOptions,
   Topology,
 } from './machine/options';
+export type { PortCore, PortEnvironment, PortModule } from './machine/port';
 export {
   decodePrioritySeparation,
   type MachineCosts,

@@ -34,6 +34,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
     'KTIMER_TABLE 4352',
+    'PORT_CONTEXT 512',
   ]);
 });
 

@@ -71,6 +71,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KDPC.DpcListEntry': layout.LIST_ENTRY.Size,
   'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,
   'KWAIT_BLOCK_ROW.WaitBlock': layout.KWAIT_BLOCK.Size,
+  'PORT_CONTEXT.Own': layout.PORT_CONTEXT.Size - layout.PORT_CONTEXT.Own,
   'KTIMER_TABLE.Occupied64': (limits.LIMIT.TimerLevels + 1) * 8,
   'KTIMER_TABLE.SlotList':
     (limits.LIMIT.TimerLevels * limits.LIMIT.TimerSlots + 1) * layout.LIST_ENTRY.Size,

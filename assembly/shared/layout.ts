@@ -803,3 +803,21 @@ export const enum KTIMER_TABLE {
   SortBinCount = 36,
   Size = SortBins + SortBinCount * 4,
 }
+
+/** What a worker port and the machine tell each other of a thread; one each, in the machine's memory. */
+export const enum PORT_CONTEXT {
+  /** PORT_STOP: why the last run stopped. */
+  Reason = 0,
+  /** Of a system call, 0-65535. */
+  Number = 4,
+  /** Of a system call; or what a fault or halt leaves as exit status. */
+  Argument64 = 8,
+  /** NTSTATUS that the last system call came to. */
+  Status = 16,
+  /** Ns of the last instruction that did not fit into the budget. */
+  Debt = 20,
+  Reserved64 = 24,
+  /** What is the port's own begins here. */
+  Own = 32,
+  Size = 512,
+}

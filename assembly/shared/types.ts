@@ -279,3 +279,13 @@ export const enum DECISION {
   /** Which of those that spin gets a lock that is not queued: the first is who came first. */
   SpinLock = 2,
 }
+
+/** Why a worker port's run stopped. */
+export const enum PORT_STOP {
+  Budget = 0,
+  SystemCall = 1,
+  Fault = 2,
+  Halt = 3,
+  /** Before an instruction that others observe, and that was not the first of an ordered run. */
+  Order = 4,
+}
