@@ -2,7 +2,7 @@
 
 /** From the lowest floor up; what stands side by side in a floor is siblings. */
 const FLOORS = {
-  assembly: [['shared'], ['hal'], ['rtl'], ['ke'], ['index'], ['debug']],
+  assembly: [['shared'], ['hal', 'port'], ['rtl'], ['ke'], ['index'], ['debug']],
   src: [
     ['machine'],
     ['ke'],
@@ -12,7 +12,7 @@ const FLOORS = {
     ['io'],
     ['ps'],
     ['subsystem'],
-    ['trace', 'verifier', 'explore', 'workload'],
+    ['trace', 'verifier', 'explore', 'workload', 'port'],
     ['index'],
     ['cli', 'web'],
   ],
@@ -45,6 +45,11 @@ export default {
     ...floorRules,
     rule('on no floor', { path: TREES, pathNot: LISTED }, {}),
     rule('the core stands alone', { path: '^assembly/' }, { pathNot: '^assembly/' }),
+    rule(
+      'the core and the reference port are apart',
+      { path: '^assembly/(?!port/)' },
+      { path: '^assembly/port/' },
+    ),
     rule(
       'of the core, the host sees the map',
       { path: '^src/' },

@@ -4,5 +4,6 @@ export * from './shared/event';
 export * from './shared/layout';
 export * from './shared/limits';
 export * from './shared/opcode';
+export * from './shared/port';
 export * from './shared/status';
 export * from './shared/types';

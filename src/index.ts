@@ -900,6 +900,15 @@ export {
   PsThreadType,
   SeTokenObjectType,
 } from './ob/types';
+export { type AssembleOptions, assemblePort, type PortImage } from './port/assemble';
+export { disassemblePort } from './port/disassemble';
+export {
+  PORT_INSTRUCTIONS,
+  PORT_SHORTHANDS,
+  type PortInstruction,
+  type PortOperand,
+} from './port/instructions';
+export { AssemblyError } from './port/lexer';
 export { JOB_OBJECT_ACCESS, PROCESS_ACCESS, THREAD_ACCESS } from './ps/access';
 export type { ClientId } from './ps/cid';
 export { ZwLoadDriver, ZwUnloadDriver } from './ps/driver';

@@ -3,6 +3,7 @@ import * as event from '../assembly/shared/event';
 import * as layout from '../assembly/shared/layout';
 import * as limits from '../assembly/shared/limits';
 import * as opcode from '../assembly/shared/opcode';
+import * as port from '../assembly/shared/port';
 import * as status from '../assembly/shared/status';
 import * as types from '../assembly/shared/types';
 
@@ -22,7 +23,7 @@ function enumsOf(...modules: readonly object[]): ReadonlyMap<string, Members> {
 }
 
 /** Every enum that both compilers read, as tsc sees it. */
-export const SHARED = enumsOf(bugcheck, event, layout, limits, opcode, status, types);
+export const SHARED = enumsOf(bugcheck, event, layout, limits, opcode, port, status, types);
 
 /** Members of structs that are no fields: sizes, an address, counts. */
 const NO_FIELD = ['Size', 'Address', 'Words', 'SortBinCount'];
