@@ -1,5 +1,5 @@
 // Builds what is stale: the core (asc), its bytes as a module, its plain-JavaScript form (wasm2js), the
-// library and the command (tsc, rollup).
+// reference port, the library and the command (tsc, rollup).
 import { spawn } from 'node:child_process';
 import {
   existsSync,
@@ -30,8 +30,8 @@ const run = (script, ...args) =>
   });
 
 const CORE = ['assembly', 'asconfig.json', 'build.mjs'];
-const compile = (entry, target, output) =>
-  run('node_modules/assemblyscript/bin/asc.js', entry, '--target', target, '--outFile', output);
+const ASC = 'node_modules/assemblyscript/bin/asc.js';
+const compile = (entry, target, output) => run(ASC, entry, '--target', target, '--outFile', output);
 
 // asc inlines less than a hot path of small functions needs, and has no option for it: a switch costs a fifth less, an uncontended wait a third.
 const inline = (wasm, output, features) =>
@@ -91,6 +91,26 @@ async function buildPlain() {
   renameSync('build/ntps.plain.part.js', 'build/ntps.plain.js');
 }
 
+const PORT = ['assembly/port', 'assembly/shared', 'build.mjs'];
+const PORT_MODULE_TYPES = `import type { PortModule } from './ntps.js';
+
+/** The reference port: a register machine whose guests \`assemblePort\` makes. */
+export declare const openPort: PortModule['openPort'];
+`;
+
+async function buildPort() {
+  if (!isStale('build/port-core.js', PORT)) return;
+  const config = ['--config', 'assembly/port/asconfig.json', '--target'];
+  const lines = ['plain', 'shared'].map(async (target) => {
+    const wasm = `build/port.${target}.wasm`;
+    await run(ASC, 'assembly/port/index.ts', ...config, target, '--outFile', wasm);
+    return `export const ${target} = '${readFileSync(wasm).toString('base64')}';\n`;
+  });
+  writeFileSync('build/port-core.d.ts', 'export declare const plain: string, shared: string;\n');
+  writeFileSync('build/port.d.ts', PORT_MODULE_TYPES);
+  writeFileSync('build/port-core.js', (await Promise.all(lines)).join(''));
+}
+
 const SOURCES = ['src', 'assembly/shared', 'tsconfig.json', 'tsconfig.build.json'];
 
 async function compileSources() {
@@ -102,8 +122,9 @@ async function compileSources() {
 }
 
 mkdirSync('build', { recursive: true });
-await Promise.all([buildRelease(), buildDebug(), buildPlain(), compileSources()]);
-const BUNDLED = [...SOURCES, 'examples/recordings', 'build/core.js', 'rollup.config.mjs'];
+await Promise.all([buildRelease(), buildDebug(), buildPlain(), buildPort(), compileSources()]);
+const BYTES = ['build/core.js', 'build/port-core.js'];
+const BUNDLED = [...SOURCES, 'examples/recordings', ...BYTES, 'rollup.config.mjs'];
 // The types are written last.
 if (isStale('build/ntps.d.ts', BUNDLED)) {
   await run('node_modules/rollup/dist/bin/rollup', '-c', '--silent');

@@ -35,6 +35,12 @@ export default [
     plugins: [resolve()],
   },
   {
+    // Workers import it: it stands alone.
+    input: { port: 'build/ts/src/port/module.js' },
+    output: { dir: 'build', format: 'es' },
+    plugins: [resolve()],
+  },
+  {
     input: { cli: 'build/ts/src/cli/main.js' },
     output: { dir: 'build', format: 'es', banner: '#!/usr/bin/env node' },
     external: [

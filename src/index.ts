@@ -909,6 +909,7 @@ export {
   type PortOperand,
 } from './port/instructions';
 export { AssemblyError } from './port/lexer';
+export { type PortStateOptions, portState } from './port/state';
 export { JOB_OBJECT_ACCESS, PROCESS_ACCESS, THREAD_ACCESS } from './ps/access';
 export type { ClientId } from './ps/cid';
 export { ZwLoadDriver, ZwUnloadDriver } from './ps/driver';

@@ -58,6 +58,8 @@ test('an import of a higher floor or of a sibling is found, of a type too', asyn
     'assembly/rtl.ts': ["{ v } from './ke/a'"],
     'assembly/ke/a.ts': ["'./b'", "'../rtl'"],
     'assembly/ke/b.ts': ["'./a'"],
+    'assembly/port/a.ts': ["'../shared/map'", "'../rtl'"],
+    'assembly/index.ts': ["'./port/a'"],
     'src/machine/a.ts': ["type { T } from '../ke/a'", "'../../assembly/shared/map'"],
     'src/ke/a.ts': ["'../index'"],
     'src/ob/a.ts': ["{ type T } from '../ps/a'"],
@@ -67,6 +69,7 @@ test('an import of a higher floor or of a sibling is found, of a type too', asyn
     'src/index.ts': ["'./workload/a'"],
   });
   expect(found).toEqual([
+    'floor assembly/port: assembly/port/a.ts -> assembly/rtl.ts',
     'floor assembly/rtl: assembly/rtl.ts -> assembly/ke/a.ts',
     'floor assembly/shared: assembly/shared/map.ts -> assembly/hal.ts',
     'floor src/ke: src/ke/a.ts -> src/index.ts',
@@ -76,6 +79,7 @@ test('an import of a higher floor or of a sibling is found, of a type too', asyn
     'no file imports itself in a circle: assembly/hal.ts -> assembly/shared/map.ts',
     'no file imports itself in a circle: assembly/rtl.ts -> assembly/ke/a.ts',
     'no file imports itself in a circle: src/index.ts -> src/workload/a.ts',
+    'the core and the reference port are apart: assembly/index.ts -> assembly/port/a.ts',
   ]);
 });
 

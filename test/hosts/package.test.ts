@@ -40,6 +40,8 @@ test('the package has these files', () => {
     'build/ntps.plain.js',
     'build/ntps.wasm',
     'build/ntps.wasm.d.ts',
+    'build/port.d.ts',
+    'build/port.js',
     'build/web/index.html',
     'build/web/recording.js',
     'build/web/replay.js',
