@@ -902,6 +902,7 @@ export {
 } from './ob/types';
 export { type AssembleOptions, assemblePort, type PortImage } from './port/assemble';
 export { disassemblePort } from './port/disassemble';
+export { PortGuests, type PortGuestsOptions } from './port/guests';
 export {
   PORT_INSTRUCTIONS,
   PORT_SHORTHANDS,
