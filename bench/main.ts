@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { hostCalls } from './ddi.js';
 import { idleMachine } from './idle.js';
+import { referencePort } from './port.js';
 import { manyProcesses } from './processes.js';
 import { manyProcessors } from './processors.js';
 import { longReplay } from './replay.js';
@@ -28,6 +29,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   waits: manyWaits,
   ddi: hostCalls,
   wasm2js: plainJavaScript,
+  port: referencePort,
   subsystem: linuxSubsystem,
   verify: driverRules,
   replay: longReplay,
