@@ -2,9 +2,7 @@ import { expect, test } from 'vitest';
 import { Machine } from '../../src/machine/machine';
 import type { RunResult } from '../../src/machine/result';
 import { startScenario } from '../../src/verifier/scenario';
-import { PAIRS } from './corpus';
-import { CALLBACKS } from './corpus-callbacks';
-import { GENERAL } from './corpus-general';
+import { CORPUS } from './corpus-all';
 
 /** Bugchecks that a driver can cause, each by a driver of the corpus, without anybody who looks on. */
 
@@ -12,7 +10,7 @@ import { GENERAL } from './corpus-general';
 const SOME = expect.any(BigInt);
 
 async function stopOf(what: string): Promise<RunResult> {
-  const pair = [...PAIRS, ...CALLBACKS, ...GENERAL].find((each) => each.what === what);
+  const pair = CORPUS.find((each) => each.what === what);
   if (pair === undefined) throw new Error(`no pair is '${what}'`);
   const machine = await Machine.create({ processors: 2 });
   const driver = machine.loadDriver(pair.bad());

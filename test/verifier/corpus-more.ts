@@ -1,7 +1,27 @@
 import { IRQL, MODE } from '../../assembly/shared/types';
+import { EResource } from '../../src/ex/eresource';
 import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
+import {
+  ExDeleteResourceLite,
+  ExEnterCriticalRegionAndAcquireResourceExclusive,
+  ExInitializeResourceLite,
+  ExReleaseResourceAndLeaveCriticalRegion,
+} from '../../src/ex/resource';
+import {
+  ExInitializeWorkItem,
+  ExQueueWorkItem,
+  WORK_QUEUE_TYPE,
+  WorkQueueItem,
+} from '../../src/ex/worker';
+import { ZwCreateIoCompletion, ZwRemoveIoCompletion } from '../../src/io/completion';
+import { ZwFsControlFile } from '../../src/io/file';
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
 import { KeSetEvent } from '../../src/ke/ddi';
+import {
+  KeAcquireGuardedMutex,
+  KeReleaseGuardedMutex,
+  KGuardedMutex,
+} from '../../src/ke/guarded-mutex';
 import {
   KeEnterGuardedRegion,
   KeLeaveGuardedRegion,
@@ -12,23 +32,30 @@ import { declareStack } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
-import { ZwRemoveIoCompletion, ZwCreateIoCompletion } from '../../src/io/completion';
 import { OBJ } from '../../src/ob/attributes';
 import { ZwClose } from '../../src/ob/handle';
+import type { ImageInfo } from '../../src/ps/image';
+import { THREADINFOCLASS } from '../../src/ps/information-class';
+import type { PsCreateNotifyInfo } from '../../src/ps/process-notify';
 import {
   PsRemoveCreateThreadNotifyRoutine,
   PsSetCreateThreadNotifyRoutine,
 } from '../../src/ps/register';
-import type { PsCreateNotifyInfo } from '../../src/ps/process-notify';
-import type { ImageInfo } from '../../src/ps/image';
+import { THREAD_ACCESS } from '../../src/ps/access';
+import { ZwCreateThreadEx } from '../../src/ps/create-services';
+import { OB_OPERATION } from '../../src/ob/callbacks';
+import { PsTerminateSystemThread } from '../../src/ps/system-thread';
+import { ZwSetInformationThread } from '../../src/ps/thread-set';
 import { PsRevertToSelf } from '../../src/ps/token';
 import {
-  ExInitializeWorkItem,
-  ExQueueWorkItem,
-  WORK_QUEUE_TYPE,
-  WorkQueueItem,
-} from '../../src/ex/worker';
-import { compute, forever, impersonate, machine } from './corpus-parts';
+  compute,
+  forever,
+  impersonate,
+  machine,
+  openSelf,
+  type Steps,
+  workDriver,
+} from './corpus-parts';
 import {
   entryDriver,
   handleDriver,
@@ -165,4 +192,78 @@ export const MORE: readonly Pair[] = [
       yield* ExReleaseFastMutex(mutex);
     });
   }),
+  pair(
+    'CB-06',
+    'a resource held while a process is opened, and taken in the handle callback',
+    (good) => {
+      const resource = new EResource('table');
+      const onHandle = handleDriver(function* beforeHandle(_context, { Operation }) {
+        if (Operation === OB_OPERATION.HANDLE_DUPLICATE)
+          yield* exclusively(resource, function* () {});
+        return 0;
+      });
+      const onProcess = processDriver(function* onProcess() {
+        yield* exclusively(resource, good ? function* () {} : openSelf);
+        if (good) yield* openSelf();
+      });
+      return {
+        name: 'sut',
+        *DriverEntry(driverObject, registryPath) {
+          ExInitializeResourceLite(resource);
+          yield* onHandle.DriverEntry(driverObject, registryPath) as Steps<number>;
+          return yield* onProcess.DriverEntry(driverObject, registryPath) as Steps<number>;
+        },
+        *DriverUnload(driverObject) {
+          yield* onProcess.DriverUnload?.(driverObject) as Steps;
+          yield* onHandle.DriverUnload?.(driverObject) as Steps;
+          ExDeleteResourceLite(resource);
+        },
+      };
+    },
+  ),
+  pair('CB-13', 'a load-image routine that asks a device with a guarded mutex', (good) => {
+    const mutex = new KGuardedMutex('cache');
+    return imageDriver(function* onImage() {
+      yield* KeAcquireGuardedMutex(mutex);
+      if (!good) yield* ZwFsControlFile(0, 0, null, null, {}, 1);
+      yield* KeReleaseGuardedMutex(mutex);
+    });
+  }),
+  pair('CB-21', 'a post-operation callback that writes down every access', (good) => {
+    const seen: object[] = [];
+    return handleDriver(null, function afterHandle(_context, { ReturnStatus, Parameters }) {
+      if (!good || (ReturnStatus | 0) >= 0) seen.push({ ...Parameters });
+    });
+  }),
+  pair('CB-25', 'a thread routine that starts a thread', (good) => {
+    let started = false;
+    return threadDriver(function* onThread(_processId, _threadId, create) {
+      if (started || good || !create) return;
+      started = true;
+      const access = THREAD_ACCESS.ALL_ACCESS;
+      const made = yield* ZwCreateThreadEx(access, null, -1, worker, null, 0, 0, 0, 0, null);
+      yield* ZwClose(made.threadHandle);
+    });
+  }),
+  pair('CB-30', 'a thread routine that ends its thread', (good) =>
+    threadDriver(function* onThread(_processId, _threadId, create) {
+      if (!create && !good) yield* PsTerminateSystemThread(0);
+    }),
+  ),
+  pair('WK-02', 'a work item that leaves its thread with a low I/O priority', (good) =>
+    workDriver(function* work() {
+      yield* ZwSetInformationThread(-2, THREADINFOCLASS.ThreadIoPriority, 1, 4);
+      if (good) yield* ZwSetInformationThread(-2, THREADINFOCLASS.ThreadIoPriority, 2, 4);
+    }),
+  ),
 ];
+
+function* exclusively(resource: EResource, body: () => Steps): Steps {
+  yield* ExEnterCriticalRegionAndAcquireResourceExclusive(resource);
+  yield* body();
+  yield* ExReleaseResourceAndLeaveCriticalRegion(resource);
+}
+
+function* worker(): Steps {
+  yield compute(10);
+}

@@ -8,14 +8,17 @@ import {
 } from '../../src/ex/worker';
 import { KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeInitializeDpc, KeInsertQueueDpc } from '../../src/ke/dpc';
-import type { DriverOptions } from '../../src/machine/driver';
 import type { DeferredRoutine, GuestResult } from '../../src/machine/dpc';
+import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
 import type { KEvent, KMutant } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import { ZwClose } from '../../src/ob/handle';
 import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
 import { PsProcessType } from '../../src/ob/types';
+import { PROCESS_ACCESS } from '../../src/ps/access';
+import { clientIdOf } from '../../src/ps/cid';
+import { ZwOpenProcess } from '../../src/ps/open-services';
 import { PsCreateSystemThread } from '../../src/ps/system-thread';
 import {
   PsDereferencePrimaryToken,
@@ -107,3 +110,17 @@ export const entries = (
     () => entryDriver(entry(false), unload),
     () => entryDriver(entry(true), unload),
   );
+
+/** Opens the process at hand. */
+export function* openSelf() {
+  const { thread } = currentGuest('corpus');
+  const { handle } = yield* ZwOpenProcess(
+    PROCESS_ACCESS.QUERY_LIMITED_INFORMATION,
+    {},
+    {
+      UniqueProcess: clientIdOf(thread).UniqueProcess,
+      UniqueThread: 0,
+    },
+  );
+  if (handle !== 0) yield* ZwClose(handle);
+}

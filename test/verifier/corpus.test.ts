@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { checkDriver } from '../../src/verifier/check';
-import { CALLBACKS } from './corpus-callbacks';
-import { GENERAL } from './corpus-general';
-import { PAIRS } from './corpus';
-import { MORE } from './corpus-more';
+import { RULES } from '../../src/verifier/rules';
+import { CORPUS } from './corpus-all';
 
-const ALL = [...PAIRS, ...CALLBACKS, ...MORE, ...GENERAL].map(
-  (pair) => [pair.rule, pair.what, pair] as const,
-);
+const ALL = CORPUS.map((pair) => [pair.rule, pair.what, pair] as const);
+
+test.each(RULES.map(({ id }) => id))('%s is broken by two bad drivers or more', (id) => {
+  expect(CORPUS.filter(({ rule }) => rule === id).length).toBeGreaterThanOrEqual(2);
+});
 
 describe('a bad driver yields its finding and no other', () => {
   test.each(ALL)('%s: %s', async (rule, _what, { bad, scenario }) => {

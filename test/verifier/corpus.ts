@@ -1,5 +1,5 @@
 import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
+import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
 import {
   ExAcquirePushLockExclusive,
   ExPushLock,
@@ -11,46 +11,37 @@ import {
   WORK_QUEUE_TYPE,
   WorkQueueItem,
 } from '../../src/ex/worker';
+import { ZwCreateIoCompletion, ZwSetIoCompletion } from '../../src/io/completion';
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
-import { OB_OPERATION } from '../../src/ob/callbacks';
-import { ZwClose } from '../../src/ob/handle';
-import { KeReleaseMutex, KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
 import {
   KeEnterCriticalRegion,
   KeLeaveCriticalRegion,
   KeLowerIrql,
   KeRaiseIrql,
 } from '../../src/ke/irql';
+import { declareStack } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
-import type { KSpinLock } from '../../src/machine/spinlock';
-import type { KEvent, KMutant } from '../../src/machine/views';
-import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
+import type { KEvent } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
-import { ZwCreateIoCompletion, ZwSetIoCompletion } from '../../src/io/completion';
-import { declareStack } from '../../src/ke/stack';
+import { OB_OPERATION } from '../../src/ob/callbacks';
+import { ZwClose } from '../../src/ob/handle';
+import { PROCESS_ACCESS } from '../../src/ps/access';
 import { ZwTerminateProcess } from '../../src/ps/control-services';
+import type { PsCreateNotifyInfo } from '../../src/ps/process-notify';
+import {
+  PsSetCreateProcessNotifyRoutineEx,
+  PsSetLoadImageNotifyRoutine,
+} from '../../src/ps/register';
 import {
   PsDereferencePrimaryToken,
   PsImpersonateClient,
   PsReferencePrimaryToken,
   PsRevertToSelf,
 } from '../../src/ps/token';
-import {
-  KeAcquireSpinLockAtDpcLevel,
-  KeAcquireSpinLockRaiseToDpc,
-  KeReleaseSpinLock,
-  KeReleaseSpinLockFromDpcLevel,
-} from '../../src/ke/spinlock';
-import { PROCESS_ACCESS } from '../../src/ps/access';
-import { clientIdOf } from '../../src/ps/cid';
-import { ZwOpenProcess } from '../../src/ps/open-services';
-import type { PsCreateNotifyInfo } from '../../src/ps/process-notify';
-import {
-  PsSetCreateProcessNotifyRoutineEx,
-  PsSetLoadImageNotifyRoutine,
-} from '../../src/ps/register';
+import { openSelf } from './corpus-parts';
 import {
   entryDriver,
   handleDriver,
@@ -356,24 +347,6 @@ export const PAIRS: readonly Pair[] = [
     },
   },
   {
-    rule: 'LK-01',
-    what: 'two fast mutexes taken in both orders',
-    bad: () => {
-      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-      return entryDriver(function* () {
-        yield* both(one, two);
-        yield* both(two, one);
-      });
-    },
-    good: () => {
-      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-      return entryDriver(function* () {
-        yield* both(one, two);
-        yield* both(one, two);
-      });
-    },
-  },
-  {
     rule: 'CB-05',
     what: 'a process routine that sends what it knows to a completion port',
     bad: () =>
@@ -436,72 +409,7 @@ export const PAIRS: readonly Pair[] = [
         if (createInfo?.CommandLine === 'refuse me') createInfo.CreationStatus = 0xc0000022;
       }),
   },
-  {
-    rule: 'LK-01',
-    what: 'a mutex and a fast mutex taken in both orders',
-    bad: () => {
-      const fast = new FastMutex('table');
-      return entryDriver(function* () {
-        const mutex = machine().createMutex();
-        yield* wait(mutex);
-        yield* ExAcquireFastMutex(fast);
-        yield* ExReleaseFastMutex(fast);
-        yield* KeReleaseMutex(mutex, false);
-        yield* ExAcquireFastMutex(fast);
-        yield* wait(mutex);
-        yield* KeReleaseMutex(mutex, false);
-        yield* ExReleaseFastMutex(fast);
-      });
-    },
-    good: () => {
-      const fast = new FastMutex('table');
-      return entryDriver(function* () {
-        const mutex = machine().createMutex();
-        for (let time = 0; time < 2; time++) {
-          yield* wait(mutex);
-          yield* ExAcquireFastMutex(fast);
-          yield* ExReleaseFastMutex(fast);
-          yield* KeReleaseMutex(mutex, false);
-        }
-      });
-    },
-  },
-  {
-    rule: 'LK-01',
-    what: 'two spin locks taken in both orders',
-    bad: () =>
-      entryDriver(function* () {
-        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
-        yield* spin(one, two);
-        yield* spin(two, one);
-      }),
-    good: () =>
-      entryDriver(function* () {
-        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
-        yield* spin(one, two);
-        yield* spin(one, two);
-      }),
-  },
-  {
-    rule: 'BC-01',
-    what: 'a process routine that throws',
-    bad: () =>
-      processDriver(function onProcess() {
-        throw new Error('broken');
-      }),
-    good: () => processDriver(function onProcess() {}),
-  },
 ];
-
-const wait = (mutex: KMutant) =>
-  KeWaitForSingleObject(mutex, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-
-function* spin(first: KSpinLock, second: KSpinLock) {
-  const old = yield* KeAcquireSpinLockRaiseToDpc(first);
-  yield* KeAcquireSpinLockAtDpcLevel(second);
-  yield* KeReleaseSpinLockFromDpcLevel(second);
-  yield* KeReleaseSpinLock(first, old);
-}
 
 function* impersonateSystem() {
   const { thread } = currentGuest('corpus');
@@ -536,24 +444,4 @@ function opener(scan: (lock: ExPushLock) => Steps): DriverOptions {
       return 0;
     },
   };
-}
-
-function* both(first: FastMutex, second: FastMutex) {
-  yield* ExAcquireFastMutex(first);
-  yield* ExAcquireFastMutex(second);
-  yield* ExReleaseFastMutex(second);
-  yield* ExReleaseFastMutex(first);
-}
-
-function* openSelf() {
-  const { thread } = currentGuest('corpus');
-  const { handle } = yield* ZwOpenProcess(
-    PROCESS_ACCESS.QUERY_LIMITED_INFORMATION,
-    {},
-    {
-      UniqueProcess: clientIdOf(thread).UniqueProcess,
-      UniqueThread: 0,
-    },
-  );
-  if (handle !== 0) yield* ZwClose(handle);
 }

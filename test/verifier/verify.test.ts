@@ -5,14 +5,8 @@ import { toFollowTheRules } from '../../src/verifier/matcher';
 import { describeFinding, toSarif } from '../../src/verifier/report';
 import { startScenario } from '../../src/verifier/scenario';
 import { verifyDrivers } from '../../src/verifier/verify';
-import { PAIRS } from './corpus';
+import { badDriverOf as bad } from './corpus-all';
 import { processDriver } from './drivers';
-
-const bad = (rule: string) => {
-  const pair = PAIRS.find((each) => each.rule === rule);
-  if (pair === undefined) throw new Error(`no pair for ${rule}`);
-  return pair.bad();
-};
 
 describe('a finding', () => {
   test('names the driver, its routine, the line of its file, and what it called', async () => {
@@ -39,10 +33,10 @@ describe('a finding', () => {
     const { findings } = await checkDriver(bad('LK-01'));
     expect(findings[0]?.chain).toEqual([
       expect.stringMatching(
-        /^thread 'driver loader' takes one while it holds two \(.*corpus\.ts:\d+\)$/,
+        /^thread 'driver loader' takes one while it holds two \(.*corpus-order\.ts:\d+\)$/,
       ),
       expect.stringMatching(
-        /^thread 'driver loader' takes two while it holds one \(.*corpus\.ts:\d+\)$/,
+        /^thread 'driver loader' takes two while it holds one \(.*corpus-order\.ts:\d+\)$/,
       ),
     ]);
   });

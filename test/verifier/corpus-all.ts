@@ -1,0 +1,14 @@
+import { PAIRS } from './corpus';
+import { CALLBACKS } from './corpus-callbacks';
+import { GENERAL } from './corpus-general';
+import { MORE } from './corpus-more';
+import { ORDER } from './corpus-order';
+import type { Pair } from './drivers';
+
+/** Every small driver that breaks a rule, with its twin that keeps it. */
+export const CORPUS: readonly Pair[] = [...PAIRS, ...ORDER, ...CALLBACKS, ...MORE, ...GENERAL];
+
+/** The first driver that breaks a rule. */
+export function badDriverOf(rule: string): ReturnType<Pair['bad']> {
+  return (CORPUS.find((pair) => pair.rule === rule) as Pair).bad();
+}
