@@ -1521,7 +1521,7 @@ export {
 } from './workload/summary';
 export { type CheckedDriver, type CheckOptions, checkDriver } from './verifier/check';
 export type { Finding } from './verifier/finding';
-export type { SourceLocation } from './verifier/location';
+export type { SourceFrame, SourceLocation } from './verifier/location';
 export { type MatcherResult, toFollowTheRules } from './verifier/matcher';
 export { NEIGHBOURS, type Neighbour } from './verifier/neighbours';
 export { describeFinding, toSarif } from './verifier/report';

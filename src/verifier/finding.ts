@@ -1,6 +1,6 @@
 import type { TraceRecord } from '../machine/records';
 import type { Severity } from './rules';
-import type { SourceLocation } from './location';
+import type { SourceFrame, SourceLocation } from './location';
 
 /** What a driver did against a rule. */
 export interface Finding {
@@ -18,6 +18,8 @@ export interface Finding {
   readonly timeNs: number;
   /** The line of the driver's file, where the host's engine tells it. */
   readonly location?: SourceLocation;
+  /** The functions of the driver's files that were being executed, the one called last first. */
+  readonly hostStack: readonly SourceFrame[];
   /** Routines that were being executed, the one called last first. */
   readonly stack: readonly string[];
   /** Each waits for what the next has, or each line is an order in which locks were taken. */

@@ -8,15 +8,28 @@ export interface SourceLocation {
   readonly column: number;
 }
 
+/** A function of a user's file that was being executed, and where. */
+export interface SourceFrame extends SourceLocation {
+  /** As the engine names it; absent for one without a name. */
+  readonly function?: string;
+}
+
 const FRAME = /(?:\()?((?:file:\/\/|https?:\/\/|\/|[A-Za-z]:[\\/])[^()]*?):(\d+):(\d+)\)?$/;
 
-function placesOf(error: Error): (SourceLocation & { readonly text: string })[] {
-  const places: (SourceLocation & { readonly text: string })[] = [];
-  for (const text of (error.stack ?? '').split('\n')) {
-    const found = FRAME.exec(text.trim());
+/** The function of a line of a stack: `at onProcess (file:…` of V8, `onProcess@file:…` of others. */
+const FUNCTION = /^(?:at (?:async )?(\S.*?) \(|([^@/]+)@)/;
+
+function placesOf(error: Error): (SourceFrame & { readonly text: string })[] {
+  const places: (SourceFrame & { readonly text: string })[] = [];
+  for (const line of (error.stack ?? '').split('\n')) {
+    const text = line.trim();
+    const found = FRAME.exec(text);
     if (found === null) continue;
-    const [, file, line, column] = found as unknown as [string, string, string, string];
-    places.push({ file, line: Number(line), column: Number(column), text });
+    const [, file, row, column] = found as unknown as [string, string, string, string];
+    const [, v8, other] = FUNCTION.exec(text) ?? [];
+    const name = v8 ?? other;
+    const place = { file, line: Number(row), column: Number(column), text };
+    places.push(name === undefined ? place : { ...place, function: name });
   }
   return places;
 }
@@ -44,14 +57,24 @@ export function markPlace(): Error {
 }
 
 /**
- * The line of a user's file that is being executed, or that threw `error`; undefined if only the
- * library's are.
+ * The lines of users' files that are being executed, or that threw `error`, the innermost first; empty
+ * if only the library's are.
  */
-export function locate(error: Error = markPlace()): SourceLocation | undefined {
+export function locate(error: Error = markPlace()): readonly SourceFrame[] {
+  const frames: SourceFrame[] = [];
   for (const { text, ...place } of placesOf(error)) {
-    if (text.includes(RUN_LOOP)) return undefined;
+    if (text.includes(RUN_LOOP)) break;
     if (place.file.startsWith('node:') || (OWN !== '' && place.file.startsWith(OWN))) continue;
-    return place;
+    frames.push(place);
   }
-  return undefined;
+  return frames;
+}
+
+/** The innermost line of a stack, as findings have it. */
+export function locationOf([innermost]: readonly SourceFrame[]): {
+  readonly location?: SourceLocation;
+} {
+  if (innermost === undefined) return {};
+  const { file, line, column } = innermost;
+  return { location: { file, line, column } };
 }

@@ -5,7 +5,7 @@ import type { Request } from '../machine/generator';
 import type { Lock } from '../machine/lock';
 import type { Machine } from '../machine/machine';
 import { KMutant, type KThread } from '../machine/views';
-import type { SourceLocation } from './location';
+import type { SourceFrame } from './location';
 import { type Edge, OrderGraph } from './order';
 
 /** In which order threads take locks, and raise callbacks while they hold some. */
@@ -29,7 +29,7 @@ type Node = Taken | Raised;
 
 /** What the order of locks asks of who watches, and tells. */
 export interface OrderWatch {
-  place(thread: KThread): SourceLocation | undefined;
+  place(thread: KThread): readonly SourceFrame[];
   /** The sort of callback that a thread is in. */
   callback(thread: KThread): string | undefined;
   found(
@@ -37,7 +37,7 @@ export interface OrderWatch {
     thread: KThread,
     what: string,
     chain: readonly string[],
-    place: SourceLocation | undefined,
+    place: readonly SourceFrame[],
   ): void;
 }
 
@@ -117,7 +117,7 @@ export class LockOrder {
   private ordered(thread: KThread, from: Node, to: Node): void {
     const words = (each: Node) => (each instanceof Raised ? `a ${each.sort}` : each.name);
     const circle = this.order.add(from, to, () => {
-      const place = this.watch.place(thread);
+      const [place] = this.watch.place(thread);
       const where = place === undefined ? '' : ` (${place.file}:${place.line})`;
       if (to instanceof Raised)
         return `thread '${thread.name}' holds ${words(from)} while ${words(to)} is called${where}`;

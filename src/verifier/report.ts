@@ -1,14 +1,37 @@
+import type { TraceRecord } from '../machine/records';
 import type { Finding } from './finding';
+import type { SourceLocation } from './location';
 import { RULES, ruleOf } from './rules';
 
 /** Findings as text, and as SARIF, which code-review tools show at the line. */
+
+/** Records that the text of a finding has; the finding itself has more. */
+const RECORDS_IN_TEXT = 4;
+
+/** What JSON holds of a record. */
+function plainRecord(record: TraceRecord): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(record).map(([field, value]) => [
+      field,
+      typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
+    ]),
+  );
+}
+
+/** Such as `1200 ns, processor 0: ready thread=12 priority=8`. */
+function describeRecord(record: TraceRecord): string {
+  const { timeNs, processor, type, ...rest } = plainRecord(record);
+  const fields = Object.entries(rest).map(([field, value]) => `${field}=${String(value)}`);
+  return `${timeNs} ns, processor ${processor}: ${[type, ...fields].join(' ')}`;
+}
+
+const placeOf = ({ file, line, column }: SourceLocation) => `${file}:${line}:${column}`;
 
 /** A finding in words, of several lines. */
 export function describeFinding(finding: Finding): string {
   const { rule, severity, message, routine, thread, process, timeNs, location, count } = finding;
   const { sentence, source, instead } = ruleOf(rule);
-  const place =
-    location === undefined ? '' : `${location.file}:${location.line}:${location.column}: `;
+  const place = location === undefined ? '' : `${placeOf(location)}: `;
   const lines = [
     `${place}${severity} ${rule}: ${routine ?? finding.driver ?? 'the code'} ${message}`,
     `  rule: ${sentence} (${source})`,
@@ -16,19 +39,52 @@ export function describeFinding(finding: Finding): string {
     `  in thread '${thread}'${process === '' ? '' : ` of ${process}`} at ${timeNs} ns${count > 1 ? `, ${count} times` : ''}`,
   ];
   if (finding.stack.length > 0) lines.push(`  stack: ${finding.stack.join(' < ')}`);
+  for (const frame of finding.hostStack)
+    lines.push(`  at ${frame.function ?? 'a function'} (${placeOf(frame)})`);
   for (const each of finding.chain) lines.push(`  ${each}`);
+  for (const record of finding.lastRecords.slice(-RECORDS_IN_TEXT))
+    lines.push(`  before: ${describeRecord(record)}`);
   return lines.join('\n');
 }
 
+/** The path of a file in a URI. */
+const encodePath = (path: string) =>
+  encodeURI(path).replace(/[?#[\]]/g, (letter) => encodeURIComponent(letter));
+
 /** A file as SARIF wants it: a URI. */
 function uriOf(file: string): string {
-  if (file.startsWith('/')) return `file://${encodeURI(file)}`;
-  return /^[A-Za-z]:[\\/]/.test(file) ? `file:///${encodeURI(file.replaceAll('\\', '/'))}` : file;
+  if (file.startsWith('/')) return `file://${encodePath(file)}`;
+  if (/^[A-Za-z]:[\\/]/.test(file)) return `file:///${encodePath(file.replaceAll('\\', '/'))}`;
+  return file;
+}
+
+function physicalLocation({ file, line, column }: SourceLocation): object {
+  return {
+    physicalLocation: {
+      artifactLocation: { uri: uriOf(file) },
+      region: { startLine: line, startColumn: column },
+    },
+  };
+}
+
+/** What was being executed: routines of the machine, and functions of files. */
+function stacksOf({ stack, hostStack }: Finding): object[] {
+  const routines = stack.map((each) => ({ location: { message: { text: each } } }));
+  const functions = hostStack.map((frame) => ({
+    location: {
+      ...physicalLocation(frame),
+      ...(frame.function === undefined ? {} : { message: { text: frame.function } }),
+    },
+  }));
+  return [
+    { message: { text: 'Routines of the machine' }, frames: routines },
+    { message: { text: "Functions of the driver's files" }, frames: functions },
+  ].filter(({ frames }) => frames.length > 0);
 }
 
 function resultOf(finding: Finding): object {
-  const { rule, severity, message, routine, location, count, timeNs, stack, chain } = finding;
-  const frames = stack.map((each) => ({ location: { message: { text: each } } }));
+  const { rule, severity, message, routine, location, count, chain, thread, process } = finding;
+  const stacks = stacksOf(finding);
   return {
     ruleId: rule,
     ruleIndex: RULES.findIndex(({ id }) => id === rule),
@@ -36,28 +92,25 @@ function resultOf(finding: Finding): object {
     message: {
       text: `${routine ?? finding.driver ?? 'The code'} ${message}. ${ruleOf(rule).instead}`,
     },
-    ...(location === undefined
-      ? {}
-      : {
-          locations: [
-            {
-              physicalLocation: {
-                artifactLocation: { uri: uriOf(location.file) },
-                region: { startLine: location.line, startColumn: location.column },
-              },
-            },
-          ],
-        }),
-    ...(frames.length === 0 ? {} : { stacks: [{ frames }] }),
+    ...(location === undefined ? {} : { locations: [physicalLocation(location)] }),
+    ...(stacks.length === 0 ? {} : { stacks }),
     occurrenceCount: count,
-    properties: { thread: finding.thread, process: finding.process, timeNs, chain },
+    properties: {
+      ...(finding.driver === undefined ? {} : { driver: finding.driver }),
+      thread,
+      process,
+      timeNs: finding.timeNs,
+      chain,
+      lastRecords: finding.lastRecords.map(plainRecord),
+    },
   };
 }
 
 /** A log of SARIF 2.1.0 with every rule and the findings, as data for JSON.stringify. */
 export function toSarif(findings: readonly Finding[]): object {
   return {
-    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    $schema:
+      'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json',
     version: '2.1.0',
     runs: [
       {

@@ -28,7 +28,7 @@ import {
 } from './callback-calls';
 import { type Finding, Findings } from './finding';
 import { watchGiven } from './given';
-import { locate, markPlace, type SourceLocation } from './location';
+import { locate, locationOf, markPlace, type SourceFrame } from './location';
 import { LockOrder } from './lock-order';
 import { Property } from './property';
 import { Routines } from './routines';
@@ -89,7 +89,10 @@ export class RuleWatcher implements Watcher {
     private readonly options: WatchOptions,
   ) {
     this.order = new LockOrder(machine, {
-      place: (thread) => locate() ?? locate(this.places.get(thread)),
+      place: (thread) => {
+        const here = locate();
+        return here.length > 0 ? here : locate(this.places.get(thread));
+      },
       callback: (thread) => this.frame(thread)?.call.sort,
       found: (rule, thread, what, chain, place) => {
         const call = this.frame(thread)?.call ?? this.codeOf(thread);
@@ -112,7 +115,7 @@ export class RuleWatcher implements Watcher {
   private driverGone(driver: DriverObject): void {
     const thread = this.machine.guests.currentThread ?? this.machine.idleThread;
     for (const { rule, what } of this.property.leftBy(driver))
-      this.report(rule, thread, codeOfDriver(driver), what, [], undefined);
+      this.report(rule, thread, codeOfDriver(driver), what, [], []);
   }
 
   entered(thread: KThread, routine: string): void {
@@ -298,7 +301,7 @@ export class RuleWatcher implements Watcher {
     const last = at === -1 ? this.routines.last : undefined;
     const driver = left?.driver.name ?? stack[at]?.split('!')[0] ?? last?.driver?.name;
     if (driver === undefined || this.options.drivers?.has(driver) === false) return;
-    const location = cause instanceof Error ? locate(cause) : undefined;
+    const hostStack = cause instanceof Error ? locate(cause) : [];
     const rule = this.ruleOfStopHere(result);
     if (!this.options.rules.has(rule)) return;
     const words = cause instanceof VerifierError ? `${name}: ${cause.message}` : undefined;
@@ -313,7 +316,8 @@ export class RuleWatcher implements Watcher {
         thread,
         process: '',
         timeNs: now,
-        ...(location === undefined ? {} : { location }),
+        ...locationOf(hostStack),
+        hostStack,
         stack,
         chain: [],
         lastRecords,
@@ -370,11 +374,11 @@ export class RuleWatcher implements Watcher {
     this.failed = call;
     if (!(error instanceof TypeError)) return;
     this.explained ||= frame.wrote;
-    const location = locate(error);
+    const hostStack = locate(error);
     const { message } = error;
     const report = (rule: string, what: string) => {
       this.explained = true;
-      this.report(rule, thread, call, `${what}: ${message}`, [], location);
+      this.report(rule, thread, call, `${what}: ${message}`, [], hostStack);
     };
     if (call.sort === PROCESS && given[2] === null) report('CB-15', 'throws when a process exits');
     else if (call.sort === PROCESS && frame.readNull !== undefined)
@@ -442,7 +446,7 @@ export class RuleWatcher implements Watcher {
     call: WatchedCall,
     what: string,
     chain: readonly string[] = [],
-    location: SourceLocation | undefined = locate(),
+    hostStack: readonly SourceFrame[] = locate(),
   ): void {
     const { driver, sort } = call;
     if (!this.options.rules.has(rule)) return;
@@ -457,7 +461,8 @@ export class RuleWatcher implements Watcher {
       thread: thread.name,
       process: thread.process.name,
       timeNs: this.machine.now,
-      ...(location === undefined ? {} : { location }),
+      ...locationOf(hostStack),
+      hostStack,
       stack: this.stackOf(thread),
       chain,
       lastRecords: Array.from({ length: last.count }, (_, index) => decodeRecord(last, index)),

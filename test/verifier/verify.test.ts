@@ -24,6 +24,19 @@ describe('a finding', () => {
     expect(findings[0]?.lastRecords.length).toBe(16);
   });
 
+  test('has the functions of the driver, the one that was called last first', async () => {
+    const { findings } = await checkDriver(bad('CB-08'));
+    expect(findings[0]?.hostStack).toEqual([
+      expect.objectContaining({ function: 'readFile', line: expect.any(Number) }),
+      expect.objectContaining({ function: 'onProcess', column: expect.any(Number) }),
+    ]);
+    expect(findings[0]?.location).toEqual({
+      file: findings[0]?.hostStack[0]?.file,
+      line: findings[0]?.hostStack[0]?.line,
+      column: findings[0]?.hostStack[0]?.column,
+    });
+  });
+
   test('that is made again is one with a count', async () => {
     const { findings } = await checkDriver(bad('CB-04'));
     expect(findings[0]?.count).toBe(20);
@@ -41,6 +54,13 @@ describe('a finding', () => {
     ]);
   });
 
+  test('in words has the lines of the driver', async () => {
+    const { findings } = await checkDriver(bad('CB-08'));
+    expect(findings.map(describeFinding).join('\n')).toMatch(
+      /^ {2}at readFile \(.*corpus-callbacks\.ts:\d+:\d+\)\n {2}at onProcess \(/m,
+    );
+  });
+
   test('in words has the rule, its source, and what to do instead', async () => {
     const { findings } = await checkDriver(bad('CB-19'));
     const text = findings.map(describeFinding).join('\n');
@@ -49,6 +69,7 @@ describe('a finding', () => {
     );
     expect(text).toContain('rule: A pre-operation callback adds no access rights.');
     expect(text).toContain('instead: only clear bits of DesiredAccess');
+    expect(text).toMatch(/^ {2}before: \d+ ns, processor [01]: \w+ /m);
   });
 });
 
