@@ -3,7 +3,8 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
 import { HOST_ROUTINE, requireIrql, resultOf, stopGuest, VIOLATION } from '../ke/call';
 import type { GuestResult } from '../machine/dpc';
-import { NtCall, NtStatusError, type Request } from '../machine/guest';
+import { currentGuest, NtCall, NtStatusError, type Request } from '../machine/guest';
+import { Kept } from '../machine/watch';
 import { requireInteger } from '../machine/profile';
 import { stopForList } from './list';
 import { allocateBlock, ExFreePool, type POOL_TYPE, type PoolBlock } from './pool';
@@ -89,10 +90,11 @@ function createList<T extends object>(
   size: number,
   tag: string,
 ): LookasideList<T> {
+  const { machine } = currentGuest('ExInitializeLookasideListEx');
   const fromPool = (type: POOL_TYPE, bytes: number, ownTag: string) =>
     allocateBlock('ExAllocateFromLookasideListEx', (type & 1) !== 0, bytes, ownTag);
   const toPool = (entry: object) => ExFreePool(entry as PoolBlock);
-  return new LookasideList<T>(
+  const lookaside = new LookasideList<T>(
     poolType,
     tag,
     Math.max(size, LOOKASIDE_MINIMUM_BLOCK_SIZE),
@@ -101,6 +103,8 @@ function createList<T extends object>(
     free ?? toPool,
     flags,
   );
+  machine.watcher?.takes(Kept.Storage, lookaside, `a lookaside list of '${tag}'`);
+  return lookaside;
 }
 
 function requireSize(routine: string, size: number): void {
@@ -248,6 +252,7 @@ function* deleteListSteps<T extends object>(
   if (lookaside.deleted) stopForList(routine);
   requireUsable(routine, lookaside);
   lookaside.deleted = true;
+  currentGuest(routine).machine.watcher?.returns(lookaside);
   yield HOST_ROUTINE;
   yield* flush(lookaside);
 }

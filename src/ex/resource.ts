@@ -12,6 +12,7 @@ import {
 import { KeEnterCriticalRegion, KeLeaveCriticalRegion } from '../ke/irql';
 import { waitForLock } from '../ke/lock';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
+import { Kept } from '../machine/watch';
 import { KThread } from '../machine/views';
 import {
   type AcquireForm,
@@ -44,13 +45,16 @@ function requireUnused(routine: string, resource: EResource): void {
 /** Makes a resource that nobody owns. @returns STATUS_SUCCESS. @irql at most DISPATCH_LEVEL @nt ExInitializeResourceLite */
 export function ExInitializeResourceLite(resource: EResource): number {
   const routine = 'ExInitializeResourceLite';
-  resource.guest(routine);
+  const { machine } = resource.guest(routine);
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   if (resource.initialized) {
     const message = `${resource.name} is initialized already; call ExDeleteResourceLite first, or ExReinitializeResourceLite instead`;
     reportViolation(routine, message, VIOLATION.ResourceInitializedTwice, resource.index);
   }
   resource.initialize();
+  machine.watcher?.takes(Kept.Storage, resource, resource.name, () =>
+    resource.initialized ? resource : undefined,
+  );
   return STATUS.SUCCESS;
 }
 

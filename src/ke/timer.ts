@@ -2,6 +2,7 @@ import { OP } from '../../assembly/shared/opcode';
 import { IRQL, TIMER_TYPE } from '../../assembly/shared/types';
 import type { KDpc } from '../machine/dpc';
 import { NtCall, type Request } from '../machine/guest';
+import { Kept } from '../machine/watch';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KTimer } from '../machine/views';
@@ -45,6 +46,11 @@ function* setTimerSteps(
 ): Generator<Request, boolean, number> {
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
   requireExisting(timer, dpc);
+  const { watcher } = timer.machine;
+  if (dpc === null)
+    watcher?.takes(Kept.Timer, timer, 'a timer that is set', () =>
+      timer.exists && timer.inserted ? timer : undefined,
+    );
   return (yield request) === 1;
 }
 

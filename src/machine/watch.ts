@@ -15,8 +15,10 @@ export const enum Kept {
   Pool = 0,
   Handle = 1,
   Reference = 2,
-  /** A work item or timer that the kernel allocates. */
+  /** A work item or timer that the kernel allocates, a lookaside list, a resource in the system's list. */
   Storage = 3,
+  /** A timer that is set, without a DPC. */
+  Timer = 4,
 }
 
 /**
@@ -47,8 +49,11 @@ export interface Watcher {
   routineEnds(thread: KThread): void;
   /** The next instruction of a routine in front of a thread, as the core names that. */
   activation(index: number, request: Request): void;
-  /** The code at hand has taken something, `what` in words. */
-  takes(kind: Kept, thing: unknown, what: string): void;
+  /**
+   * The code at hand has taken something, `what` in words. `still` gives what it is of while it has not
+   * been given back in another way.
+   */
+  takes(kind: Kept, thing: unknown, what: string, still?: () => object | undefined): void;
   /** It has been given back. */
   returns(thing: unknown): void;
 }

@@ -252,9 +252,24 @@ export function ObpInsertHandle(
   countHandle(header, word, process);
   const kernel = (attributes & OBJ.KERNEL_HANDLE) !== 0;
   const handle = index * 4 + (kernel ? KERNEL_HANDLE_BASE : 0);
-  if (kernel)
-    process.machine.watcher?.takes(Kept.Handle, handle, `a handle to a ${header.type.name}`);
+  if (process.machine.watcher !== undefined) noteHandle(header, table, index, process);
   return { status: STATUS.SUCCESS, handle };
+}
+
+/** By what a watcher knows a handle. */
+const keyOf = (process: KProcess, index: number) => `${process.handle}:${index}`;
+
+/** Tells a watcher of a handle that the code at hand is to close. */
+function noteHandle(header: ObjectHeader, table: HandleTable, index: number, process: KProcess) {
+  const { watcher, systemProcess } = process.machine;
+  const whose = process === systemProcess ? '' : ` in ${process.name}`;
+  const open = () => !table.closed && table.header(index) === header;
+  watcher?.takes(
+    Kept.Handle,
+    keyOf(process, index),
+    `a handle to a ${header.type.name}${whose}`,
+    () => (open() ? header.body : undefined),
+  );
 }
 
 /** What a caller gets of an object; `opening` is as in a request for a handle. */
@@ -411,9 +426,7 @@ export function* ObpCloseHandle(
   const table = handleTable(entry.process);
   const granted = table.word(entry.index) & HANDLE_FLAG.Access;
   table.remove(entry.index);
-  const { machine } = entry.process;
-  if (entry.process === machine.systemProcess)
-    machine.watcher?.returns(entry.index * 4 + KERNEL_HANDLE_BASE);
+  entry.process.machine.watcher?.returns(keyOf(entry.process, entry.index));
   yield* closeObject(header, entry.process, granted);
   return STATUS.SUCCESS;
 }

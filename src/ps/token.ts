@@ -9,7 +9,7 @@ import type { KProcess, KThread } from '../machine/views';
 import type { Handle } from '../ob/attributes';
 import { ObpReferenceByHandle } from '../ob/handle';
 import { ACCOUNTS, type TokenDescription } from '../ob/privilege';
-import { ObpDereference } from '../ob/reference';
+import { noteReference, ObpDereference } from '../ob/reference';
 import { SE_PRIVILEGE } from '../ob/security';
 import {
   type Impersonation,
@@ -81,10 +81,17 @@ function* dereferenceToken(token: Token): KernelCode<void> {
 const requirePassive = (routine: string) =>
   requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
 
+/** A reference that the code at hand is to give back. */
+function takeToken(token: Token): Token {
+  const referenced = referenceToken(token);
+  noteReference(tokenHeader(token));
+  return referenced;
+}
+
 /** @returns the primary token of a process, with a reference to it. @irql PASSIVE_LEVEL @nt PsReferencePrimaryToken */
 export function PsReferencePrimaryToken(process: KProcess): Token {
   requirePassive('PsReferencePrimaryToken');
-  return referenceToken(primaryToken(process));
+  return takeToken(primaryToken(process));
 }
 
 function dereference(routine: string, token: Token | null): NtCall<void> {
@@ -94,7 +101,9 @@ function dereference(routine: string, token: Token | null): NtCall<void> {
 function* dereferenceSteps(routine: string, token: Token | null): KernelCode<void> {
   requireIrql(routine, VIOLATION.IrqlKeDispatchLte, IRQL.APC_LEVEL);
   yield HOST_ROUTINE;
-  if (token !== null) yield* ObpDereference(tokenHeader(token));
+  if (token === null) return;
+  token.machine.watcher?.returns(token);
+  yield* ObpDereference(tokenHeader(token));
 }
 
 /** Gives a reference of PsReferencePrimaryToken back. @irql below DISPATCH_LEVEL @nt PsDereferencePrimaryToken */
@@ -119,7 +128,7 @@ export function PsReferenceImpersonationToken(thread: KThread): ImpersonationTok
     return { token: null, copyOnOpen: false, effectiveOnly: false, impersonationLevel };
   }
   const { token, copyOnOpen, effectiveOnly, level } = impersonation;
-  return { token: referenceToken(token), copyOnOpen, effectiveOnly, impersonationLevel: level };
+  return { token: takeToken(token), copyOnOpen, effectiveOnly, impersonationLevel: level };
 }
 
 /** Gives a reference of PsReferenceImpersonationToken back, if it gave one. @irql below DISPATCH_LEVEL @nt PsDereferenceImpersonationToken */
@@ -131,7 +140,7 @@ export function PsDereferenceImpersonationToken(impersonationToken: Token | null
 export function PsReferenceEffectiveToken(thread: KThread): Token {
   requirePassive('PsReferenceEffectiveToken');
   const impersonation = thread.impersonation as Impersonation | undefined;
-  return referenceToken(impersonation?.token ?? primaryToken(thread.process));
+  return takeToken(impersonation?.token ?? primaryToken(thread.process));
 }
 
 /** @returns whether the thread impersonates somebody. @irql any @nt PsIsThreadImpersonating */

@@ -8,11 +8,17 @@ const RULE: Readonly<Record<Kept, string>> = {
   [Kept.Handle]: 'UN-03',
   [Kept.Reference]: 'UN-04',
   [Kept.Storage]: 'UN-05',
+  [Kept.Timer]: 'UN-01',
 };
+
+/** What there can be one of by each name, however often it is taken. */
+const COUNTED: readonly Kept[] = [Kept.Pool, Kept.Reference];
 
 interface Taken {
   readonly kind: Kept;
   readonly what: string;
+  /** What it is of, while it has not been given back in another way. */
+  readonly still: () => object | undefined;
   count: number;
 }
 
@@ -25,11 +31,18 @@ export interface Left {
 export class Property {
   private readonly taken = new Map<DriverObject, Map<unknown, Taken>>();
 
-  takes(driver: DriverObject, kind: Kept, thing: unknown, what: string): void {
+  takes(
+    driver: DriverObject,
+    kind: Kept,
+    thing: unknown,
+    what: string,
+    still: () => object | undefined = () => thing as object,
+  ): void {
     const taken = this.taken.get(driver) ?? new Map<unknown, Taken>();
     this.taken.set(driver, taken);
     const known = taken.get(thing);
-    if (known === undefined) taken.set(thing, { kind, what, count: 1 });
+    if (known === undefined || !COUNTED.includes(kind))
+      taken.set(thing, { kind, what, still, count: 1 });
     else known.count++;
   }
 
@@ -45,12 +58,20 @@ export class Property {
     }
   }
 
+  /** Whether a driver has something of an object that keeps it there. */
+  holds(driver: DriverObject, object: object): boolean {
+    const taken = this.taken.get(driver);
+    if (taken === undefined) return false;
+    if (taken.has(object)) return true;
+    return [...taken.values()].some(({ still }) => still() === object);
+  }
+
   /** What it has when it goes: one of each rule stands for all. */
   leftBy(driver: DriverObject): Left[] {
     const taken = [...(this.taken.get(driver)?.values() ?? [])];
     this.taken.delete(driver);
     return Object.entries(RULE).flatMap(([kind, rule]) => {
-      const some = taken.filter((each) => each.kind === Number(kind));
+      const some = taken.filter((each) => each.kind === Number(kind) && each.still() !== undefined);
       const [first] = some;
       if (first === undefined) return [];
       const more = some.length === 1 ? '' : `, and ${some.length - 1} more`;

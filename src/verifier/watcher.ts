@@ -168,9 +168,9 @@ export class RuleWatcher implements Watcher {
     this.routines.instruction(index, request);
   }
 
-  takes(kind: Kept, thing: unknown, what: string): void {
+  takes(kind: Kept, thing: unknown, what: string, still?: () => object | undefined): void {
     const driver = this.machine.guests.currentDriver;
-    if (driver !== undefined) this.property.takes(driver, kind, thing, what);
+    if (driver !== undefined) this.property.takes(driver, kind, thing, what, still);
   }
 
   returns(thing: unknown): void {

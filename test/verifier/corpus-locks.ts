@@ -21,6 +21,7 @@ import {
 } from '../../src/ex/push-lock';
 import {
   ExAcquireResourceExclusiveLite,
+  ExDeleteResourceLite,
   ExInitializeResourceLite,
   ExReleaseResourceLite,
 } from '../../src/ex/resource';
@@ -167,6 +168,7 @@ export const LOCKS: readonly Pair[] = [
         if (good) yield* ExAcquireResourceExclusiveLite(resource, true);
         yield* ExReleaseResourceLite(resource);
         yield* KeLeaveCriticalRegion();
+        ExDeleteResourceLite(resource);
       },
   ),
   entries(

@@ -1,0 +1,151 @@
+import { MODE } from '../../assembly/shared/types';
+import { EResource } from '../../src/ex/eresource';
+import {
+  ExDeleteLookasideListEx,
+  ExDeletePagedLookasideList,
+  ExInitializeLookasideListEx,
+  ExInitializePagedLookasideList,
+} from '../../src/ex/lookaside';
+import { ExDeleteResourceLite, ExInitializeResourceLite } from '../../src/ex/resource';
+import { KeCancelTimer, KeSetTimer } from '../../src/ke/timer';
+import { KeDelayExecutionThread } from '../../src/ke/time';
+import { currentGuest } from '../../src/machine/guest';
+import type { Machine } from '../../src/machine/machine';
+import type { KTimer } from '../../src/machine/views';
+import { NtClose, ZwClose } from '../../src/ob/handle';
+import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
+import { PROCESS_ACCESS, THREAD_ACCESS } from '../../src/ps/access';
+import { NtCreateUserProcess } from '../../src/ps/create-services';
+import { processManager } from '../../src/ps/manager';
+import {
+  PsDereferenceImpersonationToken,
+  PsDereferencePrimaryToken,
+  PsImpersonateClient,
+  PsReferenceImpersonationToken,
+  PsReferencePrimaryToken,
+  PsRevertToSelf,
+} from '../../src/ps/token';
+import { compute, entries, machine, pair, type Steps } from './corpus-parts';
+import { entryDriver, type Pair, processDriver } from './drivers';
+
+/** The pairs of what drivers leave when they are unloaded. */
+
+/** An event of the process at hand, which the code that makes it ought to close. */
+function* userEvent(): Steps<number> {
+  const kind = EVENT_TYPE.NotificationEvent;
+  return (yield* ZwCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, kind, false)).handle;
+}
+
+export const LEFTOVERS: readonly Pair[] = [
+  pair(
+    'UN-01',
+    'a timer without a DPC that is set',
+    () => timerDriver(false),
+    () => timerDriver(true),
+  ),
+  entries(
+    'UN-03',
+    'a handle of the System process that is not closed',
+    (good) =>
+      function* () {
+        const handle = yield* userEvent();
+        if (good) yield* ZwClose(handle);
+      },
+  ),
+  {
+    ...pair(
+      'UN-03',
+      'a handle in a process that goes on',
+      () =>
+        processDriver(function* onProcess(_process, _id, createInfo) {
+          if (createInfo !== null) yield* userEvent();
+        }),
+      () =>
+        processDriver(function* onProcess(_process, _id, createInfo) {
+          if (createInfo !== null) yield* NtClose(yield* userEvent());
+        }),
+    ),
+    scenario: lastingProcess,
+  },
+  entries(
+    'UN-04',
+    'a primary token that is not dereferenced',
+    (good) =>
+      function* () {
+        const token = PsReferencePrimaryToken(machine().systemProcess);
+        if (good) yield* PsDereferencePrimaryToken(token);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'UN-04',
+    'an impersonation token that is not dereferenced',
+    (good) =>
+      function* () {
+        const { thread } = currentGuest('corpus');
+        const token = PsReferencePrimaryToken(machine().systemProcess);
+        yield* PsImpersonateClient(thread, token, false, false, 2);
+        yield* PsDereferencePrimaryToken(token);
+        const whom = PsReferenceImpersonationToken(thread);
+        yield* PsRevertToSelf();
+        if (good) yield* PsDereferenceImpersonationToken(whom.token);
+      },
+  ),
+  entries(
+    'UN-05',
+    'a lookaside list that is not deleted',
+    (good) =>
+      function* () {
+        const { value } = ExInitializeLookasideListEx(null, null, 512, 0, 64, 'Sut1', 0);
+        if (good && value !== null) yield* ExDeleteLookasideListEx(value);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'UN-05',
+    'a lookaside list of paged pool that is not deleted',
+    (good) =>
+      function* () {
+        const lookaside = ExInitializePagedLookasideList(null, null, 0, 64, 'Sut1', 0);
+        if (good) yield* ExDeletePagedLookasideList(lookaside);
+        yield compute(1);
+      },
+  ),
+  entries(
+    'UN-05',
+    'a resource that is not deleted',
+    (good) =>
+      function* () {
+        const resource = new EResource('table');
+        ExInitializeResourceLite(resource);
+        yield compute(1);
+        if (good) ExDeleteResourceLite(resource);
+      },
+  ),
+];
+
+/** A process that makes another, and is there for longer than the driver. */
+function lastingProcess(machine: Machine): void {
+  const access = PROCESS_ACCESS.ALL_ACCESS;
+  processManager(machine).createProcess({
+    image: 'C:\\Windows\\explorer.exe',
+    *main() {
+      const child = { imageName: 'C:\\Windows\\child.exe', *main() {} };
+      yield* NtCreateUserProcess(access, THREAD_ACCESS.ALL_ACCESS, null, null, 0, 0, null, child);
+      yield* KeDelayExecutionThread(MODE.UserMode, false, -1e9);
+    },
+  });
+}
+
+function timerDriver(cancel: boolean) {
+  let timer: KTimer | undefined;
+  return entryDriver(
+    function* () {
+      timer = machine().createTimer('notification');
+      yield* KeSetTimer(timer, -1e9, null);
+    },
+    function* () {
+      if (cancel && timer !== undefined) yield* KeCancelTimer(timer);
+    },
+  );
+}
