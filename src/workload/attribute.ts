@@ -6,6 +6,7 @@
  * the sum of its runs in ns.
  */
 import type { BurstSink } from './bursts';
+import { textOf } from './bytes';
 import type { EventBody, Task } from './ftrace-body';
 import { CONTEXT, type Context, type LineHead } from './ftrace-line';
 import { HeldSink } from './held-sink';
@@ -154,8 +155,17 @@ export class Attributor {
     if (thread !== undefined && thread.tid === this.#body.task.pid) thread.exiting = true;
   }
 
-  /** A thread other than the leader that executes a program takes over the leader's id. */
   onExec(): void {
+    this.#takeOverId();
+    const { pid, commStart, commEnd } = this.#body.task;
+    const thread = this.#threads.get(pid);
+    if (thread === undefined) return;
+    if (thread.state === STATE.Running) this.#deliver(thread, this.#now);
+    this.#out.exec(thread.index, textOf(this.#buffer, commStart, commEnd));
+  }
+
+  /** A thread other than the leader that executes a program takes over the leader's id. */
+  #takeOverId(): void {
     const { task, oldPid } = this.#body;
     if (task.pid === oldPid) return;
     const thread = this.#threads.get(oldPid);

@@ -38,6 +38,8 @@ export interface BurstSink {
    */
   wait(thread: number, reason: string): void;
   fork(thread: number, child: number): void;
+  /** `thread` executes the program at `path`, as the recording has that. A sink without it is not told. */
+  exec?(thread: number, path: string): void;
   setPriority(thread: number, linuxPriority: number): void;
   /** The recorded exit, or (`recorded` false) the end of the recording. No op follows. */
   exit(thread: number, recorded: boolean): void;

@@ -31,6 +31,7 @@ const SUCCESS_0 = bytesOf(' success=0');
 const CHILD_COMM = bytesOf(' child_comm=');
 const CHILD_PID = bytesOf(' child_pid=');
 const OLD_PID = bytesOf(' old_pid=');
+const FILENAME = bytesOf('filename=');
 const PID_FIRST = bytesOf('pid=');
 const CLONE_FLAGS = bytesOf(' clone_flags=');
 const OLD_COMM = bytesOf(' oldcomm=');
@@ -171,10 +172,14 @@ export class EventBody {
     return task.pid >= 0 && next.pid > 0 && task.commStart <= pid;
   }
 
+  /** sched_process_exec: the comm of `task` is the file's path. */
   readExec(buffer: Uint8Array, start: number, end: number): boolean {
     const oldPid = findLast(buffer, start, end, OLD_PID);
     const pid = findLast(buffer, start, oldPid, PID);
     if (pid < 0) return false;
+    const named = startsWith(buffer, start, pid, FILENAME);
+    this.task.commStart = named ? start + FILENAME.length : pid;
+    this.task.commEnd = pid;
     this.task.pid = numberAt(buffer, pid + PID.length, oldPid);
     this.oldPid = numberAt(buffer, oldPid + OLD_PID.length, end);
     return this.task.pid > 0 && this.oldPid > 0;

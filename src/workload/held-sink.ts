@@ -99,6 +99,11 @@ export class HeldSink {
     else this.#push(() => this.#sink.fork(thread, child));
   }
 
+  exec(thread: number, path: string): void {
+    if (this.#open) this.#sink.exec?.(thread, path);
+    else this.#push(() => this.#sink.exec?.(thread, path));
+  }
+
   setPriority(thread: number, priority: number): void {
     if (this.#open) this.#sink.setPriority(thread, priority);
     else this.#push(() => this.#sink.setPriority(thread, priority));

@@ -297,6 +297,22 @@ describe('forks and exits', () => {
     expect(summary.threads.map((each) => each.runNs)).toEqual([0, 4000]);
     expect(warningsOf(summary)).toEqual([]);
   });
+
+  it('a program that is executed is told by its path, after what was computed before it', () => {
+    const { log } = readText(
+      switchTo(10, IDLE, 'R', 'a-1') +
+        event(12, 'a-1', 'sched_process_exec: filename=/opt/a b pid=1 old_pid=1') +
+        switchTo(15, 'a-1', 'S', IDLE),
+    );
+    expect(log.slice(3)).toEqual([
+      'at 0 cpu 0 wakes 0',
+      '0 computes 2000',
+      '0 executes /opt/a b',
+      '0 computes 3000',
+      '0 waits S',
+      '0 ends',
+    ]);
+  });
 });
 
 describe('what is missing or wrong', () => {

@@ -38,6 +38,9 @@ export class LogSink implements BurstSink {
   fork(thread: number, child: number): void {
     this.log.push(`${thread} forks ${child}`);
   }
+  exec(thread: number, path: string): void {
+    this.log.push(`${thread} executes ${path}`);
+  }
   setPriority(thread: number, linuxPriority: number): void {
     this.log.push(`${thread} priority ${linuxPriority}`);
   }
