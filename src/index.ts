@@ -1426,6 +1426,7 @@ export type {
   LinuxPort,
   SignalDelivery,
   SignalHandler,
+  StartedImage,
 } from './subsystem/wsl/guest';
 export { AddressSpace, type SharedMemory } from './subsystem/wsl/memory';
 export { LinuxThread } from './subsystem/wsl/state';
@@ -1476,6 +1477,7 @@ export { writeEvents } from './workload/events/write';
 export { ScheduleFigures, type ScheduleTally, ThreadTally } from './workload/figures';
 export { type ReadOptions, RecordingReader, readRecording } from './workload/ftrace';
 export { Histogram } from './workload/histogram';
+export type { SubsystemCounts } from './workload/linux-replay';
 export { mapPriority, type Policy } from './workload/policy';
 export { Replay, type ReplayedFigures, type ReplayOptions } from './workload/replay';
 export {
@@ -1490,6 +1492,7 @@ export type {
   ReplayReport,
   RunReport,
   ScheduleReport,
+  SubsystemReport,
   ThreadReport,
 } from './workload/report';
 export { recordedFigures, reportReplay } from './workload/report';

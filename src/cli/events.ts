@@ -49,7 +49,7 @@ function recordingLines(recording: EventRecording): string[] {
   ];
 }
 
-function bugCheckLines(result: RunResult | undefined): string[] {
+export function bugCheckLines(result: RunResult | undefined): string[] {
   if (result?.reason !== 'bugcheck') return [];
   const { name, code, explanation, stack, cause } = result;
   return [
@@ -59,7 +59,8 @@ function bugCheckLines(result: RunResult | undefined): string[] {
   ];
 }
 
-function driverLine({ name, status, state }: DriverObject): string {
+/** What has become of a driver. */
+export function driverLine({ name, status, state }: DriverObject): string {
   return `driver ${name}: DriverEntry returned ${hex(status)}; at the end it is ${state}`;
 }
 

@@ -49,6 +49,26 @@ export function table(head: string[], left: number): InstanceType<typeof Table> 
   return new Table({ head, colAligns, chars, style: { head: [], border: [] } });
 }
 
+/** What the provider of the subsystem was told. */
+function subsystemLines({ policy, subsystem }: ReplayReport): string[] {
+  if (subsystem === undefined) return [];
+  const { forks, threads, execs, exits, found, notRecorded, callNs } = subsystem;
+  const { refused, cutShort, execsLeftOut } = subsystem;
+  const lines = [
+    `${policy}, as processes of ${subsystem.subsystem}: ${forks} forks, ${threads} new threads, ${execs} execs and ${exits} ends of threads told; ${found} threads were there before; ${milliseconds(callNs)} ms in calls and callbacks, beside what they ran`,
+  ];
+  if (notRecorded.length > 0)
+    lines.push(`${policy}: the recording has no ${notRecorded.join(', no ')}`);
+  if (execsLeftOut > 0)
+    lines.push(`${policy}: ${execsLeftOut} execs of processes with several threads are left out`);
+  if (refused > 0) lines.push(`${policy}: ${refused} processes were refused`);
+  if (cutShort > 0)
+    lines.push(
+      `${policy}: ${cutShort} threads ended early or never were; interrupts wake whom they would have`,
+    );
+  return lines;
+}
+
 /** The recording's own figures beside each policy's. */
 function overallTable(recorded: ScheduleReport, { recording, reports }: RecordingReplay): string {
   const rows = table(['policy', 'end ms', ...FIGURES_HEAD, 'boosts', 'utilisation'], 1);
@@ -139,7 +159,8 @@ export function printReplay(recorded: ScheduleReport, replay: RecordingReplay): 
     return { title: [name, `${tid}`, process], ...both };
   });
   console.log(busiestTable(['thread', 'id', 'process'], policy, threadRows));
-  for (const report of replay.reports) for (const line of leftovers(report)) console.log(line);
+  const lines = (report: ReplayReport) => [...subsystemLines(report), ...leftovers(report)];
+  for (const report of replay.reports) for (const line of lines(report)) console.log(line);
   for (const report of replay.reports) console.log(`digest ${report.policy} ${report.digest}`);
 }
 

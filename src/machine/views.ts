@@ -593,6 +593,17 @@ export class KThread extends KernelObject {
     this.machine.core.hostStartThread(this.address);
   }
 
+  /** @internal The same, in a wait for one object, without having run. */
+  startWaiting(object: KernelObject): void {
+    this.machine.core.hostStartWaitingThread(this.address, object.address);
+  }
+
+  /** @internal What its instructions cost is overhead from now on, not run time. */
+  uncharge(): void {
+    const flags = this.word(KTHREAD.Flags);
+    this.machine.memory.setU32(this.address + KTHREAD.Flags, flags | THREAD_FLAG.Uncharged);
+  }
+
   /** From outside any guest. Returns the old priority. @irql PASSIVE_LEVEL @nt KeSetPriorityThread */
   setPriority(priority: number): number {
     const { address } = this;

@@ -74,6 +74,21 @@ export class OpQueue {
     return end - start;
   }
 
+  /** Empties it; the objects of those of its instructions that begin with `word`. */
+  drop(word: number): number[] {
+    const words = this.#words;
+    const handles: number[] = [];
+    for (let at = this.#head; at < words.length; ) {
+      const first = words[at] as number;
+      if (first === word)
+        handles.push((words[at + 1] as number) + (words[at + 2] as number) * HIGH);
+      at += LENGTHS[first & 0xff] as number;
+    }
+    this.#drop(words.length);
+    this.#computing = -1;
+    return handles;
+  }
+
   /** Lets go of the first `count` words, which have been taken. */
   #drop(count: number): void {
     if (count === this.#words.length) this.#words = [];

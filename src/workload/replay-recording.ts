@@ -18,11 +18,13 @@ export interface ReplayRecordingOptions {
   /** Default: all three. */
   readonly policies?: readonly Policy[];
   readonly liveThreads?: number;
+  /** The recording's threads are of Linux, as WSL 1 runs it. Default: they are of no subsystem. */
+  readonly subsystem?: 'wsl';
   /** The core to run on. Default: built in. */
   readonly core?: CoreSource;
   /** Report only the processes and threads that ran longest in the recording. Default: all. */
   readonly top?: number;
-  /** Called when the machines stand, before anything is read into them: for trace writers. */
+  /** Called when the machines stand, before anything is read into them: for trace writers, and drivers to load. */
   readonly onStart?: (replays: readonly Replay[]) => void;
   /** Called after each chunk with the number of text bytes read so far. */
   readonly onProgress?: (bytes: number) => void;
@@ -64,6 +66,9 @@ class Tee implements BurstSink {
   }
   fork(thread: number, child: number): void {
     for (const sink of this.sinks) sink.fork(thread, child);
+  }
+  exec(thread: number, path: string): void {
+    for (const sink of this.sinks) sink.exec?.(thread, path);
   }
   setPriority(thread: number, linuxPriority: number): void {
     for (const sink of this.sinks) sink.setPriority(thread, linuxPriority);
@@ -128,13 +133,14 @@ export async function replayRecording(
   if (processors === undefined) ({ processors, text } = await peekProcessors(input));
   const replays: Replay[] = [];
   for (const policy of options.policies ?? (['nt', 'fifo', 'rr'] as const)) {
-    const { profile, liveThreads, core } = options;
+    const { profile, liveThreads, subsystem, core } = options;
     replays.push(
       await Replay.create({
         processors,
         policy,
         ...(profile === undefined ? {} : { profile }),
         ...(liveThreads === undefined ? {} : { liveThreads }),
+        ...(subsystem === undefined ? {} : { subsystem }),
         ...(core === undefined ? {} : { core }),
       }),
     );

@@ -1,6 +1,7 @@
 import type { RunResult } from '../machine/result';
 import type { ScheduleTally, ThreadTally } from './figures';
 import { Histogram } from './histogram';
+import type { SubsystemCounts } from './linux-replay';
 import type { Policy } from './policy';
 import type { Replay } from './replay';
 import type { RecordedProcess, RecordingSummary, ThreadFigures } from './summary';
@@ -59,6 +60,11 @@ export interface ProcessorReport {
   readonly utilisation: number;
 }
 
+/** What the provider of the subsystem was told, and what of its kind the recording does not have. */
+export interface SubsystemReport extends SubsystemCounts {
+  readonly notRecorded: readonly ('forks' | 'execs' | 'exits')[];
+}
+
 /** One policy's schedule of a recording. */
 export interface ReplayReport {
   readonly policy: Policy;
@@ -77,6 +83,8 @@ export interface ReplayReport {
   readonly notConserved: number;
   /** Words of instructions that were read ahead of their threads, at the most. */
   readonly backlogWordsMax: number;
+  /** What the provider of the subsystem was told; undefined: the recording was of none. */
+  readonly subsystem?: SubsystemReport;
   readonly digest: string;
 }
 
@@ -154,7 +162,8 @@ export function reportReplay(
   top = Number.POSITIVE_INFINITY,
 ): ReplayReport {
   const replayed = replay.threads;
-  const endNs = replay.figures.lastSwitchNs;
+  const endNs = Math.max(0, replay.figures.lastSwitchNs - replay.beginNs);
+  const { subsystem } = replay;
   return {
     policy: replay.policy,
     stopped: 'idle',
@@ -165,11 +174,25 @@ export function reportReplay(
     processors: processorReports(replay, endNs),
     waiting: replayed.filter(({ tally }) => tally?.ended === false).length,
     notConserved: replayed.filter(
-      ({ tally, computeNs }) => tally?.ended === true && tally.runNs !== computeNs,
+      ({ tally, computeNs, dropped }) =>
+        tally?.ended === true && !dropped && tally.runNs !== computeNs,
     ).length,
     backlogWordsMax: replay.backlogMax,
+    ...(subsystem === undefined
+      ? {}
+      : { subsystem: { ...subsystem, notRecorded: notRecorded(recording) } }),
     digest: replay.machine.digest,
   };
+}
+
+/** The kinds of events that a recording has none of; without exits, tasks that leave for good are ends too. */
+function notRecorded({ events }: RecordingSummary): SubsystemReport['notRecorded'] {
+  const kinds = [
+    ['forks', ['sched_process_fork', 'sched_wakeup_new']],
+    ['execs', ['sched_process_exec']],
+    ['exits', ['sched_process_exit']],
+  ] as const;
+  return kinds.filter(([, names]) => !names.some((name) => events.has(name))).map(([kind]) => kind);
 }
 
 const processName = ({ name, leader }: RecordedProcess) => leader?.name ?? name;

@@ -65,6 +65,46 @@ describe('ntps replay', () => {
     expect(stderr).toContain('Let the name end in one of .pftrace, .perfetto-trace, .csv');
   });
 
+  test('as processes of Linux says what was told of them, and what a driver made of that', async () => {
+    const driver = join(folder, 'counts.mjs');
+    writeFileSync(
+      driver,
+      `export default (ntps) => {
+        let created = 0;
+        const onProcess = (_process, _id, info) => { if (info !== null) created++; };
+        const set = (remove) => ntps.PsSetCreateProcessNotifyRoutineEx2(0, onProcess, remove);
+        return {
+          name: 'counts',
+          *DriverEntry() { return yield* set(false); },
+          *DriverUnload() { yield* set(true); console.log('created ' + created); },
+        };
+      };`,
+    );
+    const { stdout } = await ntps(
+      RECORDING,
+      '--subsystem',
+      'wsl',
+      '--driver',
+      driver,
+      '--top',
+      '0',
+    );
+    expect(stdout).toContain(
+      'nt, as processes of wsl: 339 forks, 112 new threads, 340 execs and 451 ends of threads told; 18 threads were there before',
+    );
+    expect(stdout).toContain('created 357');
+    expect(stdout).toContain('driver counts: DriverEntry returned 0x00000000');
+    expect(stdout).not.toContain('a defect of ntps');
+    // One machine for one driver.
+    expect(stdout).not.toContain('digest fifo');
+  });
+
+  test('refuses a driver where no process is told of', async () => {
+    const { code, stderr } = await failing(RECORDING, '--driver', 'examples/drivers/refuse.js');
+    expect(code).toBe(1);
+    expect(stderr).toContain('--driver needs --subsystem wsl');
+  });
+
   test('refuses processors out of range', async () => {
     const { code, stderr } = await failing(RECORDING, '--processors', '0');
     expect(code).toBe(1);

@@ -1,11 +1,10 @@
 import { ddiTime } from '../../ke/mode';
-import type { ThreadBody } from '../../machine/machine';
 import type { LoadedProgram } from '../../machine/program';
 import type { UserMemory } from '../../machine/user-context';
 import { setThreadBody } from '../routines';
 import { SIG_HANDLER } from './abi';
 import { ERRNO } from './errno';
-import { HostGuest, type LinuxGuest, type LinuxPort, ProgramGuest } from './guest';
+import { HostGuest, type LinuxPort, ProgramGuest, type StartedImage } from './guest';
 import type { WslKernel } from './kernel';
 import { readLong, readString } from './memory';
 import type { LinuxCode, LinuxResult, LinuxThread, ProcessImage } from './state';
@@ -18,12 +17,6 @@ export type LinuxExecutable =
   | LinuxMain
   | LoadedProgram
   | { readonly port: (image: ProcessImage, envp: readonly string[]) => LinuxPort };
-
-/** A thread at the beginning of an executable. */
-export interface StartedImage {
-  readonly body: ThreadBody;
-  readonly guest: LinuxGuest;
-}
 
 export function startImage(
   kernel: WslKernel,
@@ -79,17 +72,20 @@ export function execve(
   if (!Array.isArray(argv)) return -argv;
   if (!Array.isArray(envp)) return -envp;
   const executable = kernel.executables.get(path);
-  if (executable === undefined) return -ERRNO.ENOENT;
+  const { guest } = thread;
+  const own = guest.execute?.bind(guest);
+  if (own === undefined && executable === undefined) return -ERRNO.ENOENT;
   if (thread.savedMasks.length !== 0) return -ERRNO.EAGAIN;
-  return execute(kernel, thread, executable, { path, argv }, envp);
+  const image: ProcessImage = { path, argv };
+  const start = own ?? (() => startImage(kernel, executable as LinuxExecutable, image, envp));
+  return execute(kernel, thread, image, start);
 }
 
 function* execute(
   kernel: WslKernel,
   thread: LinuxThread,
-  executable: LinuxExecutable,
   image: ProcessImage,
-  envp: readonly string[],
+  start: (image: ProcessImage) => StartedImage,
 ): LinuxCode {
   const { process, kthread } = thread;
   if (kthread === undefined) return -ERRNO.ESRCH;
@@ -99,7 +95,7 @@ function* execute(
     if ((yield* process.changes.sleep(thread)) === WOKEN.Interrupted) return -ERRNO.EINTR;
   }
   becomeLeader(kernel, thread);
-  const { body, guest } = startImage(kernel, executable, image, envp);
+  const { body, guest } = start(image);
   setThreadBody(kthread, body);
   thread.guest = guest;
   if (guest instanceof ProgramGuest) guest.attach(kthread);

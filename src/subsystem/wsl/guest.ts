@@ -6,6 +6,7 @@ import type { LoadedProgram } from '../../machine/program';
 import { ProgramContext, type UserMemory } from '../../machine/user-context';
 import type { KThread } from '../../machine/views';
 import type { AddressSpace } from './memory';
+import type { ProcessImage } from './state';
 
 /**
  * What the personality asks of whatever executes a thread's user mode. Programs and host threads are
@@ -44,10 +45,18 @@ export interface ClonedGuest {
   readonly prepare?: (child: KThread) => void;
 }
 
+/** A thread at the beginning of an executable. */
+export interface StartedImage {
+  readonly body: ThreadBody;
+  readonly guest: LinuxGuest;
+}
+
 export interface LinuxGuest {
   readonly memory: UserMemory;
   /** A copy that goes on behind the present system call, with 0 for its result; undefined: it cannot be copied. */
   clone(options: CloneOptions): ClonedGuest | undefined;
+  /** What the thread goes on with behind its execve, whatever is installed there. */
+  execute?(image: ProcessImage): StartedImage;
   /** The present system call is made again once the signal's handler has returned. False: user mode is to do it. */
   restart(): boolean;
   /** What the thread runs for a signal; null: it has been made to go on in the handler. */

@@ -75,9 +75,9 @@ const decoder = new TextDecoder();
 export class WslSubsystem {
   /** The driver that registers the provider when the machine runs: at boot, before other processes are made. */
   readonly driver: DriverObject;
-  private readonly kernel: WslKernel;
-  /** Signaled when the provider is registered, or was refused. */
-  private readonly registered: KEvent;
+  /** @internal */ readonly kernel: WslKernel;
+  /** @internal Signaled when the provider is registered, or was refused. */
+  readonly registered: KEvent;
   private registration: number = STATUS.PENDING;
   private readonly spawned = new Map<LinuxProcess, LinuxSpawn>();
 
