@@ -29,6 +29,7 @@ test('publint finds nothing to say about the tarball', async () => {
 test('the package has these files', () => {
   expect(project.files.filter((path) => !path.startsWith('examples/'))).toEqual([
     'CHANGELOG.md',
+    'EMBEDDING.md',
     'LICENSE',
     'NOTICE',
     'README.md',
