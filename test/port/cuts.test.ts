@@ -1,41 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PORT_CONTEXT } from '../../assembly/shared/layout';
-import { PORT_OP, PORT_STATE } from '../../assembly/shared/port';
+import { PORT_STATE } from '../../assembly/shared/port';
 import { PORT_STOP } from '../../assembly/shared/types';
-import { OneGuest } from './core';
+import type { OneGuest } from './core';
+import { Model } from './model';
+import { openRandom, randomGuest } from './random-guest';
 
-const CODE_WORDS = 48;
 const TOTAL_NS = 600;
-const EVERY_OPCODE = Array.from({ length: PORT_OP.Halt + 2 }, (_, opcode) => opcode);
-
-/** Words that are instructions most often, with operands that lead somewhere most often. */
-const instruction = fc
-  .record({
-    opcode: fc.constantFrom(...EVERY_OPCODE),
-    a: fc.integer({ min: 0, max: 15 }),
-    b: fc.integer({ min: 0, max: 15 }),
-    i: fc.oneof(fc.integer({ min: -8, max: 15 }), fc.integer({ min: -0x8000, max: 0x7fff })),
-  })
-  .map(({ opcode, a, b, i }) => (opcode | (a << 8) | (b << 12) | (i << 16)) >>> 0);
-
-const guest = fc.record({
-  code: fc.array(instruction, { minLength: CODE_WORDS, maxLength: CODE_WORDS }),
-  registers: fc.array(fc.oneof(fc.integer({ min: 0, max: 1023 }), fc.nat()), {
-    minLength: 16,
-    maxLength: 16,
-  }),
-});
-
-async function guestOf({
-  code,
-  registers,
-}: typeof guest extends fc.Arbitrary<infer T> ? T : never) {
-  const one = await OneGuest.open('');
-  one.guest.set(code);
-  one.words.set(registers, PORT_STATE.Register / 4);
-  return one;
-}
+const MOST_STOPS = 100;
 
 /**
  * Lets a guest run for TOTAL_NS in runs of these budgets, and gives its system calls an answer.
@@ -44,7 +17,7 @@ async function guestOf({
 function history(one: OneGuest, budgets: readonly number[]): unknown[] {
   const stops: unknown[] = [];
   let now = 0;
-  for (let turn = 0; now < TOTAL_NS && stops.length < 100; turn++) {
+  for (let turn = 0; now < TOTAL_NS && stops.length < MOST_STOPS; turn++) {
     const budget = Math.min(budgets[turn % budgets.length] as number, TOTAL_NS - now);
     const [reason, used] = one.run(budget);
     expect(used).toBeLessThanOrEqual(budget);
@@ -54,22 +27,63 @@ function history(one: OneGuest, budgets: readonly number[]): unknown[] {
     if (reason !== PORT_STOP.SystemCall) break;
     one.words[PORT_CONTEXT.Status / 4] = now;
   }
-  return [
-    ...stops,
-    now,
-    one.at(PORT_CONTEXT.Debt),
-    [...one.words.subarray(PORT_CONTEXT.Own / 4)],
-    [...one.guest],
-  ];
+  const state = [...one.words.subarray(PORT_CONTEXT.Own / 4)];
+  return [...stops, now, one.at(PORT_CONTEXT.Debt), state, [...one.guest]];
 }
 
 test('where budgets end does not show', async () => {
   const budgets = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 30 });
   await fc.assert(
-    fc.asyncProperty(guest, budgets, async (given, cuts) => {
-      const whole = history(await guestOf(given), [TOTAL_NS]);
-      const inPieces = history(await guestOf(given), cuts);
+    fc.asyncProperty(randomGuest, budgets, async (given, cuts) => {
+      const whole = history(await openRandom(given), [TOTAL_NS]);
+      const inPieces = history(await openRandom(given), cuts);
       expect(inPieces).toEqual(whole);
+    }),
+    { numRuns: 400, seed: 6 },
+  );
+});
+
+test('a guest does what the model does', async () => {
+  await fc.assert(
+    fc.asyncProperty(randomGuest, async (given) => {
+      const one = await openRandom(given);
+      const model = new Model(new Uint8Array(one.guest.slice().buffer));
+      model.registers.set(given.registers);
+      const seen = history(one, [TOTAL_NS]);
+      const stops: unknown[] = [];
+      while (model.now < TOTAL_NS && stops.length < MOST_STOPS) {
+        const stop = model.step();
+        if (stop === undefined) continue;
+        stops.push([model.now, ...stop]);
+        if (stop[0] !== PORT_STOP.SystemCall) break;
+        model.status = model.now;
+      }
+      const now = Math.min(model.now, TOTAL_NS);
+      expect(seen.slice(0, -2)).toEqual([...stops, now, model.now - now]);
+      expect(seen.at(-1)).toEqual([...new Uint32Array(model.memory.buffer)]);
+      expect(
+        [one.at(PORT_STATE.Pc), ...one.words.subarray(PORT_STATE.Register / 4)].slice(0, 17),
+      ).toEqual([model.pc, ...model.registers]);
+    }),
+    { numRuns: 1000, seed: 6 },
+  );
+});
+
+test('a guest changes nothing outside of its window', async () => {
+  const windows = fc.tuple(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 4, max: 1000 }));
+  await fc.assert(
+    fc.asyncProperty(randomGuest, windows, async (given, [base, bytes]) => {
+      const one = await openRandom(given, base, bytes);
+      const memory = new Uint8Array(one.guest.buffer);
+      const guest = one.guest.byteOffset;
+      const outside = () => [
+        ...memory.subarray(guest - 64, guest + base),
+        ...memory.subarray(guest + base + bytes, guest + 8192),
+      ];
+      memory.fill(0xa5, guest + base + bytes, guest + 8192);
+      const before = outside();
+      history(one, [TOTAL_NS]);
+      expect(outside()).toEqual(before);
     }),
     { numRuns: 400, seed: 6 },
   );
