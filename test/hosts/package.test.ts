@@ -69,15 +69,16 @@ describe('in Node', () => {
       `import { readFileSync } from 'node:fs';
       import { Machine } from 'ntps';
       import plain from 'ntps/ntps.plain.js';
+      import { openPort } from 'ntps/port.js';
       const bytes = (name) => readFileSync(new URL(import.meta.resolve(name)));
       const release = bytes('ntps/ntps.wasm');
       const module = new WebAssembly.Module(release);
       for (const core of [release, module, bytes('ntps/ntps.debug.wasm'), plain]) {
         console.log((await Machine.create({ core })).run({ until: 5 }).reason);
       }
-      console.log(JSON.parse(bytes('ntps/package.json')).name);`,
+      console.log(openPort.name, JSON.parse(bytes('ntps/package.json')).name);`,
     );
-    expect(project.node('entries.mjs')).toBe('time\ntime\ntime\ntime\nntps\n');
+    expect(project.node('entries.mjs')).toBe('time\ntime\ntime\ntime\nopenPort ntps\n');
   });
 
   test('the command runs with the dependencies that the package declares', () => {
@@ -92,10 +93,11 @@ describe('in Node', () => {
 
 const CONSUMER = `
 import { type CoreSource, KeSetEvent, KTHREAD_STATE, Machine } from 'ntps';
-import { program, type RunResult, STATUS } from 'ntps';
+import { PortGuests, portState, program, type RunResult, STATUS } from 'ntps';
 import debug from 'ntps/ntps.debug.wasm';
 import plain from 'ntps/ntps.plain.js';
 import release from 'ntps/ntps.wasm';
+import * as port from 'ntps/port.js';
 
 const CORES: Readonly<Record<string, CoreSource>> = { debug, plain, release };
 
@@ -109,6 +111,8 @@ export async function demo(name: string): Promise<RunResult> {
     if (status !== STATUS.SUCCESS) throw new Error(STATUS[status]);
   });
   process.createThread(machine.loadProgram(program('waiter', (p) => p.wait(event))));
+  const guests = await PortGuests.open(port, { guestBytes: 4096 });
+  process.createThread(guests.create(portState({ entry: 0, registers: { r1: 1 } })));
   const result = machine.run();
   if (result.reason === 'idle' && thread.state === KTHREAD_STATE.Terminated) return result;
   throw new Error(result.reason);
