@@ -1526,7 +1526,12 @@ export { type CheckedDriver, type CheckOptions, checkDriver } from './verifier/c
 export type { Finding } from './verifier/finding';
 export type { SourceFrame, SourceLocation } from './verifier/location';
 export { type MatcherResult, toFollowTheRules } from './verifier/matcher';
-export { NEIGHBOURS, type Neighbour } from './verifier/neighbours';
+export {
+  NEIGHBOURS,
+  type Neighbour,
+  Neighbourhood,
+  type NeighbourNames,
+} from './verifier/neighbours';
 export { describeFinding, toSarif } from './verifier/report';
 export { RULES, type Rule, type Severity } from './verifier/rules';
 export { startScenario } from './verifier/scenario';

@@ -4,8 +4,8 @@ import {
   checkDriver,
   describeFinding,
   type Finding,
-  MachineError,
   NEIGHBOURS,
+  Neighbourhood,
   type RunResult,
   readEvents,
   replayEvents,
@@ -30,6 +30,8 @@ interface Verified {
   readonly result: RunResult;
 }
 
+const namesOf = (names: readonly string[] = []) => (names.includes('all') ? 'all' : names);
+
 /** What a driver does while recorded events are replayed. */
 async function verifyOnEvents(driver: DriverFile, flags: VerifyFlags): Promise<Verified> {
   const { events = '', host, rules } = flags;
@@ -39,11 +41,17 @@ async function verifyOnEvents(driver: DriverFile, flags: VerifyFlags): Promise<V
     ...(host === undefined ? {} : { host }),
   });
   const loaded = new LoadedDrivers([driver]);
+  const beside = new Neighbourhood(namesOf(flags.neighbours));
   let verification: Verification | undefined;
   const report = await replayEvents(recording, {
+    onBoot: (machine) => beside.boot(machine),
+    onProgress: (done) => {
+      if (done === 1) beside.start();
+    },
     onStart: (machine) => {
       const drivers = [driver.options.name];
       verification = verifyDrivers(machine, { drivers, ...(rules === undefined ? {} : { rules }) });
+      beside.load(machine);
       loaded.load(machine);
     },
   });
@@ -56,9 +64,7 @@ async function verifyOne(driver: DriverFile, flags: VerifyFlags): Promise<Verifi
   if (flags.events !== undefined) return verifyOnEvents(driver, flags);
   const { neighbours, rules } = flags;
   return checkDriver(driver.options, {
-    ...(neighbours === undefined
-      ? {}
-      : { neighbours: neighbours.includes('all') ? 'all' : neighbours }),
+    neighbours: namesOf(neighbours),
     ...(rules === undefined ? {} : { rules }),
   });
 }
@@ -67,8 +73,6 @@ const plain = (_key: string, value: unknown) =>
   typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
 
 async function verifyCommand(files: readonly string[], flags: VerifyFlags): Promise<void> {
-  if (flags.events !== undefined && flags.neighbours !== undefined)
-    throw new MachineError('verify: --neighbours goes with the scenario of its own, not --events');
   const findings: Finding[] = [];
   let stopped = false;
   for (const file of files) {

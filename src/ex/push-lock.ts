@@ -96,6 +96,7 @@ export class ExPushLock extends Lock {
     const holding = holdings.get(thread);
     if (holding !== undefined) {
       holding.count++;
+      this.machine?.watcher?.lockTaken(thread, this, true);
       return true;
     }
     holdings.set(thread, { thread, boosts, count: 1 });

@@ -88,7 +88,10 @@ function* acquireNow(
   requireIrql(routine, VIOLATION.IrqlExApcLte3, IRQL.APC_LEVEL);
   requireApcsDisabled(routine, VIOLATION.AcquireResourceWithApcs, resource.index);
   requireInitialized(routine, resource);
+  const { watcher } = thread.machine;
+  watcher?.polls(thread, !wait);
   const taken = resource.tryTake(form, thread);
+  watcher?.polls(thread, false);
   if (taken || !wait) {
     yield HOST_ROUTINE;
     return taken;

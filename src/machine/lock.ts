@@ -132,7 +132,7 @@ export abstract class Lock {
   protected hold(thread: KThread): void {
     thread.locks ??= new ThreadLocks();
     thread.locks.held.add(this);
-    this.machine?.watcher?.lockTaken(thread, this);
+    this.machine?.watcher?.lockTaken(thread, this, false);
     if (this.floor > thread.locks.floor) liftFromThread(thread);
   }
 

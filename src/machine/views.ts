@@ -64,7 +64,8 @@ export abstract class KernelObject implements Pick<ObjectOperand & { handle: num
     return this.row;
   }
 
-  protected failAsGone(): never {
+  /** @internal */
+  failAsGone(): never {
     throw new MachineError(
       `this ${this.constructor.name} (handle ${this.handle}) no longer exists`,
     );
@@ -292,7 +293,8 @@ export class KThread extends KernelObject {
     super(machine, handle);
   }
 
-  protected override failAsGone(): never {
+  /** @internal */
+  override failAsGone(): never {
     stopForUseOfGone(this);
     super.failAsGone();
   }
@@ -710,7 +712,8 @@ export class KProcess extends KernelObject {
     super(machine, handle);
   }
 
-  protected override failAsGone(): never {
+  /** @internal */
+  override failAsGone(): never {
     stopForUseOfGone(this);
     super.failAsGone();
   }

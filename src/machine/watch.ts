@@ -40,8 +40,10 @@ export interface Watcher {
   calloutEnds(thread: KThread, call: WatchedCall, result: unknown, error?: unknown): void;
   /** The next instruction of a host thread. */
   instruction(thread: KThread, request: Request): void;
-  /** A lock of the host's has a new owner, or somebody is about to wait for it. */
-  lockTaken(thread: KThread, lock: Lock): void;
+  /** Whether a thread does without a lock of the host's that is not free. */
+  polls(thread: KThread, does: boolean): void;
+  /** A lock of the host's has a new owner, or one that shares it more than once (`again`), or somebody is about to wait for it. */
+  lockTaken(thread: KThread, lock: Lock, again: boolean): void;
   lockAwaited(thread: KThread, lock: Lock): void;
   /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
   routineBegins(thread: KThread, call: WatchedCall): void;

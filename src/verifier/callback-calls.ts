@@ -2,9 +2,10 @@ import { KWAIT_REASON } from '../../assembly/shared/types';
 import { OP, WAIT_FIELD } from '../../assembly/shared/opcode';
 import type { Request } from '../machine/generator';
 import type { Machine } from '../machine/machine';
-import { KernelObject, type KThread } from '../machine/views';
+import { KernelObject, type KProcess, type KThread } from '../machine/views';
 import { everyHandle } from '../ob/handles';
 import { HostObject } from '../ob/object';
+import { awaitedBy } from './awaited';
 
 /** Which rule it is against to call a routine, or to wait, in a callback. */
 
@@ -15,6 +16,8 @@ export const PRE = 'pre-operation callback';
 
 /** Routines that take a lock, or may. */
 export const TAKES = /^(Ex|Exf|Ke)(Acquire|WaitFor)/;
+/** Routines that go on without a lock that is not free. */
+export const TRIES = /^(Ex|Ke)Try/;
 export const REMOVES = /^(PsSet|PsRemove|ObUnRegister)/;
 export const TERMINATES = /^(Nt|Zw)Terminate(Process|Thread|JobObject)$/;
 export const QUEUES = /^(ExQueueWorkItem|IoQueueWorkItem(Ex)?|IoTryQueueWorkItem)$/;
@@ -84,15 +87,22 @@ export function blocks(request: Request): boolean {
   return (word & 0xff) !== OP.Wait || !LOCK_REASONS.includes((word >>> 16) & WAIT_FIELD.Reason);
 }
 
-/** The user-mode process that has a handle to what a request waits for. */
+/** On which user-mode process it depends when a request's wait ends, if it does on one. */
 export function userOfAwaited(machine: Machine, request: Request): string | undefined {
-  const [word = 0, low = 0, high = 0] = request;
-  if ((word & 0xff) !== OP.Wait) return undefined;
-  const awaited = low + high * 2 ** 32;
+  const { handles } = awaitedBy(request);
+  if (handles.length === 0) return undefined;
+  const user = (process: KProcess) => process !== machine.systemProcess;
+  for (const process of machine.allProcesses()) {
+    if (user(process) && handles.includes(process.handle)) return `the end of ${process.name}`;
+  }
+  for (const { handle, process, name } of machine.allThreads()) {
+    if (user(process) && handles.includes(handle)) return `the end of thread '${name}'`;
+  }
   for (const { process, object } of everyHandle(machine)) {
-    if (process === machine.systemProcess) continue;
+    if (!user(process)) continue;
     const waited = object instanceof HostObject ? object.waitObject : object;
-    if (waited instanceof KernelObject && waited.handle === awaited) return process.name;
+    if (waited instanceof KernelObject && handles.includes(waited.handle))
+      return `an object to which ${process.name} has a handle`;
   }
   return undefined;
 }

@@ -78,3 +78,13 @@ export function locationOf([innermost]: readonly SourceFrame[]): {
   const { file, line, column } = innermost;
   return { location: { file, line, column } };
 }
+
+/** The function of the library's that a user's file has called; undefined if the engine does not tell. */
+export function calledFromOutside(): string | undefined {
+  let called: string | undefined;
+  for (const place of placesOf(markPlace())) {
+    if (!place.file.startsWith(OWN)) return called;
+    called = place.function;
+  }
+  return undefined;
+}

@@ -1,10 +1,12 @@
 import { LIMIT } from '../../assembly/shared/limits';
-import { OP } from '../../assembly/shared/opcode';
+import { OP, SPIN } from '../../assembly/shared/opcode';
 import { KOBJECTS } from '../../assembly/shared/types';
 import type { Request } from '../machine/generator';
 import type { Lock } from '../machine/lock';
 import type { Machine } from '../machine/machine';
 import { KMutant, type KThread } from '../machine/views';
+import type { WatchedCall } from '../machine/watch';
+import { awaitedBy } from './awaited';
 import type { SourceFrame } from './location';
 import { type Edge, OrderGraph } from './order';
 
@@ -27,6 +29,22 @@ class CoreLock {
 type Taken = Lock | CoreLock;
 type Node = Taken | Raised;
 
+/** Who takes locks: a thread, or a DPC. */
+export interface Taker {
+  /** The thread, or what the core calls the DPC that runs. */
+  readonly key: KThread | number;
+  /** The one that runs, or that the DPC has interrupted. */
+  readonly thread: KThread;
+  /** In words. */
+  readonly name: string;
+  /** The DPC. */
+  readonly call?: WatchedCall;
+}
+
+export function takerOf(thread: KThread): Taker {
+  return { key: thread, thread, name: `thread '${thread.name}'` };
+}
+
 /** What the order of locks asks of who watches, and tells. */
 export interface OrderWatch {
   place(thread: KThread): readonly SourceFrame[];
@@ -34,7 +52,7 @@ export interface OrderWatch {
   callback(thread: KThread): string | undefined;
   found(
     rule: string,
-    thread: KThread,
+    taker: Taker,
     what: string,
     chain: readonly string[],
     place: readonly SourceFrame[],
@@ -45,8 +63,8 @@ export class LockOrder {
   private readonly order = new OrderGraph();
   private readonly raised = new Map<string, Raised>();
   private readonly coreLocks = new Map<number, CoreLock>();
-  /** Mutants and spin locks that threads have taken and not released. */
-  private readonly holds = new Map<KThread, CoreLock[]>();
+  /** Mutants and spin locks that have been taken and not released. */
+  private readonly holds = new Map<Taker['key'], CoreLock[]>();
 
   constructor(
     private readonly machine: Machine,
@@ -55,57 +73,74 @@ export class LockOrder {
 
   /** A callback of a sort is called in a thread. */
   raising(thread: KThread, sort: string): void {
-    for (const lock of this.heldBy(thread)) this.ordered(thread, lock, this.raisedOf(sort));
+    const taker = takerOf(thread);
+    for (const lock of this.heldBy(taker)) this.ordered(taker, lock, this.raisedOf(sort));
   }
 
-  /** A thread takes a lock, or waits for it. */
-  taking(thread: KThread, lock: Taken): void {
-    for (const held of this.heldBy(thread)) this.ordered(thread, held, lock);
-    const sort = this.watch.callback(thread);
-    if (sort !== undefined) this.ordered(thread, this.raisedOf(sort), lock);
+  /** A thread or DPC takes a lock, or waits for it: where it only tries, it waits for nobody. */
+  taking(taker: Taker, lock: Taken): void {
+    for (const held of this.heldBy(taker)) this.ordered(taker, held, lock);
+    if (taker.call !== undefined) return;
+    const sort = this.watch.callback(taker.thread);
+    if (sort !== undefined) this.ordered(taker, this.raisedOf(sort), lock);
   }
 
   /** Mutants and spin locks are the core's: instructions take and release them. */
-  instruction(thread: KThread, request: Request): void {
-    const [word = 0, low = 0, high = 0] = request;
+  instruction(taker: Taker, request: Request): void {
+    const [word = 0] = request;
     const opcode = word & 0xff;
     const sort = CORE_LOCKS[opcode];
     if (sort === undefined) return;
-    const handle = low + high * 2 ** 32;
-    const released = opcode === OP.ReleaseMutant || opcode === OP.ReleaseSpinLock;
-    let lock = this.coreLocks.get(handle);
-    if (lock === undefined) {
-      const spin = opcode === OP.AcquireSpinLock || opcode === OP.ReleaseSpinLock;
-      const mutant = spin ? undefined : new KMutant(this.machine, handle);
-      if (mutant !== undefined && mutant.type !== KOBJECTS.MutantObject) return;
-      lock = new CoreLock(`${sort} ${handle % 2 ** LIMIT.TableIndexBits}`, mutant);
-      this.coreLocks.set(handle, lock);
-    }
-    const held = this.holds.get(thread) ?? [];
-    this.holds.set(thread, held);
-    if (released) {
-      const last = held.lastIndexOf(lock);
-      if (last !== -1) held.splice(last, 1);
+    const { handles, tries } = awaitedBy(request);
+    const locks = handles.flatMap((handle) => this.coreLock(handle, sort) ?? []);
+    const held = this.holds.get(taker.key) ?? [];
+    this.holds.set(taker.key, held);
+    if (RELEASES.includes(opcode)) {
+      for (const lock of locks) {
+        const last = held.lastIndexOf(lock);
+        if (last !== -1) held.splice(last, 1);
+      }
       return;
     }
-    if (opcode === OP.AcquireSpinLock && held.includes(lock)) this.recursion(thread, lock);
-    this.taking(thread, lock);
-    held.push(lock);
+    for (const lock of tries ? [] : locks) {
+      const shared = ((word >>> 16) & SPIN.Shared) !== 0;
+      if (opcode === OP.AcquireSpinLock && held.includes(lock)) this.recursion(taker, lock, shared);
+      this.taking(taker, lock);
+    }
+    held.push(...locks);
+  }
+
+  /** A mutant or spin lock; undefined for what is neither. */
+  private coreLock(handle: number, sort: string): CoreLock | undefined {
+    const known = this.coreLocks.get(handle);
+    if (known !== undefined) return known;
+    const mutant = sort === 'mutant' ? new KMutant(this.machine, handle) : undefined;
+    if (mutant !== undefined && (!mutant.exists || mutant.type !== KOBJECTS.MutantObject))
+      return undefined;
+    const lock = new CoreLock(`${sort} ${handle % 2 ** LIMIT.TableIndexBits}`, mutant);
+    this.coreLocks.set(handle, lock);
+    return lock;
   }
 
   /** What it holds now: a wait for a mutant need not have got it. */
-  *heldBy(thread: KThread): Generator<Taken> {
-    yield* thread.locks?.held ?? [];
-    for (const lock of this.holds.get(thread) ?? []) {
+  *heldBy({ key, thread }: Taker): Generator<Taken> {
+    if (key === thread) yield* thread.locks?.held ?? [];
+    for (const lock of this.holds.get(key) ?? []) {
       if (lock.mutant === undefined || (lock.mutant.exists && lock.mutant.owner === thread))
         yield lock;
     }
   }
 
-  /** A thread waits for what it has. */
-  recursion(thread: KThread, lock: Taken): void {
-    const what = `acquires ${lock.name}, which it has, and waits for ever`;
-    this.watch.found('LK-03', thread, what, [], this.watch.place(thread));
+  /** A DPC has returned. */
+  ended(key: number): void {
+    this.holds.delete(key);
+  }
+
+  /** Somebody waits for what he has; or would, if another waited between the two. */
+  recursion(taker: Taker, lock: Taken, shared = false): void {
+    const why = shared ? 'if somebody waits to have it alone, it waits' : 'and waits';
+    const what = `acquires ${lock.name}, which it has, ${why} for ever`;
+    this.watch.found('LK-03', taker, what, [], this.watch.place(taker.thread));
   }
 
   private raisedOf(sort: string): Raised {
@@ -114,27 +149,27 @@ export class LockOrder {
     return known;
   }
 
-  private ordered(thread: KThread, from: Node, to: Node): void {
+  private ordered(taker: Taker, from: Node, to: Node): void {
     const words = (each: Node) => (each instanceof Raised ? `a ${each.sort}` : each.name);
     const circle = this.order.add(from, to, () => {
-      const [place] = this.watch.place(thread);
+      const [place] = this.watch.place(taker.thread);
       const where = place === undefined ? '' : ` (${place.file}:${place.line})`;
       if (to instanceof Raised)
-        return `thread '${thread.name}' holds ${words(from)} while ${words(to)} is called${where}`;
+        return `${taker.name} holds ${words(from)} while ${words(to)} is called${where}`;
       if (from instanceof Raised)
-        return `${words(from)} takes ${words(to)} in thread '${thread.name}'${where}`;
-      return `thread '${thread.name}' takes ${words(to)} while it holds ${words(from)}${where}`;
+        return `${words(from)} takes ${words(to)} in ${taker.name}${where}`;
+      return `${taker.name} takes ${words(to)} while it holds ${words(from)}${where}`;
     });
     if (circle === undefined) return;
     const raised = [from, ...circle.map((edge: Edge) => edge.to)].find(
       (each) => each instanceof Raised,
     );
     const chain = circle.map(({ text }) => text);
-    const place = this.watch.place(thread);
+    const place = this.watch.place(taker.thread);
     if (raised === undefined)
       this.watch.found(
         'LK-01',
-        thread,
+        taker,
         `${words(to)} is taken while ${words(from)} is held, and the other way round`,
         chain,
         place,
@@ -142,7 +177,7 @@ export class LockOrder {
     else
       this.watch.found(
         'CB-06',
-        thread,
+        taker,
         `a lock is held while ${words(raised as Raised)} is called, which takes it: they can wait for each other for ever`,
         chain,
         place,
@@ -153,7 +188,11 @@ export class LockOrder {
 /** Instructions that take or release a lock of the core's, and what that is. */
 const CORE_LOCKS: Readonly<Record<number, string>> = {
   [OP.Wait]: 'mutant',
+  [OP.WaitMultiple]: 'mutant',
+  [OP.SignalAndWait]: 'mutant',
   [OP.ReleaseMutant]: 'mutant',
   [OP.AcquireSpinLock]: 'spin lock',
   [OP.ReleaseSpinLock]: 'spin lock',
 };
+
+const RELEASES: readonly number[] = [OP.ReleaseMutant, OP.ReleaseSpinLock];

@@ -8,6 +8,7 @@ import {
 } from '../ex/worker';
 import type { KernelCode } from '../ke/mode';
 import type { DriverOptions } from '../machine/driver';
+import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
 import type { KProcess } from '../machine/views';
 import { OBJ } from '../ob/attributes';
@@ -177,6 +178,9 @@ export interface Neighbour {
   readonly forbids?: boolean;
 }
 
+/** Every neighbour beside which a driver can be loaded, or those of the names. */
+export type NeighbourNames = 'all' | readonly string[];
+
 export const NEIGHBOURS: Readonly<Record<string, Neighbour>> = {
   veto: { driver: vetoer },
   strip: { driver: stripper },
@@ -186,3 +190,42 @@ export const NEIGHBOURS: Readonly<Record<string, Neighbour>> = {
   kill: { driver: killer },
   ...PATTERNS,
 };
+
+function neighboursOf(names: NeighbourNames): Neighbour[] {
+  const known = Object.keys(NEIGHBOURS);
+  const all = known.filter((name) => NEIGHBOURS[name]?.forbids !== true);
+  return (names === 'all' ? all : names).map((name) => {
+    const neighbour = NEIGHBOURS[name];
+    if (neighbour === undefined)
+      throw new MachineError(`'${name}' is no neighbour; known: ${known.join(', ')}, or 'all'`);
+    return neighbour;
+  });
+}
+
+/** Neighbours on a machine. */
+export class Neighbourhood {
+  private readonly members: readonly Neighbour[];
+  private starts: readonly (() => void)[] = [];
+
+  /** @throws MachineError for a name that is none. */
+  constructor(names: NeighbourNames) {
+    this.members = neighboursOf(names);
+  }
+
+  /** Before there are processes. */
+  boot(machine: Machine): void {
+    this.starts = this.members.map((each) => each.boot?.(machine) ?? (() => each.start?.(machine)));
+  }
+
+  /** Before the driver under test is loaded. */
+  load(machine: Machine): void {
+    for (const { driver } of this.members) {
+      if (driver !== undefined) machine.loadDriver(driver());
+    }
+  }
+
+  /** What goes on beside the scenario begins. */
+  start(): void {
+    for (const start of this.starts) start();
+  }
+}

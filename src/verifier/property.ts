@@ -1,4 +1,5 @@
 import type { DriverObject } from '../machine/driver';
+import { KThread } from '../machine/views';
 import { Kept } from '../machine/watch';
 
 /** What drivers have taken from the kernel and must give back before they are gone. */
@@ -58,12 +59,12 @@ export class Property {
     }
   }
 
-  /** Whether a driver has something of an object that keeps it there. */
+  /** Whether a driver has something that keeps an object there: of its own, or of a thread of a process. */
   holds(driver: DriverObject, object: object): boolean {
-    const taken = this.taken.get(driver);
-    if (taken === undefined) return false;
-    if (taken.has(object)) return true;
-    return [...taken.values()].some(({ still }) => still() === object);
+    return [...(this.taken.get(driver)?.values() ?? [])].some(({ still }) => {
+      const kept = still();
+      return kept === object || (kept instanceof KThread && kept.process === object);
+    });
   }
 
   /** What it has when it goes: one of each rule stands for all. */

@@ -6,6 +6,7 @@ import type { Request } from '../machine/generator';
 import type { Machine } from '../machine/machine';
 import type { KThread } from '../machine/views';
 import type { WatchedCall } from '../machine/watch';
+import { type Taker, takerOf } from './lock-order';
 
 /** Routines of drivers that are no callbacks: DriverEntry, work items, threads, DPCs. What they leave behind. */
 
@@ -23,13 +24,11 @@ interface Running {
 interface RunningDpc {
   readonly call: WatchedCall;
   readonly began: number;
-  /** Spin locks that it has acquired and not released. */
-  readonly locks: Set<number>;
 }
 
 /** What routines ask of who watches, and tell. */
 export interface RoutineWatch {
-  locksOf(thread: KThread): Iterable<{ readonly name: string }>;
+  locksOf(taker: Taker): Iterable<{ readonly name: string }>;
   /** `stops`: the machine stops for it too. */
   found(rule: string, thread: KThread, call: WatchedCall, what: string, stops: boolean): void;
 }
@@ -52,7 +51,7 @@ export class Routines {
       call,
       irql: this.machine.irql(),
       apcs: this.apcsOf(thread),
-      locks: new Set(this.watch.locksOf(thread)),
+      locks: new Set(this.watch.locksOf(takerOf(thread))),
       impersonation: thread.impersonation,
     });
   }
@@ -62,7 +61,7 @@ export class Routines {
     if (began === undefined) return;
     const { call } = began;
     this.last = call;
-    const left = [...this.watch.locksOf(thread)].find((lock) => !began.locks.has(lock));
+    const left = [...this.watch.locksOf(takerOf(thread))].find((lock) => !began.locks.has(lock));
     const level = this.machine.irql();
     if (left !== undefined)
       this.watch.found('LK-02', thread, call, `returns with ${left.name} held`, true);
@@ -75,33 +74,33 @@ export class Routines {
       this.watch.found('WK-02', thread, call, 'returns while its thread impersonates', true);
   }
 
-  /** The next instruction of a routine in front of a thread. */
-  instruction(index: number, [word = 0, low = 0, high = 0]: Request): void {
-    if ((index - ACTIVATION.Mark) % ACTIVATION.Levels !== IRQL.DISPATCH_LEVEL) return;
+  /** The next instruction of a routine in front of a thread. @returns the DPC that it is of, if it is. */
+  instruction(index: number, request: Request): Taker | undefined {
+    if ((index - ACTIVATION.Mark) % ACTIVATION.Levels !== IRQL.DISPATCH_LEVEL) return undefined;
     const dpc = this.dpcs.get(index) ?? this.dpcBegins(index);
-    const opcode = word & 0xff;
-    const lock = low + high * 2 ** 32;
-    if (opcode === OP.AcquireSpinLock) dpc.locks.add(lock);
-    else if (opcode === OP.ReleaseSpinLock) dpc.locks.delete(lock);
-    else if (opcode === OP.Exit) this.dpcEnds(index, dpc);
+    const { thread } = new Activation(this.machine, index);
+    const taker = { key: index, thread, name: `DPC '${dpc.call.routine.name}'`, call: dpc.call };
+    if (((request[0] as number) & 0xff) === OP.Exit) this.dpcEnds(taker, dpc);
+    return taker;
   }
 
   private dpcBegins(index: number): RunningDpc {
     const { driver, routineName } = new Activation(this.machine, index);
     const routine = Object.defineProperty(() => undefined, 'name', { value: routineName });
     const call: WatchedCall = { sort: 'DPC', routine, driver };
-    const dpc = { call, began: this.machine.now, locks: new Set<number>() };
+    const dpc = { call, began: this.machine.now };
     this.dpcs.set(index, dpc);
     return dpc;
   }
 
-  private dpcEnds(index: number, { call, began, locks }: RunningDpc): void {
-    this.dpcs.delete(index);
+  private dpcEnds(taker: Taker & { readonly key: number }, { call, began }: RunningDpc): void {
+    this.dpcs.delete(taker.key);
     this.last = call;
-    const { thread } = new Activation(this.machine, index);
+    const { thread } = taker;
     const level = this.machine.irql();
-    if (locks.size > 0)
-      this.watch.found('LK-02', thread, call, 'returns with a spin lock held', true);
+    const [left] = this.watch.locksOf(taker);
+    if (left !== undefined)
+      this.watch.found('LK-02', thread, call, `returns with ${left.name} held`, true);
     else if (level !== IRQL.DISPATCH_LEVEL)
       this.watch.found('IR-03', thread, call, `returns at IRQL ${level}; it was called at 2`, true);
     if (this.machine.now - began > DPC_NS)

@@ -41,7 +41,7 @@ export const RULES: readonly Rule[] = [
     'error',
     'A callback does not ask user mode.',
     GUIDE,
-    'it waits for an object to which a user-mode process has a handle',
+    'it waits for an object to which a user-mode process has a handle, or for the end of one or of its threads; also among several',
     'decide by what the driver knows; tell user mode from a work item, and let its answer count the next time',
   ),
   rule(
@@ -249,7 +249,7 @@ export const RULES: readonly Rule[] = [
     'error',
     'A driver uses a process or thread after its end only while it has a reference.',
     'PsLookupProcessByProcessId, PsLookupThreadByThreadId: remarks',
-    'it uses one whose object has gone; while another still has a reference or handle it is not seen',
+    'it uses one that has ended, or whose object has gone, while it has no reference or handle of its own',
     'take a reference with ObReferenceObject, or keep the id and look it up',
   ),
   rule(
@@ -273,7 +273,7 @@ export const RULES: readonly Rule[] = [
     'error',
     'Locks are taken in one order.',
     'Driver Verifier: deadlock detection (C4/1001)',
-    'two of them have been taken in both orders, whoever took them',
+    'two of them have been taken in both orders, whoever took them, threads or DPCs; who only tries waits for nobody',
     'take the locks in one order everywhere, or never hold both',
   ),
   rule(
@@ -289,7 +289,7 @@ export const RULES: readonly Rule[] = [
     'error',
     'A thread does not acquire a lock that it has already.',
     'ExAcquireFastMutex, KeAcquireSpinLock, ExAcquirePushLockExclusive: remarks',
-    'it waits for a lock that it owns: it waits for ever',
+    'it waits for a lock that it owns, or takes one together with others that it has so already',
     'take the lock in one place, or use a mutex or ERESOURCE, which count',
   ),
   rule(
@@ -307,6 +307,14 @@ export const RULES: readonly Rule[] = [
     'Driver Verifier: WithinCriticalRegion, C4/37-3A, C4/EA-EB',
     'one is acquired or released where a normal kernel APC could come',
     'call KeEnterCriticalRegion before, and KeLeaveCriticalRegion after the release',
+  ),
+  rule(
+    'LK-06',
+    'error',
+    'No thread waits for what waits for it.',
+    'Driver Verifier: deadlock detection; wait-for graphs',
+    'when a run has ended, threads wait in a circle, each for what the next has or for its end',
+    'signal or release what others need before waiting for them, or wait with a limit',
   ),
   rule(
     'IR-01',

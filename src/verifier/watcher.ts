@@ -1,7 +1,6 @@
 import { KTHREAD } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
-import { type DriverObject, DriverUnloadError } from '../machine/driver';
-import { GoneError, VerifierError } from '../machine/errors';
+import type { DriverObject } from '../machine/driver';
 import type { Request } from '../machine/generator';
 import { currentGuest, nameOfRoutine } from '../machine/guest';
 import { qualifiedName } from '../machine/kernel-stack';
@@ -23,53 +22,21 @@ import {
   saysItsWait,
   TAKES,
   TERMINATES,
-  THREAD,
+  TRIES,
   userOfAwaited,
 } from './callback-calls';
-import { type Finding, Findings } from './finding';
+import { circleOf, findingOfCircle, findingOfStop } from './ended';
+import { Findings, type NewFinding } from './finding';
+import type { Frame, WatchOptions } from './frame';
 import { watchGiven } from './given';
 import { locate, locationOf, markPlace, type SourceFrame } from './location';
-import { LockOrder } from './lock-order';
+import { LockOrder, takerOf } from './lock-order';
 import { Property } from './property';
 import { Routines } from './routines';
 import { ruleOf } from './rules';
-import { ruleOfStop, type Stop } from './stops';
+import { Uses } from './uses';
 
 /** Sees what drivers do in their callbacks, and makes findings of what is against a rule. */
-
-export interface WatchOptions {
-  /** Ids of the rules to look for. */
-  readonly rules: ReadonlySet<string>;
-  /** Names of the drivers that are looked at; undefined: every one. */
-  readonly drivers?: ReadonlySet<string>;
-  /** Processor time that a callback may take, ns. */
-  readonly budgetNs: number;
-}
-
-/** A callback that runs. */
-interface Frame {
-  readonly call: WatchedCall;
-  /** The thread's processor time at its beginning, ns. */
-  readonly began: number;
-  readonly irql: number;
-  readonly apcs: number;
-  readonly locks: ReadonlySet<Lock>;
-  readonly impersonation: object | undefined;
-  readonly terminating: boolean;
-  readonly given: readonly unknown[];
-  readonly close: () => void;
-  /** It has queued a work item, has waited. */
-  queued: boolean;
-  waited: boolean;
-  /** It has called a routine that terminates. */
-  terminates: boolean;
-  /** It has written what is not its to write: that can throw. */
-  wrote: boolean;
-  /** Where it called a routine last. */
-  place: Error | undefined;
-  /** A field that it has read and that was NULL. */
-  readNull: string | undefined;
-}
 
 export class RuleWatcher implements Watcher {
   readonly found = new Findings();
@@ -79,8 +46,12 @@ export class RuleWatcher implements Watcher {
   private readonly order: LockOrder;
   private readonly routines: Routines;
   private readonly property = new Property();
-  /** What the machine stops for is a finding already. */
+  private readonly uses: Uses;
+  /** What the machine stops for is a finding already; and so is who waits for ever. */
   private explained = false;
+  private waitExplained = false;
+  /** What a thread that runs tries to take without waiting for it. */
+  private polling: KThread | undefined;
   /** The callback that an exception has left. */
   private failed: WatchedCall | undefined;
 
@@ -94,16 +65,29 @@ export class RuleWatcher implements Watcher {
         return here.length > 0 ? here : locate(this.places.get(thread));
       },
       callback: (thread) => this.frame(thread)?.call.sort,
-      found: (rule, thread, what, chain, place) => {
-        const call = this.frame(thread)?.call ?? this.codeOf(thread);
+      found: (rule, { thread, call: dpc }, what, chain, place) => {
+        this.waitExplained ||= rule === 'LK-03';
+        const call = dpc ?? this.frame(thread)?.call ?? this.codeOf(thread);
         this.report(rule, thread, call, what, chain, place);
       },
     });
     this.routines = new Routines(machine, {
-      locksOf: (thread) => this.order.heldBy(thread),
+      locksOf: (taker) => this.order.heldBy(taker),
       found: (rule, thread, call, what, stops) => {
         this.explained ||= stops;
         this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
+      },
+    });
+    this.uses = new Uses(machine, {
+      holds: (driver, object) => this.property.holds(driver, object),
+      given: (object) => {
+        const thread = machine.guests.currentThread;
+        const frames = (thread && this.frames.get(thread)) ?? [];
+        return frames.some((frame) => frame.given.includes(object));
+      },
+      found: (driver, what) => {
+        const thread = machine.guests.currentThread ?? machine.idleThread;
+        this.report('CB-28', thread, this.frame(thread)?.call ?? codeOfDriver(driver), what);
       },
     });
     machine.drivers.onUnload((driver) => {
@@ -165,16 +149,21 @@ export class RuleWatcher implements Watcher {
   }
 
   activation(index: number, request: Request): void {
-    this.routines.instruction(index, request);
+    const dpc = this.routines.instruction(index, request);
+    if (dpc !== undefined) this.order.instruction(dpc, request);
   }
 
   takes(kind: Kept, thing: unknown, what: string, still?: () => object | undefined): void {
     const driver = this.machine.guests.currentDriver;
-    if (driver !== undefined) this.property.takes(driver, kind, thing, what, still);
+    if (driver === undefined) return;
+    this.uses.takes(still === undefined ? thing : still());
+    this.property.takes(driver, kind, thing, what, still);
   }
 
   returns(thing: unknown): void {
-    this.property.returns(this.machine.guests.currentDriver, thing);
+    const driver = this.machine.guests.currentDriver;
+    this.property.returns(driver, thing);
+    if (driver !== undefined) this.uses.knows(thing);
   }
 
   calloutBegins(
@@ -191,6 +180,7 @@ export class RuleWatcher implements Watcher {
     )
       this.report('CB-25', thread, call, 'is called in itself');
     this.order.raising(thread, call.sort);
+    if (call.driver !== undefined) for (const each of parameters) this.uses.knows(each);
     const watched = parameters.map((parameter) => this.watchParameter(thread, call, parameter));
     frames.push({
       call,
@@ -246,7 +236,7 @@ export class RuleWatcher implements Watcher {
   }
 
   instruction(thread: KThread, request: Request): void {
-    this.order.instruction(thread, request);
+    this.order.instruction(takerOf(thread), request);
     const frame = this.frame(thread);
     if (frame === undefined || !blocks(request)) return;
     const chain = this.stackOf(thread);
@@ -272,66 +262,51 @@ export class RuleWatcher implements Watcher {
     }
     if (frame.queued) return ['CB-07', `queued a work item and waits in ${wait}`];
     const user = userOfAwaited(this.machine, request);
-    if (user !== undefined)
-      return ['CB-02', `waits in ${wait} for an object to which ${user} has a handle`];
+    if (user !== undefined) return ['CB-02', `waits in ${wait} for ${user}`];
     return ['CB-04', `waits in ${wait}`];
   }
 
-  lockTaken(thread: KThread, lock: Lock): void {
-    this.order.taking(thread, lock);
+  polls(thread: KThread, does: boolean): void {
+    this.polling = does ? thread : undefined;
+  }
+
+  lockTaken(thread: KThread, lock: Lock, again: boolean): void {
+    const [routine = ''] = this.stackOf(thread);
+    if (this.polling === thread || TRIES.test(routine)) return;
+    this.order.taking(takerOf(thread), lock);
+    if (again) this.order.recursion(takerOf(thread), lock, true);
   }
 
   lockAwaited(thread: KThread, lock: Lock): void {
-    this.order.taking(thread, lock);
-    if (thread.locks?.held.has(lock) === true) this.order.recursion(thread, lock);
+    this.order.taking(takerOf(thread), lock);
+    if (thread.locks?.held.has(lock) === true) this.order.recursion(takerOf(thread), lock);
   }
 
-  /** What a run's end adds: what stopped the machine. */
+  /** What a run's end adds: what stopped the machine, or who waits for ever. */
   ended(result: RunResult): void {
     for (const thread of [...this.frames.keys()]) this.dropAbandoned(thread);
-    if (result.reason !== 'bugcheck' || this.explained) return;
+    if (result.reason !== 'bugcheck') {
+      this.waitsForEver(result);
+      return;
+    }
+    if (this.explained) return;
     this.explained = true;
-    this.stopped(result);
+    const finding = findingOfStop(result, this.routines.last, this.failed);
+    if (finding !== undefined) this.add(finding);
   }
 
-  private stopped(result: Stop): void {
-    const { cause, name, explanation, stack, lastRecords, now, thread = 'idle' } = result;
-    const at = stack.findIndex((routine) => routine.includes('!'));
-    const left = cause instanceof DriverUnloadError ? cause : undefined;
-    const last = at === -1 ? this.routines.last : undefined;
-    const driver = left?.driver.name ?? stack[at]?.split('!')[0] ?? last?.driver?.name;
-    if (driver === undefined || this.options.drivers?.has(driver) === false) return;
-    const hostStack = cause instanceof Error ? locate(cause) : [];
-    const rule = this.ruleOfStopHere(result);
-    if (!this.options.rules.has(rule)) return;
-    const words = cause instanceof VerifierError ? `${name}: ${cause.message}` : undefined;
-    const routine =
-      at === -1 ? last && `${last.sort} ${qualifiedNameOf(last)}` : `routine ${stack[at]}`;
-    this.found.add(
-      {
-        rule,
-        message: left?.message ?? words ?? `${name}: ${explanation}`,
-        driver,
-        ...(left !== undefined || routine === undefined ? {} : { routine }),
-        thread,
-        process: '',
-        timeNs: now,
-        ...locationOf(hostStack),
-        hostStack,
-        stack,
-        chain: [],
-        lastRecords,
-      },
-      ruleOf(rule).severity,
-    );
-  }
-
-  /** A level that a thread routine has is its caller's: what it calls has to allow for APC_LEVEL. */
-  private ruleOfStopHere(result: Stop): string {
-    if (result.cause instanceof GoneError) return 'CB-28';
-    const rule = ruleOfStop(result);
-    const atApcLevel = result.parameters[1] === 1n;
-    return rule === 'IR-01' && atApcLevel && this.failed?.sort === THREAD ? 'CB-14' : rule;
+  private waitsForEver(result: RunResult): void {
+    if (this.waitExplained || this.explained) return;
+    const circle = circleOf(this.machine, result);
+    if (circle.length === 0) return;
+    const placeOf = (name: string) => {
+      const known = [...this.places].find(([thread]) => thread.name === name);
+      return known === undefined ? [] : locate(known[1]);
+    };
+    const finding = findingOfCircle(this.machine, circle, placeOf);
+    if (finding === undefined) return;
+    this.waitExplained = true;
+    this.add(finding);
   }
 
   private frame(thread: KThread): Frame | undefined {
@@ -449,11 +424,9 @@ export class RuleWatcher implements Watcher {
     hostStack: readonly SourceFrame[] = locate(),
   ): void {
     const { driver, sort } = call;
-    if (!this.options.rules.has(rule)) return;
-    if (driver !== undefined && this.options.drivers?.has(driver.name) === false) return;
     const last = this.machine.trace.last(16);
     const named = call.routine.name === '' ? undefined : `${sort} ${qualifiedNameOf(call)}`;
-    const finding: Omit<Finding, 'count' | 'severity'> = {
+    this.add({
       rule,
       message: what,
       ...(driver === undefined ? {} : { driver: driver.name }),
@@ -466,7 +439,13 @@ export class RuleWatcher implements Watcher {
       stack: this.stackOf(thread),
       chain,
       lastRecords: Array.from({ length: last.count }, (_, index) => decodeRecord(last, index)),
-    };
+    });
+  }
+
+  private add(finding: NewFinding): void {
+    const { rule, driver } = finding;
+    if (!this.options.rules.has(rule)) return;
+    if (driver !== undefined && this.options.drivers?.has(driver) === false) return;
     this.found.add(finding, ruleOf(rule).severity);
   }
 }

@@ -51,6 +51,22 @@ test('ntps verify reports a finding at its line, writes SARIF, and fails', async
   });
 });
 
+const EVENTS = 'examples/recordings/workstation.events.jsonl.gz';
+
+test('ntps verify reports what a driver does beside neighbours while events are replayed', async () => {
+  const { code, out } = await verify(SLEEPER, '--events', EVENTS, '--neighbours', 'all');
+  expect(out).toContain('sleeper: 1 finding; the run ended: ');
+  expect(out).toContain('error CB-04: process-notify routine sleeper!onProcess waits');
+  expect(code).toBe(1);
+});
+
+test('ntps verify finds nothing in a driver of the examples while events are replayed', async () => {
+  const options = ['--events', EVENTS, '--neighbours', 'all'];
+  const { code, out } = await verify('examples/drivers/refuse.js', ...options);
+  expect(out).toContain('refuse: no findings');
+  expect(code).toBe(0);
+});
+
 test('ntps verify finds nothing in a driver of the examples', async () => {
   const { code, out } = await verify('examples/drivers/refuse.js');
   expect(out).toContain('refuse: no findings');

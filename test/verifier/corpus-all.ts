@@ -4,6 +4,7 @@ import { GENERAL } from './corpus-general';
 import { LEFTOVERS } from './corpus-leftovers';
 import { MORE } from './corpus-more';
 import { ORDER } from './corpus-order';
+import { WAITS } from './corpus-waits';
 import type { Pair } from './drivers';
 
 /** Every small driver that breaks a rule, with its twin that keeps it. */
@@ -14,6 +15,7 @@ export const CORPUS: readonly Pair[] = [
   ...MORE,
   ...GENERAL,
   ...LEFTOVERS,
+  ...WAITS,
 ];
 
 /** The first driver that breaks a rule. */

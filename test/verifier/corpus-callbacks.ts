@@ -19,7 +19,13 @@ import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
 import type { KEvent, KProcess, KThread } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
-import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { KeDelayExecutionThread } from '../../src/ke/time';
+import type { Machine } from '../../src/machine/machine';
+import { ObOpenObjectByPointer, ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { PsProcessType } from '../../src/ob/types';
+import { PROCESS_ACCESS, THREAD_ACCESS } from '../../src/ps/access';
+import { NtCreateUserProcess } from '../../src/ps/create-services';
+import { processManager } from '../../src/ps/manager';
 import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
 import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
 import { ZwAllocateVirtualMemory, ZwFreeVirtualMemory } from '../../src/ps/memory-services';
@@ -112,6 +118,43 @@ function keeper(referenced: boolean, look: (process: KProcess) => Steps): Driver
   };
 }
 
+/** Looks at the first child, when another process ends: its parent still has a handle to it. */
+function exitLooker(referenced: boolean, look: (process: KProcess) => Steps): DriverOptions {
+  let kept: KProcess | undefined;
+  let looked = false;
+  const registered = processDriver(function* onProcess(process, _id, createInfo) {
+    if (kept === undefined && createInfo?.ImageFileName?.endsWith('child.exe') === true) {
+      kept = process;
+      if (referenced) ObReferenceObject(process);
+    } else if (kept !== undefined && createInfo !== null && !looked) {
+      looked = true;
+      yield* look(kept);
+    }
+  });
+  return {
+    ...registered,
+    *DriverUnload(driverObject) {
+      yield* registered.DriverUnload?.(driverObject) as Steps;
+      if (referenced && kept !== undefined) yield* ObDereferenceObject(kept);
+    },
+  };
+}
+
+/** A process that makes two more, one after the other, and keeps its handles to the first. */
+function twoChildren(machine: Machine): void {
+  const access = PROCESS_ACCESS.ALL_ACCESS;
+  const child = { imageName: 'C:\\Windows\\child.exe', *main() {} };
+  processManager(machine).createProcess({
+    image: 'C:\\Windows\\explorer.exe',
+    *main() {
+      for (let time = 0; time < 2; time++) {
+        yield* NtCreateUserProcess(access, THREAD_ACCESS.ALL_ACCESS, null, null, 0, 0, null, child);
+        yield* KeDelayExecutionThread(MODE.UserMode, false, -100_000);
+      }
+    },
+  });
+}
+
 export const CALLBACKS: readonly Pair[] = [
   pair('CB-02', 'a process routine that waits for an event of the process', (good) =>
     processDriver(function* onProcess(_process, _id, createInfo) {
@@ -193,6 +236,33 @@ export const CALLBACKS: readonly Pair[] = [
     keeper(good, function* look(process) {
       yield compute(process.signalState);
     }),
+  ),
+  pair(
+    'CB-28',
+    'a process that is looked at after its end, while another keeps it',
+    (good) =>
+      exitLooker(good, function* look(process) {
+        yield compute(process.signalState);
+      }),
+    twoChildren,
+  ),
+  pair(
+    'CB-28',
+    'a process that is opened after its end, while another keeps it',
+    (good) =>
+      exitLooker(good, function* look(process) {
+        const kernel = OBJ.KERNEL_HANDLE;
+        const opened = yield* ObOpenObjectByPointer(
+          process,
+          kernel,
+          null,
+          0x1000,
+          PsProcessType,
+          0,
+        );
+        if (opened.handle !== 0) yield* ZwClose(opened.handle);
+      }),
+    twoChildren,
   ),
   pair('CB-28', 'a process that is referenced when it has gone', (good) =>
     keeper(good, function* look(process) {

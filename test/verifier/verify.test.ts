@@ -42,6 +42,21 @@ describe('a finding', () => {
     expect(findings[0]?.count).toBe(20);
   });
 
+  test('of a deadlock has the chain of waits, when it has happened', async () => {
+    const { findings, result } = await checkDriver(bad('LK-06'));
+    expect(result.reason).toBe('deadlock');
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toMatchObject({
+      rule: 'LK-06',
+      driver: 'sut',
+      thread: 'drain',
+      chain: [
+        "thread 'drain' waits for mutant 1, which is for 'driver loader' to give",
+        "thread 'driver loader' waits for thread 3, which is for 'drain' to give",
+      ],
+    });
+  });
+
   test('of an order of locks has the whole circle', async () => {
     const { findings } = await checkDriver(bad('LK-01'));
     expect(findings[0]?.chain).toEqual([

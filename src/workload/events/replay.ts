@@ -44,6 +44,8 @@ export interface EventReplayOptions {
   readonly patienceNs?: number;
   /** The core to run on. Default: built in. */
   readonly core?: CoreSource;
+  /** Called before there is anything: for providers of subsystems. */
+  readonly onBoot?: (machine: Machine) => void;
   /** Called when the processes from before stand: for drivers. The machine runs after it. */
   readonly onStart?: (machine: Machine) => void;
   /** Called after each action with how many have been done. */
@@ -186,6 +188,7 @@ export class EventReplay {
   /** The processes from before, then who looks on, then the drivers. What comes back ends the replay. */
   #start(): RunResult | undefined {
     const { machine } = this;
+    this.options.onBoot?.(machine);
     this.#describeImages();
     for (const replayed of this.#processes) {
       if (replayed.recorded.birth === 'before') this.#makeFromBefore(replayed);
@@ -198,8 +201,10 @@ export class EventReplay {
     const started = this.#settle(machine.now + START_NS);
     this.sensor.begin();
     this.sensor.onEvent = (event) => {
-      const exits = event.kind === 'process-exit' || event.kind === 'thread-exit';
-      if (exits && event.kind === this.#awaited) this.#complete();
+      if (event.kind !== 'process-exit' && event.kind !== 'thread-exit') return;
+      // Others may come and go beside the recording.
+      const recorded = this.#indices.has(this.sensor.sequenceOf(event.process) ?? -1);
+      if (recorded && event.kind === this.#awaited) this.#complete();
     };
     return started.reason === 'idle' || started.reason === 'time' ? undefined : started;
   }
