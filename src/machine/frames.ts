@@ -48,6 +48,12 @@ export class Frames {
     return true;
   }
 
+  /** The routines in front of a thread but the last return at once when they go on. */
+  endRoutines(thread: KThread): void {
+    const frames = stateOf(thread).frames ?? [];
+    for (const frame of frames.slice(0, -1)) frame.generator = ended();
+  }
+
   private extension(thread: KThread): number {
     return this.machine.memory.u32(thread.address + KTHREAD.Extension);
   }
@@ -168,6 +174,8 @@ export class Frames {
     write(KTRAP_FRAME.SystemArgument2_64, call.systemArgument2);
   }
 }
+
+function* ended(): Generator<Request, undefined, number> {}
 
 function argument(program: LoadedProgram, value: unknown): number | bigint {
   if (typeof value === 'number' || typeof value === 'bigint') return value;

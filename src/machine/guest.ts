@@ -13,7 +13,7 @@ import { encode } from './instruction';
 import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import type { LoadedProgram } from './program';
-import { FAULT_CALL, setBehindFrame, type UserMemory, type UserRegisters } from './user-context';
+import { FAULT_CALL, setBehindFrames, type UserMemory, type UserRegisters } from './user-context';
 import { KThread } from './views';
 
 export type { Request };
@@ -31,6 +31,8 @@ export interface PortResult {
   readonly argument?: number;
   /** Exit status of a fault or halt. */
   readonly status?: number;
+  /** ExceptionInformation of a fault: of an access violation 0, 1 or 8 (read, write, execute) and the address. */
+  readonly information?: readonly number[];
 }
 
 /** An embedder's CPU core. `run` advances `thread` by at most `budgetNs` of virtual time and says why it stopped. */
@@ -336,7 +338,10 @@ export class Guests {
     stateOf(thread).port = { port, pending: undefined };
   }
 
-  /** A thread in a call that a routine answers goes on with another body when that returns. */
+  /**
+   * A thread in a call that a routine answers goes on with another body when that returns. The call may
+   * have been made in routines of user-mode APCs: those are over then.
+   */
   replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram): void {
     const state = stateOf(thread);
     state.hosted = undefined;
@@ -348,7 +353,9 @@ export class Guests {
     if (host) this.addHost(thread, body);
     if (port) this.addPort(thread, body);
     const program = host || port ? undefined : body;
-    setBehindFrame(thread, program, host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0);
+    this.frames.endRoutines(thread);
+    const flags = host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0;
+    setBehindFrames(thread, program, flags, this.machine.returnProgram);
   }
 
   /** What the host's code is called in on behalf of a thread, of whatever kind. */
@@ -573,8 +580,10 @@ export class Guests {
     state.pending = undefined;
     if (pending?.reason === 'syscall')
       return [encode(OP.SystemCall, 0, pending.number ?? 0), (pending.argument ?? 0) >>> 0];
-    if (pending?.reason === 'fault' && thread.process.systemServices !== undefined)
+    if (pending?.reason === 'fault' && thread.process.systemServices !== undefined) {
+      thread.faultInformation = pending.information;
       return [encode(OP.HostCall, 0, FAULT_CALL), (pending.status ?? 0) >>> 0];
+    }
     stateOf(thread).port = undefined;
     return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
   }

@@ -13,7 +13,6 @@ import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import {
   ACTIVATION,
-  GUEST,
   HOST_REQUEST,
   IRQL,
   KOBJECTS,
@@ -130,6 +129,7 @@ export class Machine {
   private lifecycleHooks: Lifecycle | undefined;
   private refill: ((thread: number) => void) | undefined;
   private programWords = SYSTEM_PROGRAM_WORDS;
+  private returnAddress = 0;
   private stopRequested = false;
   private running = false;
   private failure: unknown;
@@ -496,6 +496,15 @@ export class Machine {
     return address;
   }
 
+  /** @internal The address of a program that only ends. */
+  get returnProgram(): number {
+    if (this.returnAddress === 0) {
+      this.returnAddress = this.reserveProgramWords(2, 'return');
+      this.memory.words.set([encode(OP.Exit), 0], this.returnAddress >>> 2);
+    }
+    return this.returnAddress;
+  }
+
   createProcess(options: ProcessOptions = {}): KProcess {
     const process = this.newProcess(options);
     if (process === undefined) throw this.full('processes');
@@ -609,7 +618,7 @@ export class Machine {
 
   /** The function that a program's `hostCall(number)` runs. Its return value is the call's status. */
   onHostCall(number: number, handler: CallHandler): void {
-    this.hostCalls.set(requireInteger('number', number, 0, 0xffff), handler);
+    this.hostCalls.set(requireInteger('number', number, 0, FAULT_CALL - 1), handler);
   }
 
   /** The same for system calls, but those of subsystem processes; a number without a handler is STATUS_NOT_IMPLEMENTED. */
@@ -916,6 +925,8 @@ export class Machine {
         this.setInstruction(instruction);
         if ((word & 0xff) === OP.SystemCall)
           this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, instruction[1] ?? 0);
+        else if ((word & 0xff) === OP.HostCall)
+          this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, instruction[1] ?? 0);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
@@ -990,7 +1001,11 @@ export class Machine {
 
   private answerCall(thread: KThread, request: number, number: number, argument: number): void {
     const { systemServices } = thread.process;
-    const fault = number === FAULT_CALL && thread.guest === GUEST.Port;
+    const fault = number === FAULT_CALL && request === HOST_REQUEST.HostCall;
+    if (fault && systemServices === undefined) {
+      this.faultOfNoSubsystem(thread, argument);
+      return;
+    }
     if (systemServices !== undefined && (fault || request === HOST_REQUEST.SystemCall)) {
       this.answerService(systemServices, thread, request, number, argument);
       return;
@@ -1005,6 +1020,14 @@ export class Machine {
     }
     if (isGenerator(answer)) this.answerBy(thread, answer);
     else this.setStatus(answer ?? STATUS.SUCCESS);
+  }
+
+  /** A fault of a program that no subsystem handles: its thread ends; of the kernel's, the machine stops. */
+  private faultOfNoSubsystem(thread: KThread, status: number): void {
+    const index = this.system(KSYSTEM.StopThread);
+    if (index >= ACTIVATION.Mark || thread.isSystemThread) throw new NtStatusError(status);
+    thread.terminate(status);
+    this.setStatus(status);
   }
 
   private setStatus(status: number): void {

@@ -29,6 +29,7 @@ import {
   words64,
 } from './instruction';
 import { requireInteger } from './profile';
+import { FAULT_CALL } from './user-context';
 
 /** Bytecode of program threads, as 32-bit words; made by `program`, or by hand. */
 export interface Program {
@@ -467,9 +468,17 @@ export class ProgramBuilder {
 
   /** Calls the host's function of that number; its status is left. */
   hostCall(number: number, argument = 0): this {
-    return this.emit(OP.HostCall, 0, requireInteger('hostCall', number, 0, 0xffff), [
+    return this.emit(OP.HostCall, 0, requireInteger('hostCall', number, 0, FAULT_CALL - 1), [
       argument >>> 0,
     ]);
+  }
+
+  /**
+   * Faults with an NTSTATUS, as an instruction of user mode does: the provider of its subsystem is told,
+   * and the program goes on behind it if that handles it; without a subsystem its thread ends.
+   */
+  fault(status: number): this {
+    return this.emit(OP.HostCall, 0, FAULT_CALL, [status >>> 0]);
   }
 
   systemCall(number: number, argument = 0): this {

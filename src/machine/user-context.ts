@@ -35,11 +35,11 @@ export interface SystemServices {
   readonly noFrameStatus: number;
   /** In the thread's context. What it returns is the status; a generator runs in the thread first, which may block. */
   systemCall(thread: KThread, number: number, argument: number): number | CallRoutine;
-  /** The same for a fault of a CPU core, with its status. The thread goes on unless it was told to end. */
+  /** The same for a fault of its user mode, with its status. The thread goes on unless it was told to end. */
   fault(thread: KThread, status: number): number | CallRoutine;
 }
 
-/** The number of the host call under which the trace has faults that go to `SystemServices`. */
+/** The number of the host call under which the trace has faults of user mode; nobody else has it. */
 export const FAULT_CALL = 0xffff;
 
 /** Bytes of a program's system call: what is left of it when it is to be made again. */
@@ -152,14 +152,52 @@ const REGISTER_WORDS = 8;
 const GUEST_FLAGS =
   THREAD_FLAG.Host | THREAD_FLAG.Port | THREAD_FLAG.UserMode | THREAD_FLAG.KernelCompute;
 
-/** What a thread goes on with that a routine runs in front of: a program from its start, or what `flags` say. */
-export function setBehindFrame(thread: KThread, program: LoadedProgram | undefined, flags: number) {
+/** The frames of a thread, the top one first. */
+function* framesOf(thread: KThread): Generator<number, void> {
   const { memory } = thread.machine;
-  const frame = thread.extended(KTHREAD_EXTENSION.TrapFrame);
-  const address = frame + KTRAP_FRAME.Flags;
-  memory.setU32(address, (memory.u32(address) & ~GUEST_FLAGS) | THREAD_FLAG.UserMode | flags);
-  memory.setU32(frame + KTRAP_FRAME.ProgramBase, program?.address ?? 0);
-  memory.setU32(frame + KTRAP_FRAME.ProgramCounter, program?.address ?? 0);
-  for (let word = 0; word < REGISTER_WORDS; word++)
-    memory.setU32(frame + KTRAP_FRAME.Register64 + word * 4, 0);
+  const inFrame = (memory.u32(thread.address + KTHREAD.Flags) & THREAD_FLAG.TrapFrame) !== 0;
+  let frame = inFrame ? thread.extended(KTHREAD_EXTENSION.TrapFrame) : 0;
+  while (frame !== 0) {
+    yield frame;
+    frame = memory.u32(frame + KTRAP_FRAME.Previous);
+  }
+}
+
+/** Whether nothing but routines of user-mode APCs runs in front of what a thread was made for. */
+export function hasUserApcFramesOnly(thread: KThread): boolean {
+  const { memory } = thread.machine;
+  const kinds = [...framesOf(thread)].map((frame) => memory.u32(frame + KTRAP_FRAME.Kind));
+  return kinds.every((kind) => kind === FRAME.UserApc);
+}
+
+/**
+ * What a thread goes on with behind the call whose routine runs in front: a program from its start, or
+ * what `flags` say. Routines of APCs that it made the call in return at once: those of the host's are
+ * the caller's to end, programs go on at `returnProgram`.
+ */
+export function setBehindFrames(
+  thread: KThread,
+  program: LoadedProgram | undefined,
+  flags: number,
+  returnProgram: number,
+): void {
+  const { memory } = thread.machine;
+  const put = (frame: number, address: number) => {
+    memory.setU32(frame + KTRAP_FRAME.ProgramBase, address);
+    memory.setU32(frame + KTRAP_FRAME.ProgramCounter, address);
+    memory.setU32(frame + KTRAP_FRAME.BurstRemaining64, 1);
+    memory.setU32(frame + KTRAP_FRAME.BurstRemaining64 + 4, 0);
+  };
+  for (const frame of framesOf(thread)) {
+    const address = frame + KTRAP_FRAME.Flags;
+    if (memory.u32(frame + KTRAP_FRAME.Previous) !== 0) {
+      if ((memory.u32(address) & THREAD_FLAG.Host) === 0) put(frame, returnProgram);
+      continue;
+    }
+    const kept = memory.u32(address) & ~(GUEST_FLAGS | THREAD_FLAG.KernelCall);
+    memory.setU32(address, kept | THREAD_FLAG.UserMode | flags);
+    put(frame, program?.address ?? 0);
+    for (let word = 0; word < REGISTER_WORDS; word++)
+      memory.setU32(frame + KTRAP_FRAME.Register64 + word * 4, 0);
+  }
 }

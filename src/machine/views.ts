@@ -312,6 +312,8 @@ export class KThread extends KernelObject {
   picoContext: unknown = null;
   /** @internal Its registers in user mode; undefined: nobody has asked. */
   userRegisters: UserRegisters | undefined;
+  /** @internal ExceptionInformation of the fault that it is having; undefined: that says nothing more. */
+  faultInformation: readonly number[] | undefined;
   /** @internal What the provider is given of its system calls; undefined: it has made none. */
   picoCall: object | undefined;
 

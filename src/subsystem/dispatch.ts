@@ -11,7 +11,11 @@ import type { Machine } from '../machine/machine';
 import { ProgramContext, type UserRegisters } from '../machine/user-context';
 import type { KProcess, KThread } from '../machine/views';
 import type { PicoHooks } from '../ps/pico';
-import type { PsPicoProviderRoutines, PsPicoSystemCallInformation } from './provider';
+import type {
+  PsPicoExceptionRecord,
+  PsPicoProviderRoutines,
+  PsPicoSystemCallInformation,
+} from './provider';
 import { terminatePicoProcess } from './terminate';
 
 /** Brings what happens to threads of pico processes to their provider, in their context. */
@@ -110,7 +114,12 @@ export class PicoServices implements PicoHooks {
     const { TrapFrame } = this.callOf(thread);
     let handled = false;
     try {
-      const record = { ExceptionCode: status };
+      const { faultInformation: information } = thread;
+      thread.faultInformation = undefined;
+      const record: PsPicoExceptionRecord = {
+        ExceptionCode: status,
+        ...(information === undefined ? {} : { ExceptionInformation: information }),
+      };
       handled = yield* resultOf(this.provider.DispatchException(thread, record, TrapFrame));
     } catch (error) {
       throw this.failed('DispatchException', status, thread, error);

@@ -27,10 +27,12 @@ export interface PsPicoSystemCallInformation {
   readonly TrapFrame: UserRegisters;
 }
 
-/** EXCEPTION_RECORD, as far as a CPU core tells. */
+/** EXCEPTION_RECORD, as far as who executes the thread tells. */
 export interface PsPicoExceptionRecord {
   /** NTSTATUS. */
   readonly ExceptionCode: number;
+  /** Of an access violation 0, 1 or 8 (read, write, execute) and the address; missing: nothing is told. */
+  readonly ExceptionInformation?: readonly number[];
 }
 
 /** A range of user addresses, both ends in it. */
