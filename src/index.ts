@@ -1405,17 +1405,20 @@ export type {
   PsPicoRoutines,
   PsPicoThreadAttributes,
 } from './subsystem/routines';
-export { picoSystemCall } from './subsystem/system-call';
+export { picoFault, picoSystemCall } from './subsystem/system-call';
 export {
   CLOCK,
   CLONE,
   FUTEX,
+  IDTYPE,
   POLL,
+  RUSAGE,
   SA,
   SCHED,
   SIG,
   SIG_HOW,
   SYS,
+  WAIT,
 } from './subsystem/wsl/abi';
 export { ERRNO } from './subsystem/wsl/errno';
 export type { LinuxExecutable } from './subsystem/wsl/execute';
@@ -1429,6 +1432,7 @@ export type {
   StartedImage,
 } from './subsystem/wsl/guest';
 export { AddressSpace, type SharedMemory } from './subsystem/wsl/memory';
+export { SI, type SignalInfo } from './subsystem/wsl/siginfo';
 export { LinuxThread } from './subsystem/wsl/state';
 export {
   type LinuxBody,

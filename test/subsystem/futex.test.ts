@@ -133,6 +133,68 @@ describe('FUTEX_CMP_REQUEUE', () => {
   });
 });
 
+describe('FUTEX_WAKE_OP', () => {
+  const encoded = (operation: number, operand: number, comparison: number, against: number) =>
+    ((operation << 28) | (comparison << 24) | ((operand & 0xfff) << 12) | (against & 0xfff)) >>> 0;
+
+  test.each([
+    ['sets', 0, 7, 7],
+    ['adds a signed number', 1, -3, 2],
+    ['ors', 2, 8, 13],
+    ['clears bits', 3, 4, 1],
+    ['exclusively ors', 4, 1, 4],
+    ['ors a bit by its number', 2 | 8, 3, 13],
+  ])('%s the second word', async (_name, operation, operand, after) => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      linux.store(OTHER, 5);
+      const op = encoded(operation, operand, 0, 99);
+      seen.push(yield* linux.call(SYS.futex, WORD, FUTEX.WAKE_OP, 1, 1, OTHER, op));
+      seen.push(linux.load(OTHER));
+    });
+    expect(seen).toEqual([0, after]);
+  });
+
+  test.each([
+    ['equal', 0, 5, 2],
+    ['not equal', 1, 5, 1],
+    ['less', 2, 5, 1],
+    ['less or equal', 3, 5, 2],
+    ['greater', 4, -1, 2],
+    ['greater or equal', 5, 6, 1],
+  ])('wakes there too if the old value is %s', async (_name, comparison, against, woken) => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      for (const word of [WORD, OTHER])
+        yield* linux.spawnThread(function* (own) {
+          yield* own.futexWait(word, 0);
+        });
+      yield* linux.nanosleep(1e6);
+      linux.store(OTHER, 5);
+      const op = encoded(0, 1, comparison, against);
+      seen.push(yield* linux.call(SYS.futex, WORD, FUTEX.WAKE_OP, 1, 1, OTHER, op));
+      yield* linux.exitGroup(0);
+    });
+    expect(seen).toEqual([woken]);
+  });
+
+  test('of an operation that is none is ENOSYS and a mark in the trace, of bad memory EFAULT', async () => {
+    const seen: unknown[] = [];
+    const { wsl } = await runLinux(function* (linux) {
+      const wakeOp = (second: number, op: number) =>
+        linux.call(SYS.futex, WORD, FUTEX.WAKE_OP, 1, 1, second, op);
+      seen.push(yield* wakeOp(OTHER, encoded(5, 0, 0, 0)));
+      seen.push(yield* wakeOp(OTHER, encoded(0, 0, 6, 0)));
+      seen.push(yield* wakeOp(0x5000_0000, 0), yield* wakeOp(OTHER + 1, 0));
+      // FUTEX_LOCK_PI.
+      seen.push(yield* linux.call(SYS.futex, WORD, 6, 0, 0));
+    });
+    expect(seen.slice(0, 2)).toEqual([-ERRNO.ENOSYS, -ERRNO.ENOSYS]);
+    expect(seen.slice(2)).toEqual([-ERRNO.EFAULT, -ERRNO.EINVAL, -ERRNO.ENOSYS]);
+    expect(wsl.unknownCalls).toEqual(new Map([[SYS.futex, 3]]));
+  });
+});
+
 describe('threads', () => {
   test('share memory and an id of their group, and clear a word at their end', async () => {
     const seen: unknown[] = [];

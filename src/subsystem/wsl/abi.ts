@@ -27,6 +27,8 @@ export const enum SYS {
   kill = 62,
   fcntl = 72,
   gettimeofday = 96,
+  getrusage = 98,
+  times = 100,
   getuid = 102,
   getgid = 104,
   geteuid = 107,
@@ -57,6 +59,7 @@ export const enum SYS {
   clock_nanosleep = 230,
   exit_group = 231,
   tgkill = 234,
+  waitid = 247,
   ppoll = 271,
   eventfd = 284,
   eventfd2 = 290,
@@ -86,6 +89,7 @@ export const enum FUTEX {
   WAKE = 1,
   REQUEUE = 3,
   CMP_REQUEUE = 4,
+  WAKE_OP = 5,
   WAIT_BITSET = 9,
   WAKE_BITSET = 10,
   CommandMask = 0x7f,
@@ -127,7 +131,9 @@ export const enum SIG_HANDLER {
 }
 
 export const enum SA {
+  NOCLDSTOP = 1,
   NOCLDWAIT = 2,
+  SIGINFO = 4,
   RESTART = 0x1000_0000,
   NODEFER = 0x4000_0000,
   RESETHAND = 0x8000_0000,
@@ -141,8 +147,48 @@ export const enum SIG_HOW {
 
 export const enum WAIT {
   NOHANG = 1,
+  /** WSTOPPED of waitid. */
   UNTRACED = 2,
+  /** Of waitid alone. */
+  EXITED = 4,
   CONTINUED = 8,
+  NOWAIT = 0x0100_0000,
+  NOTHREAD = 0x2000_0000,
+  ALL = 0x4000_0000,
+  CLONE = 0x8000_0000,
+}
+
+/** Of waitid. */
+export const enum IDTYPE {
+  P_ALL = 0,
+  P_PID = 1,
+  P_PGID = 2,
+}
+
+export const enum RUSAGE {
+  CHILDREN = -1,
+  SELF = 0,
+  THREAD = 1,
+}
+
+/** The operation of FUTEX_WAKE_OP on the second word, and what decides whether that is woken at. */
+export const enum FUTEX_OP {
+  SET = 0,
+  ADD = 1,
+  OR = 2,
+  ANDN = 3,
+  XOR = 4,
+  /** The operand is a number of a bit. */
+  OPARG_SHIFT = 8,
+}
+
+export const enum FUTEX_OP_CMP {
+  EQ = 0,
+  NE = 1,
+  LT = 2,
+  LE = 3,
+  GT = 4,
+  GE = 5,
 }
 
 export const enum O {

@@ -1,6 +1,6 @@
 import { ddiTime } from '../../ke/mode';
 import type { LoadedProgram } from '../../machine/program';
-import type { UserMemory } from '../../machine/user-context';
+import { hasUserApcFramesOnly, type UserMemory } from '../../machine/user-context';
 import { setThreadBody } from '../routines';
 import { SIG_HANDLER } from './abi';
 import { ERRNO } from './errno';
@@ -55,7 +55,7 @@ function readStrings(memory: UserMemory, address: number): string[] | ERRNO {
   }
 }
 
-/** execve(2). Deviation: in a signal's handler it is EAGAIN; NT's process keeps the name it was made with. */
+/** execve(2); of a handler it is the end. Deviation: NT's process keeps the name it was made with. */
 export function execve(
   kernel: WslKernel,
   thread: LinuxThread,
@@ -75,7 +75,8 @@ export function execve(
   const { guest } = thread;
   const own = guest.execute?.bind(guest);
   if (own === undefined && executable === undefined) return -ERRNO.ENOENT;
-  if (thread.savedMasks.length !== 0) return -ERRNO.EAGAIN;
+  const { kthread } = thread;
+  if (kthread === undefined || !hasUserApcFramesOnly(kthread)) return -ERRNO.EAGAIN;
   const image: ProcessImage = { path, argv };
   const start = own ?? (() => startImage(kernel, executable as LinuxExecutable, image, envp));
   return execute(kernel, thread, image, start);
@@ -98,6 +99,7 @@ function* execute(
   const { body, guest } = start(image);
   setThreadBody(kthread, body);
   thread.guest = guest;
+  thread.savedMasks.length = 0;
   if (guest instanceof ProgramGuest) guest.attach(kthread);
   process.image = image;
   process.executed = true;

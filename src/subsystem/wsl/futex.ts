@@ -1,7 +1,7 @@
 import type { Timeout } from '../../ke/call';
-import { CLOCK, FUTEX } from './abi';
+import { CLOCK, FUTEX, FUTEX_OP, FUTEX_OP_CMP } from './abi';
 import { ERRNO } from './errno';
-import { AddressSpace, readInt } from './memory';
+import { AddressSpace, readInt, writeInt } from './memory';
 import type { LinuxCode, LinuxResult, LinuxState, LinuxThread } from './state';
 import { deadlineOf, readTimespec, timeoutUntil } from './time';
 import { sleep, WOKEN, wake } from './wait-queue';
@@ -9,7 +9,7 @@ import { sleep, WOKEN, wake } from './wait-queue';
 /**
  * Futexes: who waits where, by the memory and the offset in it. The word is compared and the waiter is
  * entered at one point of virtual time, so no wake falls between the two. Deviation: operations with
- * priority inheritance, and FUTEX_WAKE_OP, are ENOSYS.
+ * priority inheritance are ENOSYS.
  */
 
 /** A thread that waits, in the list of its place. */
@@ -183,6 +183,70 @@ function futexWait(
   return state.futexes.wait(thread, address, bitset, timeout, pointer === 0);
 }
 
+const signed12 = (value: number) => (value << 20) >> 20;
+
+/** What FUTEX_WAKE_OP makes of its second word; undefined: there is no such operation. */
+function operated(before: number, operation: number, operand: number): number | undefined {
+  switch (operation) {
+    case FUTEX_OP.SET:
+      return operand;
+    case FUTEX_OP.ADD:
+      return (before + operand) | 0;
+    case FUTEX_OP.OR:
+      return before | operand;
+    case FUTEX_OP.ANDN:
+      return before & ~operand;
+    case FUTEX_OP.XOR:
+      return before ^ operand;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether that wakes at the second word; undefined: there is no such comparison. */
+function compared(before: number, comparison: number, operand: number): boolean | undefined {
+  switch (comparison) {
+    case FUTEX_OP_CMP.EQ:
+      return before === operand;
+    case FUTEX_OP_CMP.NE:
+      return before !== operand;
+    case FUTEX_OP_CMP.LT:
+      return before < operand;
+    case FUTEX_OP_CMP.LE:
+      return before <= operand;
+    case FUTEX_OP_CMP.GT:
+      return before > operand;
+    case FUTEX_OP_CMP.GE:
+      return before >= operand;
+    default:
+      return undefined;
+  }
+}
+
+/** FUTEX_WAKE_OP: changes the second word, wakes at the first, and at the second if its old value says so. */
+function wakeOp(
+  { futexes }: LinuxState,
+  thread: LinuxThread,
+  address: number,
+  counts: readonly [number, number],
+  second: number,
+  encoded: number,
+): number {
+  const { memory } = thread;
+  const before = readInt(memory, second);
+  if (readInt(memory, address) === undefined || before === undefined) return -ERRNO.EFAULT;
+  if (second % 4 !== 0) return -ERRNO.EINVAL;
+  const operation = (encoded >>> 28) & 15;
+  const given = signed12(encoded >>> 12);
+  const operand = (operation & FUTEX_OP.OPARG_SHIFT) === 0 ? given : 1 << (given & 31);
+  const after = operated(before, operation & ~FUTEX_OP.OPARG_SHIFT, operand);
+  const also = compared(before, (encoded >>> 24) & 15, signed12(encoded));
+  if (after === undefined || also === undefined) return -ERRNO.ENOSYS;
+  writeInt(memory, second, after);
+  const woken = futexes.wake(thread, address, counts[0], MATCH_ANY);
+  return also ? woken + futexes.wake(thread, second, counts[1], MATCH_ANY) : woken;
+}
+
 /** futex(2). */
 export function futex(
   state: LinuxState,
@@ -212,6 +276,10 @@ export function futex(
       if ((third | 0) === 0) return -ERRNO.EINVAL;
       if (readInt(thread.memory, address) === undefined) return -ERRNO.EFAULT;
       return futexes.wake(thread, address, count < 1 ? 1 : count, third | 0);
+    case FUTEX.WAKE_OP: {
+      const counts = [Math.max(1, count), Math.max(1, timeout | 0)] as const;
+      return wakeOp(state, thread, address, counts, second, third | 0);
+    }
     case FUTEX.REQUEUE:
     case FUTEX.CMP_REQUEUE: {
       const word = readInt(thread.memory, address);

@@ -1,62 +1,78 @@
 import { writeInt } from './memory';
-import { WAIT } from './abi';
+import { IDTYPE, WAIT } from './abi';
 import { ERRNO } from './errno';
 import type { WslKernel } from './kernel';
 import { reap } from './process';
+import { CONTINUED_STATUS, childInfo, encodeSigInfo, SIGINFO_BYTES } from './siginfo';
 import type { LinuxCode, LinuxProcess, LinuxResult, LinuxState, LinuxThread } from './state';
+import { Usage, writeUsage } from './usage';
 import { WOKEN } from './wait-queue';
 
 /** Ids, process groups and sessions, and waiting for children. */
 
-/** Whether wait4 means a child by an id. */
-function isWanted(child: LinuxProcess, pid: number, caller: LinuxProcess): boolean {
+/** Which children are meant, as wait4 says it: an id, -1 for any, 0 or below -1 for a group. */
+interface Wanted {
+  readonly pid: number;
+  /** EXITED, UNTRACED and CONTINUED of WAIT: what is told of them. */
+  readonly kinds: number;
+  /** WNOWAIT: it may be waited for again. */
+  readonly leave: boolean;
+}
+
+/** Whether a child is meant. */
+function isWanted(child: LinuxProcess, { pid }: Wanted, caller: LinuxProcess): boolean {
   if (pid > 0) return child.pid === pid;
   if (pid === -1) return true;
   return child.pgid === (pid === 0 ? caller.pgid : -pid);
 }
 
-/** sizeof(struct rusage). */
-const RUSAGE_BYTES = 144;
+/** Tells of a child and its status: what the call returns, an error number below 0 if that cannot be written. */
+type Tell = (child: LinuxProcess, status: number) => number;
 
-/** A child that has ended, waited for; 0: none has yet. */
-function tryWait(
-  kernel: WslKernel,
-  { process, memory }: LinuxThread,
-  pid: number,
-  status: number,
-  usage: number,
-): number {
-  let wanted = false;
-  for (const child of process.children) {
-    if (!isWanted(child, pid, process)) continue;
-    wanted = true;
-    if (!child.zombie) continue;
-    if (status !== 0 && !writeInt(memory, status, child.exitStatus ?? 0)) return -ERRNO.EFAULT;
-    // Resources are not counted.
-    if (usage !== 0 && !memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
-    reap(kernel, child);
-    return child.pid;
-  }
-  return wanted ? 0 : -ERRNO.ECHILD;
+/** What there is to tell of a child; undefined: nothing. */
+function statusOf({ zombie, exitStatus, jobChange }: LinuxProcess, kinds: number) {
+  if (zombie) return (kinds & WAIT.EXITED) === 0 ? undefined : (exitStatus ?? 0);
+  if (jobChange === undefined) return undefined;
+  const kind = jobChange === CONTINUED_STATUS ? WAIT.CONTINUED : WAIT.UNTRACED;
+  return (kinds & kind) === 0 ? undefined : jobChange;
 }
 
-function* waitFor(
+/** What a wait has come to; undefined: of no child that is meant there is anything to tell yet. */
+function tryWait(
   kernel: WslKernel,
-  thread: LinuxThread,
-  pid: number,
-  status: number,
-  usage: number,
-): LinuxCode {
+  { process }: LinuxThread,
+  wanted: Wanted,
+  tell: Tell,
+): number | undefined {
+  let some = false;
+  for (const child of process.children) {
+    if (!isWanted(child, wanted, process)) continue;
+    some = true;
+    const status = statusOf(child, wanted.kinds);
+    if (status === undefined) continue;
+    const result = tell(child, status);
+    if (result < 0 || wanted.leave) return result;
+    child.jobChange = undefined;
+    if (!child.zombie) return result;
+    process.childUsage ??= new Usage();
+    process.childUsage.add(child.endedUsage);
+    if (child.childUsage !== undefined) process.childUsage.add(child.childUsage);
+    reap(kernel, child);
+    return result;
+  }
+  return some ? undefined : -ERRNO.ECHILD;
+}
+
+function* waitFor(kernel: WslKernel, thread: LinuxThread, wanted: Wanted, tell: Tell): LinuxCode {
   for (;;) {
     const why = yield* thread.process.changes.sleep(thread);
-    const found = tryWait(kernel, thread, pid, status, usage);
-    if (found !== 0) return found;
+    const found = tryWait(kernel, thread, wanted, tell);
+    if (found !== undefined) return found;
     if (why === WOKEN.Interrupted) return -ERRNO.ERESTARTSYS;
   }
 }
 
-/** Options of wait4 that there are; those about stopped children are taken, and never told of one. */
-const OPTIONS = WAIT.NOHANG | WAIT.UNTRACED | WAIT.CONTINUED | 0x20000000 | 0x40000000 | 0x80000000;
+const COMMON = WAIT.NOHANG | WAIT.UNTRACED | WAIT.CONTINUED | WAIT.NOTHREAD | WAIT.ALL | WAIT.CLONE;
 
 /** wait4(2). */
 export function wait4(
@@ -67,10 +83,68 @@ export function wait4(
   options: number,
   usage: number,
 ): LinuxResult {
-  if ((options & ~OPTIONS) !== 0) return -ERRNO.EINVAL;
-  const found = tryWait(kernel, thread, pid, status, usage);
-  if (found !== 0 || (options & WAIT.NOHANG) !== 0) return found;
-  return waitFor(kernel, thread, pid, status, usage);
+  if ((options & ~COMMON) !== 0) return -ERRNO.EINVAL;
+  const { memory } = thread;
+  const kinds = WAIT.EXITED | (options & (WAIT.UNTRACED | WAIT.CONTINUED));
+  const wanted = { pid, kinds, leave: false };
+  const tell = (child: LinuxProcess, what: number) => {
+    if (status !== 0 && !writeInt(memory, status, what)) return -ERRNO.EFAULT;
+    if (usage !== 0 && !writeUsage(memory, usage, usageWithChildren(child))) return -ERRNO.EFAULT;
+    return child.pid;
+  };
+  const found = tryWait(kernel, thread, wanted, tell);
+  if (found !== undefined) return found;
+  if ((options & WAIT.NOHANG) !== 0) return 0;
+  return waitFor(kernel, thread, wanted, tell);
+}
+
+/** What wait tells of a child: it, and children that it has waited for. */
+function usageWithChildren({ endedUsage, childUsage }: LinuxProcess): Usage {
+  const usage = new Usage();
+  usage.add(endedUsage);
+  if (childUsage !== undefined) usage.add(childUsage);
+  return usage;
+}
+
+/** The id of wait4 that an id of waitid is; undefined: it is none. */
+function pidOfId(type: number, id: number): number | undefined {
+  if (type === IDTYPE.P_ALL) return -1;
+  if (type === IDTYPE.P_PID) return id > 0 ? id : undefined;
+  if (type !== IDTYPE.P_PGID || id < 0) return undefined;
+  return id === 0 ? 0 : -id;
+}
+
+/** waitid(2): a siginfo_t, all of it 0 if there is nothing to tell. */
+export function waitid(
+  kernel: WslKernel,
+  thread: LinuxThread,
+  type: number,
+  id: number,
+  address: number,
+  options: number,
+  usage: number,
+): LinuxResult {
+  const pid = pidOfId(type, id);
+  const kinds = options & (WAIT.EXITED | WAIT.UNTRACED | WAIT.CONTINUED);
+  const unknown = options & ~(COMMON | WAIT.EXITED | WAIT.NOWAIT);
+  if (pid === undefined || unknown !== 0 || kinds === 0) return -ERRNO.EINVAL;
+  const { memory } = thread;
+  const wanted = { pid, kinds, leave: (options & WAIT.NOWAIT) !== 0 };
+  const tell = (child: LinuxProcess, status: number) => {
+    const info = encodeSigInfo(childInfo(child.pid, status));
+    if (address !== 0 && !memory.write(address, info)) return -ERRNO.EFAULT;
+    if (usage !== 0 && !writeUsage(memory, usage, usageWithChildren(child))) return -ERRNO.EFAULT;
+    return 0;
+  };
+  const found = tryWait(kernel, thread, wanted, tell);
+  if (found !== undefined) return found;
+  if ((options & WAIT.NOHANG) === 0) return waitFor(kernel, thread, wanted, tell);
+  return noneYet(thread, address);
+}
+
+function noneYet({ memory }: LinuxThread, address: number): number {
+  const none = new Uint8Array(SIGINFO_BYTES);
+  return address === 0 || memory.write(address, none) ? 0 : -ERRNO.EFAULT;
 }
 
 const processOf = (state: LinuxState, { process }: LinuxThread, pid: number) =>

@@ -6,7 +6,8 @@ import type { LoadedProgram } from '../../machine/program';
 import { ProgramContext, type UserMemory } from '../../machine/user-context';
 import type { KThread } from '../../machine/views';
 import type { AddressSpace } from './memory';
-import type { ProcessImage } from './state';
+import { SIGINFO_BYTES, type SignalInfo } from './siginfo';
+import type { LinuxThread, ProcessImage } from './state';
 
 /**
  * What the personality asks of whatever executes a thread's user mode. Programs and host threads are
@@ -14,7 +15,10 @@ import type { ProcessImage } from './state';
  */
 
 /** A handler of a host thread, at an address of its process. */
-export type SignalHandler = (signal: number) => Generator<Request, void, number> | undefined;
+export type SignalHandler = (
+  signal: number,
+  info: SignalInfo,
+) => Generator<Request, void, number> | undefined;
 
 /** A signal that a thread is to handle in user mode. */
 export interface SignalDelivery {
@@ -26,6 +30,11 @@ export interface SignalDelivery {
   readonly code: SignalHandler | LoadedProgram | undefined;
   /** Ends the handler: what rt_sigreturn does with the masks. */
   readonly finish: () => void;
+  readonly info: SignalInfo;
+  /** The same as bytes: what the handler finds at rsi; undefined: it does not say SA_SIGINFO. */
+  readonly siginfo: Uint8Array | undefined;
+  /** Where the guest has put them, for a handler that is a program: its second register. */
+  siginfoAddress: number;
 }
 
 export interface CloneOptions {
@@ -75,14 +84,25 @@ function runHandler({
   signal,
   code,
   finish,
+  info,
 }: SignalDelivery): NormalRoutine | LoadedProgram | null {
   if (code === undefined) return null;
   if (typeof code !== 'function') return code;
   return function* signalHandler() {
-    const running = code(signal);
+    const running = code(signal, info);
     if (running !== undefined) yield* running;
     finish();
   };
+}
+
+/** Where the stacks of threads are whose memory is ntps's, and what each has of it. */
+export const STACK_BASE = 0x7ffd_0000_0000;
+export const STACK_SLOT = 16_384;
+export const STACK_SLOTS = 1024;
+
+/** A program has no stack: its siginfo is at the end of a thread's slot, one below the other. */
+function siginfoAddress(thread: number, depth: number): number {
+  return STACK_BASE + ((thread % STACK_SLOTS) + 1) * STACK_SLOT - depth * SIGINFO_BYTES;
 }
 
 /** A thread that runs a program of ntps. */
@@ -113,6 +133,13 @@ export class ProgramGuest implements LinuxGuest {
   }
 
   deliver(delivery: SignalDelivery) {
+    const { siginfo } = delivery;
+    const thread = this.context?.thread;
+    if (siginfo !== undefined && thread !== undefined) {
+      const depth = (thread.picoContext as LinuxThread).savedMasks.length;
+      const address = siginfoAddress(thread.index, depth);
+      if (this.memory.write(address, siginfo)) delivery.siginfoAddress = address;
+    }
     return runHandler(delivery);
   }
 }

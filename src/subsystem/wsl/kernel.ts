@@ -17,9 +17,19 @@ import { SA, SIG, SIG_HANDLER } from './abi';
 import { ERRNO } from './errno';
 import type { LinuxExecutable } from './execute';
 import { FutexTable } from './futex';
+import { STACK_BASE, STACK_SLOT, STACK_SLOTS } from './guest';
 import { AddressSpace, type SharedMemory } from './memory';
 import { processExited, threadExited } from './process';
-import { bitOf, dispositionOf, endGroup, killGroup, notify, restartsCalls } from './signal';
+import { faultInfo } from './siginfo';
+import {
+  addPending,
+  bitOf,
+  dispositionOf,
+  endGroup,
+  killGroup,
+  notify,
+  restartsCalls,
+} from './signal';
 import { type LinuxProcess, LinuxState, type LinuxThread, type ProcessIdentity } from './state';
 import { SYSTEM_CALLS } from './table';
 
@@ -30,25 +40,6 @@ export const DATA_BASE = 0x1_0000;
 export const DATA_BYTES = 0x10_0000;
 /** The words that programs of the machine share, as memory of every process. */
 export const SHARED_WORDS_BASE = 0x6000_0000;
-export const STACK_BASE = 0x7ffd_0000_0000;
-export const STACK_BYTES = 0x100_0000;
-
-/** The signal that a fault of the processor is. */
-function signalOfFault(code: number): SIG {
-  switch (code) {
-    case STATUS.ILLEGAL_INSTRUCTION:
-      return SIG.ILL;
-    case STATUS.INTEGER_DIVIDE_BY_ZERO:
-      return SIG.FPE;
-    case STATUS.BREAKPOINT:
-    case STATUS.SINGLE_STEP:
-      return SIG.TRAP;
-    case STATUS.DATATYPE_MISALIGNMENT:
-      return SIG.BUS;
-    default:
-      return SIG.SEGV;
-  }
-}
 
 /** Words of the machine's that programs share. */
 class SharedWords implements SharedMemory {
@@ -82,7 +73,7 @@ export interface WslKernelOptions {
 export class WslKernel {
   readonly state: LinuxState;
   readonly executables = new Map<string, LinuxExecutable>();
-  /** How often calls have been made that there are not, by number. */
+  /** How often calls have been made that there are not, or not of that kind, by number. */
   readonly unknownCalls = new Map<number, number>();
   /** Called when nothing is left of a process. */
   onReaped: (process: LinuxProcess) => void = () => {};
@@ -111,7 +102,7 @@ export class WslKernel {
   newMemory(): AddressSpace {
     const memory = new AddressSpace();
     memory.map(DATA_BASE, DATA_BYTES);
-    memory.map(STACK_BASE, STACK_BYTES);
+    memory.map(STACK_BASE, STACK_SLOTS * STACK_SLOT);
     memory.map(SHARED_WORDS_BASE, this.options.sharedWordBytes, this.words);
     return memory;
   }
@@ -165,6 +156,7 @@ export class WslKernel {
     const { rdi, rsi, rdx, r10, r8, r9 } = TrapFrame;
     const result = call(this, thread, rdi, rsi, rdx, r10, r8, r9);
     if (typeof result !== 'number') return this.finish(thread, TrapFrame, result);
+    if (result === -ERRNO.ENOSYS) return this.unknown(number, TrapFrame);
     TrapFrame.rax = result;
     return undefined;
   }
@@ -180,7 +172,7 @@ export class WslKernel {
     trapFrame.rax = result === -ERRNO.ERESTARTSYS && !again ? -ERRNO.EINTR : result;
   }
 
-  /** A call that there is not: the trace has a mark of it, of its result and number. */
+  /** A call that there is not, or not of this kind: the trace has a mark of its result and number. */
   private *unknown(number: number, trapFrame: UserRegisters): Generator<Request, void, number> {
     this.unknownCalls.set(number, (this.unknownCalls.get(number) ?? 0) + 1);
     trapFrame.rax = -ERRNO.ENOSYS;
@@ -188,16 +180,17 @@ export class WslKernel {
   }
 
   /** A fault is a signal for its thread: one that it does not handle ends the process. */
-  private fault({ picoContext }: KThread, { ExceptionCode }: PsPicoExceptionRecord): boolean {
+  private fault({ picoContext }: KThread, record: PsPicoExceptionRecord): boolean {
     const thread = picoContext as LinuxThread;
     const { process } = thread;
-    const signal = signalOfFault(ExceptionCode);
+    const info = faultInfo(record.ExceptionCode, record.ExceptionInformation);
+    const { signal } = info;
     const blocked = (thread.mask & bitOf(signal)) !== 0n;
     if (blocked || dispositionOf(process, signal) !== 'handle') {
       process.exitStatus ??= signal;
       return false;
     }
-    thread.pending |= bitOf(signal);
+    addPending(thread, info);
     notify(thread);
     return true;
   }

@@ -2,6 +2,7 @@ import { EFD, O, POLL, SIG } from './abi';
 import { ERRNO } from './errno';
 import { LinuxFile, OpenFile, type ReadResult } from './file';
 import { writeInt } from './memory';
+import { SI } from './siginfo';
 import { sendSignal } from './signal';
 import type { LinuxResult, LinuxThread } from './state';
 
@@ -89,7 +90,8 @@ class PipeWriter extends PipeEnd {
   write(bytes: Uint8Array, thread: LinuxThread): number {
     const { buffer } = this;
     if (!buffer.readers) {
-      sendSignal(thread.process, SIG.PIPE, thread);
+      const { pid } = thread.process;
+      sendSignal(thread.process, { signal: SIG.PIPE, code: SI.USER, pid }, thread);
       return -ERRNO.EPIPE;
     }
     const least = bytes.length <= ATOMIC_BYTES ? bytes.length : 1;

@@ -12,6 +12,7 @@ import type { FileTable } from './file';
 import type { LinuxGuest } from './guest';
 import { writeInt } from './memory';
 import { applyPriority } from './sched';
+import { childInfo } from './siginfo';
 import { endGroup, sendSignal } from './signal';
 import type { WslKernel } from './kernel';
 import { type LinuxCode, LinuxProcess, type LinuxResult, LinuxThread } from './state';
@@ -246,7 +247,7 @@ const INT_MAX = 0x7fffffff;
 /** A thread of NT's has come to its end. */
 export function threadExited(kernel: WslKernel, thread: LinuxThread): void {
   const { process, clearChildTid, memory, signalApc, kthread } = thread;
-  process.endedRunTimeNs += kthread?.runTimeNs ?? 0;
+  if (kthread !== undefined) process.endedUsage.addEnding(kthread);
   if (clearChildTid !== 0 && writeInt(memory, clearChildTid, 0))
     kernel.state.futexes.wake(thread, clearChildTid, INT_MAX, FUTEX_ANY);
   if (signalApc?.exists === true) signalApc.delete();
@@ -270,7 +271,10 @@ export function processExited(kernel: WslKernel, process: LinuxProcess): void {
     return;
   }
   parent.changes.wakeAll();
-  if (exitSignal !== 0) sendSignal(parent, exitSignal, undefined);
+  if (exitSignal !== 0) {
+    const info = childInfo(process.pid, process.exitStatus);
+    sendSignal(parent, { ...info, signal: exitSignal }, undefined);
+  }
 }
 
 /** The children of a process that has ended are those of init, if there is one. */

@@ -3,12 +3,20 @@ import type { ApcCall, KApc } from '../../machine/apc';
 import { terminatePicoProcess } from '../terminate';
 import { SA, SIG, SIG_HANDLER } from './abi';
 import { ERRNO } from './errno';
+import {
+  CONTINUED_STATUS,
+  childInfo,
+  encodeSigInfo,
+  SI,
+  type SignalInfo,
+  stoppedStatus,
+} from './siginfo';
 import type { LinuxProcess, LinuxResult, LinuxState, LinuxThread, SignalAction } from './state';
 
 /**
  * Signals: who gets them, and what becomes of them. A handler comes as a special user APC of its thread:
- * with the next return to user mode, out of any wait of a system call. Deviations: a signal that is
- * pending is so once, real-time ones too, and siginfo is not told.
+ * with the next return to user mode, out of any wait of a system call. Deviation: a signal that is
+ * pending is so once, real-time ones too.
  */
 
 const BITS = Array.from({ length: SIG.Last + 1 }, (_, signal) =>
@@ -57,10 +65,21 @@ export function killGroup(process: LinuxProcess, signal: number): void {
   endGroup(process, statusOfSignal(signal), ntStatusOfSignal(signal));
 }
 
-function stopGroup(process: LinuxProcess): void {
+function stopGroup(process: LinuxProcess, signal: number): void {
   if (process.stopped) return;
   process.stopped = true;
   for (const { kthread } of process.threads.values()) kthread?.suspend();
+  tellParent(process, stoppedStatus(signal));
+}
+
+/** A process has been stopped, or goes on. */
+function tellParent(process: LinuxProcess, status: number): void {
+  const { parent } = process;
+  process.jobChange = status;
+  if (parent === undefined) return;
+  parent.changes.wakeAll();
+  const flags = parent.actions[SIG.CHLD - 1]?.flags ?? 0;
+  if ((flags & SA.NOCLDSTOP) === 0) sendSignal(parent, childInfo(process.pid, status), undefined);
 }
 
 function continueGroup(process: LinuxProcess): void {
@@ -77,27 +96,30 @@ export function takeable({ pending, mask, process }: LinuxThread): bigint {
 /** Sends a signal to a thread group, or to one thread of it. */
 export function sendSignal(
   process: LinuxProcess,
-  signal: number,
+  info: SignalInfo,
   only: LinuxThread | undefined,
 ): void {
+  const { signal } = info;
   if (process.exitStatus !== undefined || process.zombie) return;
   const bit = bitOf(signal);
   if (signal === SIG.CONT) {
+    const { stopped } = process;
     continueGroup(process);
+    if (stopped) tellParent(process, CONTINUED_STATUS);
     dropPending(process, STOPS);
   }
   if ((bit & STOPS) !== 0n) dropPending(process, bitOf(SIG.CONT));
   const open = whoTakes(bit, only === undefined ? process.threads.values() : [only]);
   const disposition = dispositionOf(process, signal);
   if (open === undefined) {
-    addPending(process, bit, only);
+    addPending(only ?? process, info);
     return;
   }
   if (disposition === 'ignore') return;
   if (disposition === 'terminate') killGroup(process, signal);
-  else if (disposition === 'stop') stopGroup(process);
+  else if (disposition === 'stop') stopGroup(process, signal);
   else {
-    addPending(process, bit, only);
+    addPending(only ?? process, info);
     notify(open);
   }
 }
@@ -109,9 +131,13 @@ function whoTakes(bit: bigint, threads: Iterable<LinuxThread>): LinuxThread | un
   return undefined;
 }
 
-function addPending(process: LinuxProcess, bit: bigint, only: LinuxThread | undefined): void {
-  if (only === undefined) process.pending |= bit;
-  else only.pending |= bit;
+/** A signal waits for a thread, or for one of a group; of several of a kind the first one's information. */
+export function addPending(target: LinuxThread | LinuxProcess, info: SignalInfo): void {
+  const bit = bitOf(info.signal);
+  if ((target.pending & bit) !== 0n) return;
+  target.pending |= bit;
+  target.signalInfos ??= new Map();
+  target.signalInfos.set(info.signal, info);
 }
 
 function dropPending(process: LinuxProcess, bits: bigint): void {
@@ -128,7 +154,7 @@ export function notify(thread: LinuxThread): void {
     if (disposition === 'handle') break;
     takeSignal(thread, signal);
     if (disposition === 'terminate') killGroup(thread.process, signal);
-    if (disposition === 'stop') stopGroup(thread.process);
+    if (disposition === 'stop') stopGroup(thread.process, signal);
   }
   const apc = signalApcOf(thread);
   if (apc !== undefined && !apc.inserted) apc.insert();
@@ -142,10 +168,12 @@ function firstOf(set: bigint): number {
   return (low === 0 ? 33 : 1) + (31 - Math.clz32(word & -word));
 }
 
-function takeSignal(thread: LinuxThread, signal: number): void {
+/** The signal is not pending any more; what it says. */
+function takeSignal(thread: LinuxThread, signal: number): SignalInfo {
   const bit = bitOf(signal);
-  if ((thread.pending & bit) !== 0n) thread.pending &= ~bit;
-  else thread.process.pending &= ~bit;
+  const from = (thread.pending & bit) === 0n ? thread.process : thread;
+  from.pending &= ~bit;
+  return from.signalInfos?.get(signal) ?? { signal, code: SI.USER, pid: 0 };
 }
 
 /** The APC that brings a thread to its handlers; undefined: it is ending, or the machine has no room. */
@@ -173,7 +201,7 @@ function enterHandler(thread: LinuxThread, call: ApcCall): void {
     signal = firstOf(takeable(thread));
   }
   if (signal === 0) return;
-  takeSignal(thread, signal);
+  const info = takeSignal(thread, signal);
   const action = process.actions[signal - 1] as SignalAction;
   thread.savedMasks.push(thread.suspendedMask ?? thread.mask);
   thread.suspendedMask = undefined;
@@ -183,9 +211,12 @@ function enterHandler(thread: LinuxThread, call: ApcCall): void {
   const finish = () => signalReturn(thread);
   const { handler, restorer } = action;
   const code = process.code.get(handler);
-  const routine = guest.deliver({ signal, handler, restorer, code, finish });
+  const siginfo = (action.flags & SA.SIGINFO) === 0 ? undefined : encodeSigInfo(info);
+  const delivery = { signal, handler, restorer, code, finish, info, siginfo, siginfoAddress: 0 };
+  const routine = guest.deliver(delivery);
   call.normalRoutine = routine;
   call.normalContext = signal;
+  call.systemArgument1 = delivery.siginfoAddress;
   if (routine === null && guest.signalReturn === undefined) finish();
   else if (takeable(thread) !== 0n) notify(thread);
 }
@@ -223,16 +254,23 @@ export function kill(
   if (signal !== 0 && !isSignal(signal)) return -ERRNO.EINVAL;
   const targets = targetsOf(state, thread.process, pid);
   if (targets.length === 0) return -ERRNO.ESRCH;
-  if (signal !== 0) for (const target of targets) sendSignal(target, signal, undefined);
+  const info = { signal, code: SI.USER, pid: thread.process.pid };
+  if (signal !== 0) for (const target of targets) sendSignal(target, info, undefined);
   return 0;
 }
 
 /** tgkill(2); a group of 0 is any: tkill(2). */
-export function tgkill(state: LinuxState, group: number, tid: number, signal: number): LinuxResult {
+export function tgkill(
+  state: LinuxState,
+  { process: { pid } }: LinuxThread,
+  group: number,
+  tid: number,
+  signal: number,
+): LinuxResult {
   if (tid <= 0 || (signal !== 0 && !isSignal(signal))) return -ERRNO.EINVAL;
   const target = state.threads.get(tid);
   if (target === undefined || (group !== 0 && target.process.pid !== group)) return -ERRNO.ESRCH;
-  if (signal !== 0) sendSignal(target.process, signal, target);
+  if (signal !== 0) sendSignal(target.process, { signal, code: SI.TKILL, pid }, target);
   return 0;
 }
 

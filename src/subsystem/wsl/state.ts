@@ -12,6 +12,8 @@ import type { PsPicoProcessAttributes } from '../routines';
 import type { FileTable } from './file';
 import type { FutexTable } from './futex';
 import type { LinuxGuest, SignalHandler } from './guest';
+import type { SignalInfo } from './siginfo';
+import { Usage } from './usage';
 import { WaitQueue } from './wait-queue';
 
 /** What the personality keeps: thread groups, their threads, and the tables of both. */
@@ -42,6 +44,8 @@ export class LinuxThread {
   /** Blocked signals, and those that have come for it alone: bit n - 1 is signal n. */
   mask = 0n;
   pending = 0n;
+  /** What those say, by number; undefined: none has come yet. */
+  signalInfos: Map<number, SignalInfo> | undefined;
   /** What its mask is again when the handler returns that ends rt_sigsuspend. */
   suspendedMask: bigint | undefined;
   /** Brings it to look at its signals on its way to user mode; undefined: none has come yet. */
@@ -83,9 +87,13 @@ export class LinuxProcess {
   actions: (SignalAction | undefined)[] = [];
   /** Signals for the group that no thread has taken yet. */
   pending = 0n;
+  /** What those say, by number; undefined: none has come yet. */
+  signalInfos: Map<number, SignalInfo> | undefined;
   /** What addresses stand for where threads have no memory to execute: handlers. */
   code: Map<number, SignalHandler | LoadedProgram> = new Map();
   stopped = false;
+  /** What wait4 tells of its having been stopped or continued; undefined: that has been told. */
+  jobChange: number | undefined;
   /** What wait4 tells once the last thread has ended; undefined: nothing has ended it. */
   exitStatus: number | undefined;
   /** What its first thread has exited with. */
@@ -97,8 +105,10 @@ export class LinuxProcess {
   readonly changes = new WaitQueue();
   /** Who waits until a child made by vfork has another image, or is gone. */
   readonly vforkDone = new WaitQueue();
-  /** CPU time of threads that have ended, ns. */
-  endedRunTimeNs = 0;
+  /** Of threads that have ended. */
+  readonly endedUsage = new Usage();
+  /** Of children that have been waited for, and of theirs; undefined: there are none. */
+  childUsage: Usage | undefined;
   kprocess: KProcess | undefined;
 
   constructor(

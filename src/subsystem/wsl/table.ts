@@ -3,7 +3,7 @@ import { ERRNO } from './errno';
 import { execve } from './execute';
 import { close, dup, dup2, dup3, fcntl } from './file';
 import { futex } from './futex';
-import { getpgid, getsid, setpgid, setsid, wait4 } from './group';
+import { getpgid, getsid, setpgid, setsid, wait4, waitid } from './group';
 import { poll, ppoll, read, write } from './io';
 import type { WslKernel } from './kernel';
 import { AddressSpace, PAGE_BYTES, SharedPages } from './memory';
@@ -29,6 +29,8 @@ import {
 } from './signal-calls';
 import type { LinuxResult, LinuxThread } from './state';
 import { clockGetres, clockGettime, clockNanosleep, gettimeofday, nanosleep, time } from './time';
+
+import { getrusage, times } from './usage';
 
 /** The system calls by number. Arguments are registers: what is an int is taken as one here. */
 
@@ -88,9 +90,9 @@ const NUMBERED: Readonly<Record<number, LinuxSystemCall>> = {
   [SYS.rt_sigsuspend]: (_k, t, a, b) => rtSigsuspend(t, a, b),
   [SYS.pause]: (_k, t) => pause(t),
   [SYS.kill]: (k, t, a, b) => kill(k.state, t, a | 0, b | 0),
-  [SYS.tkill]: (k, _t, a, b) => tgkill(k.state, 0, a | 0, b | 0),
-  [SYS.tgkill]: (k, _t, a, b, c) =>
-    (a | 0) <= 0 ? -ERRNO.EINVAL : tgkill(k.state, a | 0, b | 0, c | 0),
+  [SYS.tkill]: (k, t, a, b) => tgkill(k.state, t, 0, a | 0, b | 0),
+  [SYS.tgkill]: (k, t, a, b, c) =>
+    (a | 0) <= 0 ? -ERRNO.EINVAL : tgkill(k.state, t, a | 0, b | 0, c | 0),
   [SYS.pipe]: (_k, t, a) => pipe2(t, a, 0),
   [SYS.pipe2]: (_k, t, a, b) => pipe2(t, a, b | 0),
   [SYS.eventfd]: (_k, t, a) => eventfd2(t, a, 0),
@@ -117,6 +119,9 @@ const NUMBERED: Readonly<Record<number, LinuxSystemCall>> = {
   [SYS.execve]: execve,
   [SYS.exit]: (_k, t, a) => exit(t, a),
   [SYS.exit_group]: (_k, t, a) => exitGroup(t, a),
+  [SYS.waitid]: (k, t, a, b, c, d, e) => waitid(k, t, a | 0, b | 0, c, d, e),
+  [SYS.getrusage]: (_k, t, a, b) => getrusage(t, a | 0, b),
+  [SYS.times]: (k, t, a) => times(k.state, t, a),
   [SYS.wait4]: (k, t, a, b, c, d) => wait4(k, t, a | 0, b, c, d),
   [SYS.set_tid_address]: (_k, t, a) => setTidAddress(t, a),
   [SYS.futex]: (k, t, a, b, c, d, e, f) => futex(k.state, t, a, b, c, d, e, f),

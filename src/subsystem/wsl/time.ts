@@ -8,6 +8,7 @@ import { CLOCK, TIMER_ABSTIME } from './abi';
 import { ERRNO } from './errno';
 import { readLong, writeLong } from './memory';
 import type { LinuxCode, LinuxResult, LinuxState, LinuxThread } from './state';
+import { usageOf } from './usage';
 
 /**
  * Clocks and sleeps. What waits for a time ends at a clock tick of NT's, never early: a deviation from
@@ -77,13 +78,6 @@ export function writeTimespec(memory: UserMemory, address: number, ns: number): 
   return writeLong(memory, address, seconds) && writeLong(memory, address + 8, ns - seconds * NS);
 }
 
-/** CPU time of a thread group, ns. */
-function processTime({ process }: LinuxThread): number {
-  let ns = process.endedRunTimeNs;
-  for (const { kthread } of process.threads.values()) ns += kthread?.runTimeNs ?? 0;
-  return ns;
-}
-
 function writeClock(state: LinuxState, thread: LinuxThread, clock: number, address: number) {
   const { machine } = state;
   const { memory } = thread;
@@ -96,7 +90,7 @@ function writeClock(state: LinuxState, thread: LinuxThread, clock: number, addre
       return writeLong(memory, address, seconds) && writeLong(memory, address + 8, ns);
     }
     case CLOCK.PROCESS_CPUTIME_ID:
-      return writeTimespec(memory, address, processTime(thread));
+      return writeTimespec(memory, address, usageOf(thread.process).runNs);
     case CLOCK.THREAD_CPUTIME_ID:
       return writeTimespec(memory, address, thread.kthread?.runTimeNs ?? 0);
     default:

@@ -1,9 +1,9 @@
 import type { Request } from '../../machine/generator';
 import { currentGuest, type HostBody } from '../../machine/guest';
-import { picoSystemCall } from '../system-call';
+import { picoFault, picoSystemCall } from '../system-call';
 import { CLONE, type POLL, type SA, type SIG, SIG_HANDLER, SYS } from './abi';
 import { ERRNO } from './errno';
-import type { HostGuest, SignalHandler } from './guest';
+import { type HostGuest, type SignalHandler, STACK_BASE, STACK_SLOT, STACK_SLOTS } from './guest';
 import { type AddressSpace, readInt, readLong, writeInt, writeLong, writeWord64 } from './memory';
 import type { LinuxThread } from './state';
 
@@ -24,10 +24,7 @@ export type LinuxMain = (
 /** What a child of fork or a new thread runs. */
 export type LinuxBody = (linux: LinuxUser) => Steps<unknown>;
 
-/** Bytes of a thread's stack that its calls pass buffers in. */
-const STACK_SLOT = 16_384;
-const STACK_SLOTS = 1024;
-const STACK_BASE = 0x7ffd_0000_0000;
+/** Bytes of a thread's stack that its calls pass data in. */
 const BUFFER_BYTES = 8192;
 /** Where handlers are in a process: nothing is there. */
 const CODE_BASE = 0x40_0000;
@@ -244,6 +241,11 @@ export class LinuxUser {
     });
     const result = yield* this.call(SYS.poll, this.stack, requests.length, milliseconds);
     return { result, revents: requests.map((_, index) => this.load(at(index) + 4) >>> 16) };
+  }
+
+  /** Faults: what comes back when a handler has; else the process ends by the signal that it comes to. */
+  *fault(status: number, address = 0, access: 0 | 1 | 8 = 0): Steps<void> {
+    yield* picoFault(status, [access, address]);
   }
 
   *kill(pid: number, signal: SIG | number): Steps<number> {

@@ -14,6 +14,7 @@ import { ProgramGuest, type SignalHandler } from './guest';
 import { WslKernel } from './kernel';
 import { ConsoleFile } from './pipe';
 import { makeThread } from './process';
+import { SI } from './siginfo';
 import { sendSignal } from './signal';
 import { LinuxProcess, type LinuxThread } from './state';
 
@@ -178,7 +179,7 @@ export class WslSubsystem {
   kill(pid: number, signal: number): boolean {
     const process = this.kernel.state.processes.get(pid);
     if (process === undefined || process.zombie) return false;
-    sendSignal(process, signal, undefined);
+    sendSignal(process, { signal, code: SI.USER, pid: 0 }, undefined);
     return true;
   }
 
@@ -187,7 +188,7 @@ export class WslSubsystem {
     return (thread.picoContext as LinuxThread | null)?.tid;
   }
 
-  /** How often calls have been made that there are not, by number. */
+  /** How often calls have been made that there are not, or not of that kind, by number. */
   get unknownCalls(): ReadonlyMap<number, number> {
     return this.kernel.unknownCalls;
   }
