@@ -35,7 +35,7 @@ export interface PsPicoExceptionRecord {
   readonly ExceptionInformation?: readonly number[];
 }
 
-/** A range of user addresses, both ends in it. */
+/** A range of addresses, both ends in it. */
 export interface PsPicoProtectedRange {
   readonly Start: number;
   readonly End: number;
@@ -66,7 +66,10 @@ export interface PsPicoProviderRoutines {
   readonly TerminateProcess: (process: KProcess, exitStatus: number) => GuestResult<number>;
   /** The return addresses on the user-mode stack of a thread, the last call first, at most `frameCount`. */
   readonly WalkUserStack: (thread: KThread, frameCount: number) => readonly number[];
-  /** Addresses that only the provider itself may map at. Memory is not modelled: it is kept, no more. */
+  /**
+   * What the kernel is to keep from being changed. Literature names it and says no more, and nothing here
+   * could change code: a provider that gives one is refused, so that none relies on it.
+   */
   readonly ProtectedRanges?: readonly PsPicoProtectedRange[];
   /** What TrapFrame.rax holds where the kernel has no room for a call. Default STATUS_INSUFFICIENT_RESOURCES. */
   readonly NoResourcesResult?: number;
@@ -124,9 +127,10 @@ const WSL = SUBSYSTEM_INFORMATION_TYPE.SubsystemInformationTypeWSL;
  * here until the first process is made that is not minimal.
  *
  * @returns SUCCESS with the kernel's routines; TOO_LATE: there is a provider, or the system has booted;
- *   INVALID_PARAMETER: a routine is missing, or a range or the subsystem's type is none.
+ *   INVALID_PARAMETER: a routine is missing, or a range or the subsystem's type is none; NOT_IMPLEMENTED:
+ *   there are protected ranges.
  * @irql PASSIVE_LEVEL
- * @nt PsRegisterPicoProvider (partial: processes and threads by pointer in place of handles, no Size fields)
+ * @nt PsRegisterPicoProvider (partial: processes and threads by pointer in place of handles, no Size fields, no protected ranges)
  */
 export function PsRegisterPicoProvider(
   providerRoutines: PsPicoProviderRoutines,
@@ -143,6 +147,8 @@ function* register(name: string, routines: PsPicoProviderRoutines): KernelCode<P
   if (state.routines !== undefined || hasBooted(machine))
     return { status: STATUS.TOO_LATE, picoRoutines: null };
   if (!isComplete(routines)) return { status: STATUS.INVALID_PARAMETER, picoRoutines: null };
+  if ((routines.ProtectedRanges ?? []).length > 0)
+    return { status: STATUS.NOT_IMPLEMENTED, picoRoutines: null };
   state.routines = routines;
   const services = new PicoServices(machine, routines);
   processManager(machine).pico = services;

@@ -80,6 +80,18 @@ describe('PsRegisterPicoProvider', () => {
     machine.run();
     expect(statuses).toEqual([STATUS.INVALID_PARAMETER, STATUS.INVALID_PARAMETER, STATUS.SUCCESS]);
   });
+
+  test('with ranges that the kernel is to protect is NOT_IMPLEMENTED and leaves the place free', async () => {
+    const machine = await Machine.create();
+    const seen: unknown[] = [];
+    machine.systemProcess.createThread(function* () {
+      const ProtectedRanges = [{ Start: 0x1000, End: 0x1fff }];
+      seen.push(yield* PsRegisterPicoProvider(providerOf({ ProtectedRanges })));
+      seen.push((yield* PsRegisterPicoProvider(providerOf({ ProtectedRanges: [] }))).status);
+    });
+    machine.run();
+    expect(seen).toEqual([{ status: STATUS.NOT_IMPLEMENTED, picoRoutines: null }, STATUS.SUCCESS]);
+  });
 });
 
 describe('DispatchSystemCall', () => {
