@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EFD, O, POLL, SIG, SIG_HOW, SYS } from '../../src/subsystem/wsl/abi';
+import { EFD, IDTYPE, O, POLL, SIG, SIG_HOW, SYS, WAIT } from '../../src/subsystem/wsl/abi';
 import { signalSet } from '../../src/subsystem/wsl/signal-calls';
 import type { LinuxUser } from '../../src/subsystem/wsl/user';
 import { runLinux } from '../subsystem/linux';
@@ -39,7 +39,7 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
     fc.record({ kind: kind('wait'), pick }),
     fc.record({ kind: kind('block'), blocked: fc.boolean() }),
   ),
-  { minLength: 1, maxLength: 60 },
+  { minLength: 1, maxLength: 60, size: 'max' },
 );
 
 /** Memory that nothing else uses. */
@@ -88,6 +88,9 @@ function* act(linux: LinuxUser, model: LinuxModel, what: Act) {
       const pid = yield* linux.fork(function* (child) {
         yield* child.exitGroup(what.code);
       });
+      // Until it has ended it has the descriptors too.
+      const left = WAIT.EXITED | WAIT.NOWAIT;
+      yield* linux.call(SYS.waitid, IDTYPE.P_PID, pid, 0, left, 0);
       return [pid, model.fork(what.code)];
     }
     case 'wait': {

@@ -161,8 +161,9 @@ export function setpgid(
   const caller = thread.process;
   const target = processOf(state, thread, pid);
   if (target === undefined || (target !== caller && target.parent !== caller)) return -ERRNO.ESRCH;
+  if (target.sid !== caller.sid) return -ERRNO.EPERM;
   if (target !== caller && target.executed) return -ERRNO.EACCES;
-  if (target.sid === target.pid || target.sid !== caller.sid) return -ERRNO.EPERM;
+  if (target.sid === target.pid) return -ERRNO.EPERM;
   const wanted = group === 0 ? target.pid : group;
   const exists = [...state.processes.values()].some(
     ({ pgid, sid }) => pgid === wanted && sid === caller.sid,

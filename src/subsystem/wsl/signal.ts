@@ -106,6 +106,7 @@ export function sendSignal(
     const { stopped } = process;
     continueGroup(process);
     if (stopped) tellParent(process, CONTINUED_STATUS);
+    for (const thread of process.threads.values()) if (takeable(thread) !== 0n) notify(thread);
     dropPending(process, STOPS);
   }
   if ((bit & STOPS) !== 0n) dropPending(process, bitOf(SIG.CONT));
@@ -116,6 +117,11 @@ export function sendSignal(
     return;
   }
   if (disposition === 'ignore') return;
+  // Nothing but SIGKILL reaches one that is stopped before it goes on.
+  if (process.stopped && signal !== SIG.KILL) {
+    if (disposition !== 'stop') addPending(only ?? process, info);
+    return;
+  }
   if (disposition === 'terminate') killGroup(process, signal);
   else if (disposition === 'stop') stopGroup(process, signal);
   else {
