@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 /** Limits are a tenth above what it takes; whoever raises one says in the commit what it bought. */
 test.each([
   ['ntps.wasm', 30_000],
-  ['ntps.js', 475_000],
+  ['ntps.js', 530_000],
 ])('%s is at most %i bytes compressed', (name, limitBytes) => {
   const bytes = readFileSync(join(import.meta.dirname, '../build', name));
   expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(limitBytes);
