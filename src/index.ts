@@ -328,6 +328,7 @@ export {
   KeTestAlertThread,
   KeUnstackDetachProcess,
 } from './ke/apc';
+export { KeBugCheck, KeBugCheckEx } from './ke/bugcheck';
 export { IoCreateDevice, IoDeleteDevice } from './ex/device';
 export {
   IoAllocateWorkItem,
@@ -644,6 +645,8 @@ export type {
   RunResult,
   ThreadLeft,
 } from './machine/result';
+export { analyzeBugCheck } from './machine/analyze';
+export { BUGCHECKS_NOT_RAISED, type NotRaised } from './machine/explanations';
 export {
   type InterruptOptions,
   KInterrupt,

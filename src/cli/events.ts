@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import {
+  analyzeBugCheck,
   type DriverObject,
   type EventRecording,
   type EventReplayReport,
@@ -51,12 +52,7 @@ function recordingLines(recording: EventRecording): string[] {
 
 export function bugCheckLines(result: RunResult | undefined): string[] {
   if (result?.reason !== 'bugcheck') return [];
-  const { name, code, explanation, stack, cause } = result;
-  return [
-    `bugcheck ${name} (0x${code.toString(16)}): ${explanation}`,
-    ...(cause instanceof Error ? [`cause: ${cause.message}`] : []),
-    ...(stack.length === 0 ? [] : [`stack: ${stack.join(', called by ')}`]),
-  ];
+  return [analyzeBugCheck(result)];
 }
 
 /** What has become of a driver. */

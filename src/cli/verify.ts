@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
+  analyzeBugCheck,
   checkDriver,
   describeFinding,
   type Finding,
@@ -86,6 +87,7 @@ async function verifyCommand(files: readonly string[], flags: VerifyFlags): Prom
     const count = verified.findings.length;
     const how = count === 0 ? 'no findings' : `${count} finding${count === 1 ? '' : 's'}`;
     console.log(`${driver.options.name}: ${how}; the run ended: ${reason}`);
+    if (verified.result.reason === 'bugcheck') console.log(analyzeBugCheck(verified.result));
   }
   if (flags.json === true) console.log(JSON.stringify(findings, plain, 2));
   if (flags.sarif !== undefined)

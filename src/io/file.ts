@@ -1,8 +1,11 @@
+import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeInsertQueueApc } from '../ke/apc';
+import { stopGuest } from '../ke/call';
 import { KeResetEvent, KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
 import { type KernelCode, systemService } from '../ke/mode';
+import { holdsCancelLock } from '../ke/spinlock';
 import type { KApc, NormalRoutine } from '../machine/apc';
 import type { GuestResult } from '../machine/dpc';
 import { isGenerator } from '../machine/generator';
@@ -135,8 +138,16 @@ export class IoRequest {
     }
     const result = device.cancel(this);
     if (isGenerator(result)) yield* result;
+    const { machine, thread } = currentGuest('IoCancelIrp');
+    if (!holdsCancelLock(thread)) return;
+    const code = BUGCHECK.DRIVER_RETURNED_HOLDING_CANCEL_LOCK;
+    const routine = machine.drivers.addressOf(device.cancel);
+    stopGuest('IoCancelIrp', LEFT_CANCEL_LOCK, code, machine.drivers.addressOf(this), routine);
   }
 }
+
+const LEFT_CANCEL_LOCK =
+  'the cancel routine returned with the cancel spin lock; call IoReleaseCancelSpinLock in it';
 
 /** A file that a process opens on a device of the embedder's; the handle is of the current process. */
 export function* IopCreateFile(

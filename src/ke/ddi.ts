@@ -26,7 +26,9 @@ export function waitCheck(
   const violation = forever ? VIOLATION.WaitForever : VIOLATION.WaitForTime;
   const ns = forever || typeof timeout === 'bigint' ? 0 : timeout;
   return () => {
-    const { waitNext } = currentGuest(routine).thread;
+    // A DPC that has interrupted the idle thread is called on behalf of none.
+    const { thread } = currentGuest(routine);
+    const waitNext = thread.exists && thread.waitNext;
     require(violation, waitNext ? IRQL.DISPATCH_LEVEL : IRQL.APC_LEVEL, ns);
   };
 }

@@ -5,6 +5,7 @@ import { encode, words64 } from '../machine/instruction';
 import { PerMachine } from '../machine/per-machine';
 import { requireInteger } from '../machine/profile';
 import type { KInterrupt, KSpinLock } from '../machine/spinlock';
+import type { KThread } from '../machine/views';
 import { call, requireIrql, VIOLATION } from './call';
 
 /**
@@ -353,11 +354,16 @@ function* synchronizeExecution<T>(
   return result;
 }
 
-/** The system's cancel spin lock. There are no IRPs whose cancel routines it would be held in. */
+/** The system's cancel spin lock. Cancel routines of devices are called without it. */
 const CANCEL_LOCKS = new PerMachine((machine) => machine.createSpinLock('cancel spin lock'));
 
 function cancelLock(routine: string): KSpinLock {
   return CANCEL_LOCKS.of(currentGuest(routine).machine);
+}
+
+/** Whether a thread, where it runs, has the cancel spin lock. */
+export function holdsCancelLock(thread: KThread): boolean {
+  return CANCEL_LOCKS.of(thread.machine).ownerThread === thread;
 }
 
 /** Acquires the system's cancel spin lock. @returns the level before, for IoReleaseCancelSpinLock; the new one is DISPATCH_LEVEL. @irql at most DISPATCH_LEVEL @nt IoAcquireCancelSpinLock */

@@ -1,4 +1,4 @@
-import type { TraceRecord } from '../machine/records';
+import { describeRecord, plainRecord } from '../machine/record-text';
 import type { Finding } from './finding';
 import type { SourceLocation } from './location';
 import { RULES, ruleOf } from './rules';
@@ -7,23 +7,6 @@ import { RULES, ruleOf } from './rules';
 
 /** Records that the text of a finding has; the finding itself has more. */
 const RECORDS_IN_TEXT = 4;
-
-/** What JSON holds of a record. */
-function plainRecord(record: TraceRecord): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(record).map(([field, value]) => [
-      field,
-      typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
-    ]),
-  );
-}
-
-/** Such as `1200 ns, processor 0: ready thread=12 priority=8`. */
-function describeRecord(record: TraceRecord): string {
-  const { timeNs, processor, type, ...rest } = plainRecord(record);
-  const fields = Object.entries(rest).map(([field, value]) => `${field}=${String(value)}`);
-  return `${timeNs} ns, processor ${processor}: ${[type, ...fields].join(' ')}`;
-}
 
 const placeOf = ({ file, line, column }: SourceLocation) => `${file}:${line}:${column}`;
 

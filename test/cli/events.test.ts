@@ -62,7 +62,7 @@ test('ntps run --driver unloads a driver at the end, and tells what it left', as
   await expect(run('--events', EVENTS, '--driver', driver)).rejects.toMatchObject({
     code: 1,
     stdout: expect.stringMatching(
-      /bugcheck DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS \(0xce\): .*\ncause: driver 'leaves' was unloaded and left thread-notify routine leaves!onThread\n/,
+      /\nDRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS \(ce\)\n.*\nCAUSE: +DriverUnloadError: driver 'leaves' was unloaded and left thread-notify routine leaves!onThread\n/s,
     ),
   });
 });
