@@ -7,7 +7,7 @@ import { TraceFile } from './trace-file';
 /** Scenes: JavaScript files that set a machine up, which `ntps run` then lets run. */
 
 /** What a scene's file exports by default, or a function of the library that gives it. */
-interface Scene {
+export interface Scene {
   /** Of the machine; the command's own options go before them. */
   readonly machine?: MachineOptions;
   /** Sets the machine up before it runs; `print` writes a line. */
@@ -24,7 +24,7 @@ export interface SceneFlags {
 /** Whether a path is that of a scene, not of a workload. */
 export const isScene = (path: string): boolean => /\.[cm]?js$/.test(path);
 
-async function importScene(file: string): Promise<Scene> {
+export async function importScene(file: string): Promise<Scene> {
   const url = pathToFileURL(resolve(file)).href;
   const imported: { readonly default?: unknown } = await import(url).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);

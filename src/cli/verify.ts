@@ -5,6 +5,8 @@ import {
   checkDriver,
   describeFinding,
   type Finding,
+  type Machine,
+  MachineError,
   NEIGHBOURS,
   Neighbourhood,
   type RunResult,
@@ -16,9 +18,11 @@ import {
 } from '../index';
 import { type DriverFile, importDriver, LoadedDrivers } from './driver-file';
 import { openRecording } from './open';
+import { importScene, type Scene } from './scene';
 
 interface VerifyFlags {
   readonly events?: string;
+  readonly scenario?: string;
   readonly host?: string;
   readonly neighbours?: readonly string[];
   readonly rules?: readonly string[];
@@ -61,10 +65,18 @@ async function verifyOnEvents(driver: DriverFile, flags: VerifyFlags): Promise<V
   return { findings: verification?.ended(result) ?? [], result };
 }
 
+/** What a scene does while a driver is loaded; it prints only where that does not come between JSON. */
+function startOf({ start }: Scene, prints: boolean): (machine: Machine) => void | Promise<void> {
+  return (machine) => start(machine, (line) => prints && console.log(line));
+}
+
 async function verifyOne(driver: DriverFile, flags: VerifyFlags): Promise<Verified> {
   if (flags.events !== undefined) return verifyOnEvents(driver, flags);
-  const { neighbours, rules } = flags;
+  const { neighbours, rules, scenario } = flags;
+  const scene = scenario === undefined ? undefined : await importScene(scenario);
   return checkDriver(driver.options, {
+    ...(scene === undefined ? {} : { scenario: startOf(scene, flags.json !== true) }),
+    ...(scene?.machine === undefined ? {} : { machine: scene.machine }),
     neighbours: namesOf(neighbours),
     ...(rules === undefined ? {} : { rules }),
   });
@@ -74,6 +86,8 @@ const plain = (_key: string, value: unknown) =>
   typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
 
 async function verifyCommand(files: readonly string[], flags: VerifyFlags): Promise<void> {
+  if (flags.events !== undefined && flags.scenario !== undefined)
+    throw new MachineError('verify: give --scenario or --events, not both');
   const findings: Finding[] = [];
   let stopped = false;
   for (const file of files) {
@@ -103,6 +117,7 @@ export function addVerifyCommand(cli: Command): void {
       'load drivers, have processes, threads, images and handles come and go, and report what they do against the rules',
     )
     .argument('<driver...>', 'modules that export { name, DriverEntry, DriverUnload }')
+    .option('--scenario <file>', 'a scene, as of ntps run, in place of the built-in scenario')
     .option('--events <file>', 'replay these process events in place of the built-in scenario')
     .option('--host <name>', 'of the events: the machine that is meant')
     .option(

@@ -41,7 +41,7 @@ function acquire(
   reference: ExRundownRefCacheAware,
   count: number,
 ): NtCall<boolean> {
-  return acquireRundown(routine, () => {
+  return acquireRundown(routine, reference, () => {
     const used = reference.acquire(count);
     if (used) reference.add(currentGuest(routine).machine.currentProcessor, count);
     return used;

@@ -2,7 +2,7 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { IRQL, KWAIT_REASON } from '../../assembly/shared/types';
 import { FAST_FAIL, HOST_ROUTINE, requireIrql, stopGuest, VIOLATION } from '../ke/call';
 import { waitForLock } from '../ke/lock';
-import { NtCall, type Request } from '../machine/guest';
+import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { Lock, LockQueue, type LockWaiter } from '../machine/lock';
 import type { KThread } from '../machine/views';
 
@@ -75,16 +75,23 @@ function requireLevel(routine: string, highest: number): void {
 }
 
 /** @internal Use, with or without a reference for each processor. */
-export function acquireRundown(routine: string, acquire: () => boolean): NtCall<boolean> {
-  return new NtCall(routine, () => acquireRundownSteps(routine, acquire));
+export function acquireRundown(
+  routine: string,
+  reference: ExRundownRef,
+  acquire: () => boolean,
+): NtCall<boolean> {
+  return new NtCall(routine, () => acquireRundownSteps(routine, reference, acquire));
 }
 
 function* acquireRundownSteps(
   routine: string,
+  reference: ExRundownRef,
   acquire: () => boolean,
 ): Generator<Request, boolean, number> {
   requireLevel(routine, IRQL.DISPATCH_LEVEL);
+  const { machine, thread } = currentGuest(routine);
   const used = acquire();
+  if (used) machine.watcher?.lockUsed(thread, reference, true);
   yield HOST_ROUTINE;
   return used;
 }
@@ -103,8 +110,9 @@ function* releaseRundownSteps(
   reference: ExRundownRef,
   release: () => boolean,
 ): Generator<Request, void, number> {
-  reference.guest(routine);
+  const { machine, thread } = reference.guest(routine);
   requireLevel(routine, IRQL.DISPATCH_LEVEL);
+  machine.watcher?.lockUsed(thread, reference, false);
   if (!release()) {
     const message = `${reference.name} was released more often than it was acquired`;
     const code = BUGCHECK.KERNEL_SECURITY_CHECK_FAILURE;
@@ -125,6 +133,7 @@ function* waitForRundownSteps(
   const { thread } = reference.guest(routine);
   requireLevel(routine, IRQL.APC_LEVEL);
   const waiter = reference.begin(thread);
+  if (waiter === undefined) thread.machine.watcher?.lockTaken(thread, reference, false);
   if (waiter === undefined) yield HOST_ROUTINE;
   else yield* waitForLock(waiter, KWAIT_REASON.WrRundown);
 }
@@ -154,7 +163,7 @@ export function ExReInitializeRundownProtection(reference: ExRundownRef): void {
 
 /** Uses it. @returns FALSE once its run-down has begun. @irql at most DISPATCH_LEVEL @nt ExAcquireRundownProtection */
 export function ExAcquireRundownProtection(reference: ExRundownRef): NtCall<boolean> {
-  return acquireRundown('ExAcquireRundownProtection', () => reference.acquire());
+  return acquireRundown('ExAcquireRundownProtection', reference, () => reference.acquire());
 }
 
 /** Uses it `count` times at once. @irql at most DISPATCH_LEVEL @nt ExAcquireRundownProtectionEx */
@@ -162,7 +171,7 @@ export function ExAcquireRundownProtectionEx(
   reference: ExRundownRef,
   count: number,
 ): NtCall<boolean> {
-  return acquireRundown('ExAcquireRundownProtectionEx', () => reference.acquire(count));
+  return acquireRundown('ExAcquireRundownProtectionEx', reference, () => reference.acquire(count));
 }
 
 /** Ends a use, of whatever thread. One too many is bugcheck KERNEL_SECURITY_CHECK_FAILURE. @irql at most DISPATCH_LEVEL @nt ExReleaseRundownProtection */

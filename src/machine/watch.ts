@@ -45,6 +45,8 @@ export interface Watcher {
   /** A lock of the host's has a new owner, or one that shares it more than once (`again`), or somebody is about to wait for it. */
   lockTaken(thread: KThread, lock: Lock, again: boolean): void;
   lockAwaited(thread: KThread, lock: Lock): void;
+  /** A thread begins or ends to use something that others wait for the end of all uses of. */
+  lockUsed(thread: KThread, lock: Lock, begins: boolean): void;
   /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
   routineBegins(thread: KThread, call: WatchedCall): void;
   /** It has returned. */

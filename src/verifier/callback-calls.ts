@@ -25,7 +25,7 @@ export const NEEDS_INTEGRITY = /^(PsSetCreateProcessNotifyRoutineEx2?|ObRegister
 const REGISTRY =
   /^(Nt|Zw)(Open|Create|Delete|Enumerate|Query|Set|DeleteValue|EnumerateValue|QueryValue|SetValue)Key$/;
 const TALKS =
-  /^(Nt|Zw|Io)(SetIoCompletion|RemoveIoCompletion(Ex)?|WaitForKeyedEvent|ReleaseKeyedEvent|SignalAndWaitForSingleObject|AlertThreadByThreadId|WaitForAlertByThreadId)$/;
+  /^(Nt|Zw|Io)(SetIoCompletion|RemoveIoCompletion(Ex)?|WaitForKeyedEvent|ReleaseKeyedEvent|SignalAndWaitForSingleObject|AlertThreadByThreadId|WaitForAlertByThreadId|QueueApcThread(Ex)?|AlertThread|AlertResumeThread)$/;
 const FILES = /^(Nt|Zw)(Create|FsControl)File$/;
 const USER_MEMORY =
   /^(Nt|Zw)((Allocate|Free|Protect|Query|Read|Write)VirtualMemory|(Map|Unmap)ViewOfSection)$/;

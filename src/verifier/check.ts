@@ -9,7 +9,7 @@ import { type VerifyOptions, verifyDrivers } from './verify';
 
 export interface CheckOptions extends Omit<VerifyOptions, 'drivers'> {
   /** What happens while the driver is loaded. Default: processes, threads, images and handles of every kind. */
-  readonly scenario?: (machine: Machine) => void;
+  readonly scenario?: (machine: Machine) => void | Promise<void>;
   /** What the driver must put up with: drivers that are loaded first, and what goes on beside the scenario. Default nothing. */
   readonly neighbours?: NeighbourNames;
   readonly machine?: MachineOptions;
@@ -52,7 +52,7 @@ export async function checkDriver(
     (result.reason === 'time' || result.reason === 'idle') &&
     !verification.ended(result).some(({ rule }) => rule === DEADLOCK);
   if (goesOn()) {
-    scenario(machine);
+    await scenario(machine);
     beside.start();
     result = machine.run({ until: untilNs });
   }

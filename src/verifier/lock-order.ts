@@ -65,6 +65,8 @@ export class LockOrder {
   private readonly coreLocks = new Map<number, CoreLock>();
   /** Mutants and spin locks that have been taken and not released. */
   private readonly holds = new Map<Taker['key'], CoreLock[]>();
+  /** Run-down protection that threads have: nobody else's to know, and no lock to return without. */
+  private readonly used = new Map<KThread, Lock[]>();
 
   constructor(
     private readonly machine: Machine,
@@ -74,12 +76,12 @@ export class LockOrder {
   /** A callback of a sort is called in a thread. */
   raising(thread: KThread, sort: string): void {
     const taker = takerOf(thread);
-    for (const lock of this.heldBy(taker)) this.ordered(taker, lock, this.raisedOf(sort));
+    for (const lock of this.kept(taker)) this.ordered(taker, lock, this.raisedOf(sort));
   }
 
   /** A thread or DPC takes a lock, or waits for it: where it only tries, it waits for nobody. */
   taking(taker: Taker, lock: Taken): void {
-    for (const held of this.heldBy(taker)) this.ordered(taker, held, lock);
+    for (const held of this.kept(taker)) this.ordered(taker, held, lock);
     if (taker.call !== undefined) return;
     const sort = this.watch.callback(taker.thread);
     if (sort !== undefined) this.ordered(taker, this.raisedOf(sort), lock);
@@ -129,6 +131,31 @@ export class LockOrder {
       if (lock.mutant === undefined || (lock.mutant.exists && lock.mutant.owner === thread))
         yield lock;
     }
+  }
+
+  /** That, and what it uses. */
+  private *kept(taker: Taker): Generator<Taken> {
+    yield* this.heldBy(taker);
+    if (taker.call === undefined) yield* this.used.get(taker.thread) ?? [];
+  }
+
+  /** Whether a thread has what it waits for. */
+  has(thread: KThread, lock: Lock): boolean {
+    return thread.locks?.held.has(lock) === true || this.used.get(thread)?.includes(lock) === true;
+  }
+
+  uses(thread: KThread, lock: Lock): void {
+    const used = this.used.get(thread) ?? [];
+    this.used.set(thread, used);
+    used.push(lock);
+  }
+
+  /** A use ends: the thread's, or one that it ends for another. */
+  usesNoMore(thread: KThread, lock: Lock): void {
+    const own = this.used.get(thread);
+    const all = own === undefined ? [...this.used.values()] : [own, ...this.used.values()];
+    const used = all.find((each) => each.includes(lock));
+    used?.splice(used.lastIndexOf(lock), 1);
   }
 
   /** A DPC has returned. */

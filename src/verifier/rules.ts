@@ -65,7 +65,7 @@ export const RULES: readonly Rule[] = [
     'error',
     'A callback does not talk to other processes.',
     GUIDE,
-    'it sends to or receives from a completion port, a keyed event or another thread',
+    'it sends to or receives from a completion port, a keyed event or another thread, by an alert or APC too',
     WORK,
   ),
   rule(

@@ -277,9 +277,14 @@ export class RuleWatcher implements Watcher {
     if (again) this.order.recursion(takerOf(thread), lock, true);
   }
 
+  lockUsed(thread: KThread, lock: Lock, begins: boolean): void {
+    if (begins) this.order.uses(thread, lock);
+    else this.order.usesNoMore(thread, lock);
+  }
+
   lockAwaited(thread: KThread, lock: Lock): void {
     this.order.taking(takerOf(thread), lock);
-    if (thread.locks?.held.has(lock) === true) this.order.recursion(takerOf(thread), lock);
+    if (this.order.has(thread, lock)) this.order.recursion(takerOf(thread), lock);
   }
 
   /** What a run's end adds: what stopped the machine, or who waits for ever. */

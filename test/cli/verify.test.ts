@@ -73,6 +73,32 @@ test('ntps verify finds nothing in a driver of the examples', async () => {
   expect(code).toBe(0);
 });
 
+const SCENE = join(folder, 'scene.mjs');
+writeFileSync(
+  SCENE,
+  `export default (ntps) => ({
+  machine: { processors: 3 },
+  start(machine, print) {
+    print(\`\${machine.processorCount} processors\`);
+    ntps.processManager(machine).createProcess({ image: 'C:\\\\one.exe', *main() {} });
+  },
+});
+`,
+);
+
+test('ntps verify runs a scenario of a file', async () => {
+  const { code, out } = await verify(SLEEPER, '--scenario', SCENE);
+  expect(out).toMatch(/^3 processors\n/);
+  expect(out).toContain(', 2 times');
+  expect(code).toBe(1);
+});
+
+test('ntps verify does not take a scenario with events', async () => {
+  const { code, error } = await verify(SLEEPER, '--scenario', SCENE, '--events', EVENTS);
+  expect(code).toBe(1);
+  expect(error).toContain('verify: give --scenario or --events, not both');
+});
+
 test('ntps verify says which rule it does not know', async () => {
   const { code, error } = await verify(SLEEPER, '--rules', 'CB-99');
   expect(code).toBe(1);

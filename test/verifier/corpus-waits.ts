@@ -20,6 +20,12 @@ import {
   ExInitializeResourceLite,
   ExReleaseResourceLite,
 } from '../../src/ex/resource';
+import {
+  ExAcquireRundownProtection,
+  ExReleaseRundownProtection,
+  ExRundownRef,
+  ExWaitForRundownProtectionRelease,
+} from '../../src/ex/rundown';
 import { KeReleaseMutex, KeWaitForMultipleObjects, KeWaitForSingleObject } from '../../src/ke/ddi';
 import { KeInitializeDpc, KeInsertQueueDpc } from '../../src/ke/dpc';
 import {
@@ -217,6 +223,37 @@ const ORDERS: readonly Pair[] = [
   ),
 ];
 
+const RUNDOWN: readonly Pair[] = [
+  entries(
+    'LK-01',
+    'run-down that is waited for with a mutex that its users take',
+    (good) =>
+      function* () {
+        const reference = new ExRundownRef('device');
+        const mutex = new FastMutex('table');
+        yield* ExAcquireRundownProtection(reference);
+        yield* ExAcquireFastMutex(mutex);
+        yield* ExReleaseFastMutex(mutex);
+        yield* ExReleaseRundownProtection(reference);
+        yield* ExAcquireFastMutex(mutex);
+        if (good) yield* ExReleaseFastMutex(mutex);
+        yield* ExWaitForRundownProtectionRelease(reference);
+        if (!good) yield* ExReleaseFastMutex(mutex);
+      },
+  ),
+  entries(
+    'LK-03',
+    'run-down waited for by one of its users',
+    (good) =>
+      function* () {
+        const reference = new ExRundownRef('device');
+        yield* ExAcquireRundownProtection(reference);
+        if (good) yield* ExReleaseRundownProtection(reference);
+        yield* ExWaitForRundownProtectionRelease(reference);
+      },
+  ),
+];
+
 const TWICE: readonly Pair[] = [
   entries(
     'LK-03',
@@ -311,6 +348,7 @@ export const WAITS: readonly Pair[] = [
     () => eachOther(true),
   ),
   ...ORDERS,
+  ...RUNDOWN,
   ...TWICE,
 ];
 

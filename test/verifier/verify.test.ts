@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Machine } from '../../src/machine/machine';
-import { checkDriver } from '../../src/verifier/check';
+import type { DriverOptions } from '../../src/machine/driver';
+import { type CheckOptions, checkDriver } from '../../src/verifier/check';
 import { toFollowTheRules } from '../../src/verifier/matcher';
 import { describeFinding, toSarif } from '../../src/verifier/report';
 import { startScenario } from '../../src/verifier/scenario';
@@ -118,6 +119,29 @@ describe('toFollowTheRules', () => {
     expect(result.pass).toBe(false);
     expect(result.message()).toContain("driver 'sut' breaks rules:");
     expect(result.message()).toContain('CB-23');
+  });
+});
+
+describe('expect(driver).toFollowTheRules, with expect.extend', () => {
+  const extended = expect as unknown as (driver: DriverOptions) => {
+    toFollowTheRules(options?: CheckOptions): Promise<void>;
+  };
+  expect.extend({ toFollowTheRules });
+
+  test('passes with a scenario and neighbours', async () => {
+    const options = { scenario: startScenario, neighbours: 'all' } as const;
+    await extended(processDriver(() => undefined)).toFollowTheRules(options);
+  });
+
+  test('throws an error that has the finding, its rule and its line', async () => {
+    const { message } = await extended(bad('CB-03'))
+      .toFollowTheRules()
+      .then(
+        () => new Error('it passed'),
+        (error: Error) => error,
+      );
+    expect(message).toMatch(/^driver 'sut' breaks rules:\n.*corpus\.ts:\d+:\d+: error CB-03: /);
+    expect(message).toContain('rule: A callback makes no registry calls.');
   });
 });
 
