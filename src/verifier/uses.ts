@@ -39,6 +39,8 @@ export class Uses {
     const { address } = thing;
     const uses = this;
     Object.defineProperty(thing, 'address', {
+      // Whoever looks on next has one of his own.
+      configurable: true,
       get() {
         if (!thing.exists) thing.failAsGone();
         uses.used(thing);

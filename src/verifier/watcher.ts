@@ -86,6 +86,7 @@ export class RuleWatcher implements Watcher {
         return frames.some((frame) => frame.given.includes(object));
       },
       found: (driver, what) => {
+        if (machine.watcher !== this) return;
         const thread = machine.guests.currentThread ?? machine.idleThread;
         this.report('CB-28', thread, this.frame(thread)?.call ?? codeOfDriver(driver), what);
       },

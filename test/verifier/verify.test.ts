@@ -172,6 +172,20 @@ describe('verifyDrivers', () => {
     expect(await found({ drivers: ['other'] })).toBe(0);
   });
 
+  test('looks again at what it has looked at before, once it was stopped', async () => {
+    const machine = await Machine.create({ processors: 2 });
+    machine.loadDriver(processDriver(() => undefined));
+    machine.run();
+    const first = verifyDrivers(machine);
+    startScenario(machine);
+    machine.run({ until: machine.now + 100_000 });
+    first.stop();
+    const second = verifyDrivers(machine);
+    const result = machine.run({ until: 1e9 });
+    expect(result.reason).toBe('time');
+    expect([first.findings, second.ended(result)]).toEqual([[], []]);
+  });
+
   test('refuses a rule or a neighbour that it does not know', async () => {
     const machine = await Machine.create();
     expect(() => verifyDrivers(machine, { rules: ['CB-99'] })).toThrow(
