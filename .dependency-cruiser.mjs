@@ -2,7 +2,7 @@
 
 /** From the lowest floor up; what stands side by side in a floor is siblings. */
 const FLOORS = {
-  assembly: [['shared'], ['hal', 'port'], ['rtl'], ['ke'], ['index'], ['debug']],
+  assembly: [['shared'], ['hal', 'port'], ['rtl'], ['ke'], ['index'], ['debug', 'threads']],
   src: [
     ['machine'],
     ['ke'],

@@ -1,5 +1,5 @@
 // Builds what is stale: the core (asc), its bytes as a module, its plain-JavaScript form (wasm2js), the
-// reference port, the library and the command (tsc, rollup).
+// core for workers, the reference port, the library and the command (tsc, rollup).
 import { spawn } from 'node:child_process';
 import {
   existsSync,
@@ -56,6 +56,12 @@ async function buildRelease() {
   if (!isStale('build/core.js', ['build/ntps.wasm'])) return;
   const bytes = readFileSync('build/ntps.wasm').toString('base64');
   writeFileSync('build/core.js', `export default '${bytes}';\n`);
+}
+
+async function buildThreads() {
+  if (!isStale('build/ntps.threads.wasm', CORE)) return;
+  await compile('assembly/threads.ts', 'threads', 'build/ntps.threads.asc.wasm');
+  await inline('build/ntps.threads.asc.wasm', 'build/ntps.threads.wasm', [...FEATURES, 'threads']);
 }
 
 const MODULE_TYPES = `import type { CoreModule } from './ntps.js';
@@ -116,14 +122,22 @@ const SOURCES = ['src', 'assembly/shared', 'tsconfig.json', 'tsconfig.build.json
 async function compileSources() {
   writeFileSync('build/ntps.wasm.d.ts', MODULE_TYPES);
   writeFileSync('build/core.d.ts', 'declare const bytes: string;\nexport default bytes;\n');
+  writeFileSync('build/threads.d.ts', 'export declare const core: string, script: string;\n');
   if (isStale('build/ts/src/index.js', SOURCES)) {
     await run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
   }
 }
 
 mkdirSync('build', { recursive: true });
-await Promise.all([buildRelease(), buildDebug(), buildPlain(), buildPort(), compileSources()]);
-const BYTES = ['build/core.js', 'build/port-core.js'];
+await Promise.all([
+  buildRelease(),
+  buildDebug(),
+  buildPlain(),
+  buildThreads(),
+  buildPort(),
+  compileSources(),
+]);
+const BYTES = ['build/core.js', 'build/ntps.threads.wasm', 'build/port-core.js'];
 const BUNDLED = [...SOURCES, 'examples/recordings', ...BYTES, 'rollup.config.mjs'];
 // The types are written last.
 if (isStale('build/ntps.d.ts', BUNDLED)) {

@@ -15,6 +15,23 @@ const library = {
     /^(\.\.\/)+index$/.test(source) ? { id: './ntps.js', external: 'relative' } : undefined,
 };
 
+/** The library loads it when workers are asked for: their script, and the core for shared memory. */
+const threads = {
+  name: 'threads',
+  resolveId: (source) =>
+    source === '#threads' ? { id: './threads.js', external: 'relative' } : undefined,
+};
+const worker = {
+  name: 'worker',
+  generateBundle(_, bundle) {
+    const [chunk] = Object.values(bundle);
+    delete bundle[chunk.fileName];
+    const core = readFileSync('build/ntps.threads.wasm', 'base64');
+    const source = `export const core = '${core}';\nexport const script = ${JSON.stringify(chunk.code)};\n`;
+    this.emitFile({ type: 'asset', fileName: 'threads.js', source });
+  },
+};
+
 /** What stands beside the page's script. The recording is a script too: a page from a file may load one. */
 const page = {
   name: 'page',
@@ -30,9 +47,14 @@ const page = {
 
 export default [
   {
+    input: { worker: 'build/ts/src/machine/worker/main.js' },
+    output: { dir: 'build', format: 'es' },
+    plugins: [worker],
+  },
+  {
     input: { ntps: 'build/ts/src/index.js' },
     output: { dir: 'build', format: 'es' },
-    plugins: [resolve()],
+    plugins: [threads, resolve()],
   },
   {
     // Workers import it: it stands alone.
@@ -58,7 +80,7 @@ export default [
     // Not a module: a page from a file may not load those.
     input: { replay: 'build/ts/src/web/main.js' },
     output: { dir: 'build/web', format: 'iife' },
-    plugins: [resolve(), page],
+    plugins: [threads, resolve(), page],
   },
   {
     input: { ntps: 'build/ts/src/index.d.ts' },

@@ -4,6 +4,7 @@ import {
   HalInitializeTree,
   HalOthersTime,
   HalProcessorTime,
+  HalPublish,
   HalSetProcessorTime,
   KeGetPrcb,
   NEVER,
@@ -26,6 +27,7 @@ import { KiCharge, KiExitDispatcher, KiIsUndisturbed, KiSetAffinityThread } from
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KeSignalGateBoostPriority } from './ke/gate';
+import { APPROACH, KiApproach } from './ke/flight';
 import { KiCanPushTrapFrame } from './ke/frame';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
@@ -47,7 +49,7 @@ import {
   KiThreadHandle,
 } from './ke/object';
 import { KeSetBasePriorityThread, KeSetPriorityThread, KiSetPriorityFloor } from './ke/priority';
-import { KiExecuteThread } from './ke/program';
+import { EXECUTED, KiBudget, KiExecuteThread, KiIsPort } from './ke/program';
 import { KeInsertQueue, KeRundownQueue, KiCreateQueue, KiTakeQueueEntry } from './ke/queue';
 import { KeReleaseSemaphore } from './ke/semaphore';
 import { KeResumeThread, KeSuspendThread, KiFreezeThread, KiTerminateThread } from './ke/suspend';
@@ -94,6 +96,7 @@ import { KTHREAD_STATE, PRIORITY_CLASS, STOP, THREAD_FLAG } from './shared/types
  */
 
 export { KiAssertFailed } from './ke/bugcheck';
+export { KiAdvanceFlight, KiLandAll, KiSettleFlights } from './ke/flight';
 
 export function KiAbiSignature(): u32 {
   return ABI.Signature ^ ABI.Version ^ (KSYSTEM.Size << 8) ^ (KTHREAD.Size << 16);
@@ -186,6 +189,7 @@ const LIVELOCK_MASK: u32 = 0xffff;
 /** Ends a step; false if it has stopped the machine. */
 function KiEndStep(prcb: PKPRCB): bool {
   KiExitDispatcher(prcb);
+  store<u32>(prcb, 0, KPRCB.HostStep);
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64) + 1, KSYSTEM.Steps64);
   return load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.None;
 }
@@ -231,7 +235,32 @@ function KiBeginStep(prcb: PKPRCB, now: u64): bool {
     store<u32>(prcb, 0, KPRCB.Waker);
     return false;
   }
-  return load<u64>(prcb, KPRCB.ResumeTime64) <= now;
+  if (load<u64>(prcb, KPRCB.ResumeTime64) > now) return false;
+  return load<u32>(prcb, KPRCB.HostStep) == 0 || !KiTakeHostStep(prcb);
+}
+
+/** Whether a step is for the host alone: that of a port's thread is known only when its run has come so far. */
+function KiTakeHostStep(prcb: PKPRCB): bool {
+  store<u32>(prcb, 0, KPRCB.HostStep);
+  return KiIsPort(KiCurrentContext(prcb));
+}
+
+/**
+ * Leaves a step that was not done: the host has to answer first, or a port thread has only come further.
+ * The time stays that of the last step, `before`.
+ *
+ * @returns false if the host must act first or the machine stops.
+ */
+function KiLeaveStep(prcb: PKPRCB, executed: EXECUTED, before: u64): bool {
+  if (executed == EXECUTED.Host) {
+    store<u64>(SYSTEM, before, KSYSTEM.BeforeTime64);
+    return false;
+  }
+  // What others want of the processor waits for their interrupt; what the host has readied goes on.
+  if (load<u32>(prcb, KPRCB.DeferredReadyHead) != 0) KiExitDispatcher(prcb);
+  else HalPublish(prcb);
+  store<u64>(SYSTEM, before, KSYSTEM.Time64);
+  return load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.None;
 }
 
 /**
@@ -241,10 +270,15 @@ function KiBeginStep(prcb: PKPRCB, now: u64): bool {
  * @returns false if the host must act first or the machine stops.
  */
 function KiStep(prcb: PKPRCB, now: u64, traceStop: u64, resumed: bool): bool {
+  let before = resumed
+    ? load<u64>(SYSTEM, KSYSTEM.BeforeTime64)
+    : load<u64>(SYSTEM, KSYSTEM.Time64);
   if (resumed || KiBeginStep(prcb, now)) {
     const context = KiBeginContext(prcb);
     do {
-      if (!KiExecuteThread(prcb, context, now)) return false;
+      const executed = KiExecuteThread(prcb, context, now);
+      if (executed != EXECUTED.Step) return KiLeaveStep(prcb, executed, before);
+      before = now;
       now = load<u64>(prcb, KPRCB.ResumeTime64);
     } while (KiGoOn(prcb, context, now, traceStop));
   }
@@ -276,6 +310,11 @@ export function KiRun(): u32 {
           store<u64>(SYSTEM, max<u64>(until, load<u64>(SYSTEM, KSYSTEM.Time64)), KSYSTEM.Time64);
         return now == NEVER ? STOP.Idle : STOP.TimeReached;
       }
+      if (load<u32>(KeGetPrcb(processor), KPRCB.InFlight) != 0) {
+        const approach = KiApproach(KeGetPrcb(processor), now);
+        if (approach == APPROACH.Again) continue;
+        if (approach == APPROACH.Wait) return KiStopForFlight(processor, now);
+      }
       if (load<u64>(SYSTEM, KSYSTEM.Steps64) >= limit) return STOP.EventLimit;
       if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return STOP.TraceFull;
     }
@@ -288,12 +327,29 @@ export function KiRun(): u32 {
   return STOP.Livelock;
 }
 
+/** A flight is first: how far it may go, whoever advances it. */
+function KiStopForFlight(processor: u32, now: u64): u32 {
+  store<u32>(SYSTEM, processor, KSYSTEM.StopProcessor);
+  store<u64>(SYSTEM, KiBudget(KeGetPrcb(processor), now), KSYSTEM.StopBudget64);
+  return STOP.Flight;
+}
+
+/** Whether a processor is a port's: it computes, however its run is cut. */
+function KiIsPortRunning(): bool {
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  for (let number: u32 = 0; number < processors; number++) {
+    const thread: PKTHREAD = load<u32>(KeGetPrcb(number), KPRCB.CurrentThread);
+    if (thread != 0 && KiIsPort(thread)) return true;
+  }
+  return false;
+}
+
 /** Whether threads have only synchronised with each other for longer than the guard allows. */
 function KiIsLivelocked(steps: u64): bool {
   const guard = load<u64>(SYSTEM, KSYSTEM.LivelockSteps64);
   if (guard == 0 || steps < load<u64>(SYSTEM, KSYSTEM.ProgressSteps64) + guard) return false;
   store<u64>(SYSTEM, steps, KSYSTEM.ProgressSteps64);
-  return true;
+  return !KiIsPortRunning();
 }
 
 /** Settles every processor's time accounts up to now, for whoever reads them. */
@@ -317,6 +373,7 @@ function KiBeginHostCall(): PKPRCB {
 
 function KiEndHostCall(prcb: PKPRCB): void {
   if (load<u32>(SYSTEM, KSYSTEM.StopReason) == STOP.Host) return;
+  store<u32>(prcb, 1, KPRCB.HostStep);
   HalSetProcessorTime(load<u32>(prcb, KPRCB.Number), load<u64>(SYSTEM, KSYSTEM.Time64));
 }
 

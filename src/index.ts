@@ -584,7 +584,7 @@ export {
   IoObject,
   type UnloadCheck,
 } from './machine/driver';
-export { InputError, MachineError } from './machine/errors';
+export { InputError, MachineError, WorkerError } from './machine/errors';
 export type { CallRoutine } from './machine/frames';
 export {
   type CpuPort,
@@ -612,6 +612,7 @@ export type {
   Topology,
 } from './machine/options';
 export type { PortCore, PortEnvironment, PortModule } from './machine/port';
+export { LoadedPort, type PortOptions } from './machine/ports';
 export {
   decodePrioritySeparation,
   type MachineCosts,
@@ -663,6 +664,7 @@ export {
   KTimer,
   type ThreadOptions,
 } from './machine/views';
+export { WorkerPool } from './machine/worker-pool';
 export { ACCESS, type GenericMapping, RtlMapGenericMask } from './ob/access';
 export {
   type Handle,

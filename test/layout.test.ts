@@ -33,6 +33,8 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KBARRIER 64',
     'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
+    'KFLIGHT 64',
+    'KENGINE 256',
     'KTIMER_TABLE 4352',
     'PORT_CONTEXT 512',
   ]);

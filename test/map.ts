@@ -72,6 +72,10 @@ const WIDTHS: Readonly<Record<string, number>> = {
   'KDPC.DpcListEntry': layout.LIST_ENTRY.Size,
   'KSYSTEM.WaitBlockTable': layout.KTABLE.Size,
   'KWAIT_BLOCK_ROW.WaitBlock': layout.KWAIT_BLOCK.Size,
+  'KENGINE.LockLine': layout.KENGINE.Horizon64 - layout.KENGINE.LockLine,
+  'KENGINE.HorizonLine': layout.KENGINE.Epoch - layout.KENGINE.HorizonLine,
+  'KENGINE.EpochLine': layout.KENGINE.HostTurn - layout.KENGINE.EpochLine,
+  'KENGINE.HostLine': layout.KENGINE.Size - layout.KENGINE.HostLine,
   'PORT_CONTEXT.Own': layout.PORT_CONTEXT.Size - layout.PORT_CONTEXT.Own,
   'KTIMER_TABLE.Occupied64': (limits.LIMIT.TimerLevels + 1) * 8,
   'KTIMER_TABLE.SlotList':

@@ -517,7 +517,9 @@ export function KiReturnFromFrame(prcb: PKPRCB, thread: PKTHREAD, status: u32): 
       KiSetPending(extension, 0, APC_PENDING.InProgress);
       break;
     default:
-      // The call's status is the host's answer.
+      // The call's status is the answer: what the host's routine returns, or the last status of a program.
+      if (load<u32>(thread, KTHREAD.ProgramBase) != 1 && status == STATUS.SUCCESS)
+        status = load<u32>(thread, KTHREAD.WaitStatus);
       store<u32>(frame, status, KTRAP_FRAME.WaitStatus);
   }
   KiPopTrapFrame(prcb, thread);

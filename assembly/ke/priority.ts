@@ -2,8 +2,9 @@ import { KeGetPrcb, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { EVENT, PRIORITY_CHANGE } from '../shared/event';
 import { KPRCB, KPROCESS, KSYSTEM, KTHREAD } from '../shared/layout';
 import { ADJUST, KTHREAD_STATE, THREAD_FLAG } from '../shared/types';
-import { KiDisplaceStandby, KiReadyThread, KiRequestDispatch } from './dispatch';
+import { KiCharge, KiDisplaceStandby, KiReadyThread, KiRequestDispatch } from './dispatch';
 import { KiThreadIndex } from './object';
+import { KiIsPort } from './program';
 import { KiRemoveReadyThread, KiSelectReadyThread } from './ready';
 import { KiTrace } from './trace';
 
@@ -83,6 +84,11 @@ function KiQuantumReset(thread: PKTHREAD): u32 {
 }
 
 export function KiResetQuantum(thread: PKTHREAD): void {
+  // How long a port's thread has run by its last step depends on how that run was cut.
+  if (KiIsPort(thread) && load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) {
+    const prcb = KeGetPrcb(load<u32>(thread, KTHREAD.NextProcessor));
+    KiCharge(prcb, load<u64>(SYSTEM, KSYSTEM.Time64));
+  }
   const quantum = KiQuantum(KiQuantumReset(thread));
   store<u64>(thread, load<u64>(thread, KTHREAD.CycleTime64) + quantum, KTHREAD.QuantumTarget64);
 }

@@ -2,15 +2,17 @@ import { HalOthersTime, NEVER, PKPRCB, PKTHREAD, SYSTEM } from '../hal';
 import { RtlExponential64, RtlRandom64, RtlScale64 } from '../rtl';
 import { BUGCHECK } from '../shared/bugcheck';
 import { EVENT } from '../shared/event';
-import { KPRCB, KSYSTEM, KTHREAD } from '../shared/layout';
+import { KPRCB, KPROCESS, KSYSTEM, KTHREAD, PORT_CONTEXT, PROCESS_FLAG } from '../shared/layout';
 import { LIMIT } from '../shared/limits';
 import { CONDITION, OP, SIGNAL, WAIT_FIELD } from '../shared/opcode';
+import { STATUS } from '../shared/status';
 import {
   FRAME,
   HOST_REQUEST,
   KOBJECTS,
   KTHREAD_STATE,
   MODE,
+  PORT_STOP,
   STOP,
   THREAD_FLAG,
 } from '../shared/types';
@@ -27,7 +29,8 @@ import { KeBugCheckEx } from './bugcheck';
 import { KiMeetAtBarrier } from './barrier';
 import { KiTakeTime } from './dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
-import { KiEnterFrame, KiPushTrapFrame } from './frame';
+import { KiHasPortContext, KiTakeOff } from './flight';
+import { KiCanPushTrapFrame, KiEnterFrame, KiPushTrapFrame } from './frame';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
 import { KeLowerIrql, KeRaiseIrql, KiSetWaitNext, KiTakeWaitNext } from './irql';
 import { KeReleaseMutant, KiAbandonMutant } from './mutant';
@@ -90,6 +93,17 @@ function KiSetMode(thread: PKTHREAD, mode: u32): void {
     mode == MODE.KernelMode ? flags | THREAD_FLAG.KernelCompute : flags,
     KTHREAD.Flags,
   );
+  KiNoteProgress();
+}
+
+/** A port thread goes on in user mode. That it computes, the livelock guard sees by itself. */
+export function KiReturnToPort(thread: PKTHREAD): void {
+  const flags = load<u32>(thread, KTHREAD.Flags);
+  store<u32>(thread, flags & ~THREAD_FLAG.KernelCompute, KTHREAD.Flags);
+}
+
+/** Something happens that is not merely synchronisation. */
+function KiNoteProgress(): void {
   store<u64>(SYSTEM, load<u64>(SYSTEM, KSYSTEM.Steps64), KSYSTEM.ProgressSteps64);
 }
 
@@ -254,17 +268,33 @@ function KiCallHost(
   }
   store<u32>(thread, load<u32>(SYSTEM, KSYSTEM.HostStatus), KTHREAD.WaitStatus);
   const event = request == HOST_REQUEST.HostCall ? EVENT.HostCall : EVENT.SystemCall;
-  KiTrace(
-    event,
-    load<u32>(prcb, KPRCB.Number),
-    0,
-    KiThreadIndex(thread),
-    number,
-    load<u32>(pc, 4),
-    0,
-    0,
-  );
+  KiTraceCall(prcb, thread, event, number, load<u32>(pc, 4));
   return true;
+}
+
+function KiTraceCall(prcb: PKPRCB, thread: PKTHREAD, event: u32, number: u32, argument: u32): void {
+  const processor = load<u32>(prcb, KPRCB.Number);
+  KiTrace(event, processor, 0, KiThreadIndex(thread), number, argument, 0, 0);
+}
+
+/** The program that answers a system call of a thread; 0: its process's services or the host do. */
+function KiSystemCallProgram(thread: PKTHREAD, number: u32): usize {
+  if (number >= load<u32>(SYSTEM, KSYSTEM.SystemCallCount)) return 0;
+  const process: usize = load<u32>(thread, KTHREAD.Process);
+  if ((load<u32>(process, KPROCESS.Flags) & PROCESS_FLAG.Services) != 0) return 0;
+  return load<u32>(<usize>load<u32>(SYSTEM, KSYSTEM.SystemCallBase) + (number << 2));
+}
+
+/** Lets a program answer a system call, in front of the thread; its length. */
+function KiCallProgram(prcb: PKPRCB, thread: PKTHREAD, pc: usize, number: u32): u32 {
+  KiTakeAnswer();
+  KiTraceCall(prcb, thread, EVENT.SystemCall, number, load<u32>(pc, 4));
+  if (!KiCanPushTrapFrame(thread)) {
+    store<u32>(thread, STATUS.INSUFFICIENT_RESOURCES, KTHREAD.WaitStatus);
+    return 8;
+  }
+  store<u32>(SYSTEM, <u32>KiSystemCallProgram(thread, number), KSYSTEM.CallFrame);
+  return 8;
 }
 
 /** Whether the host has a say in what programs make. */
@@ -401,6 +431,7 @@ function KiInstruction(prcb: PKPRCB, thread: PKTHREAD, pc: usize, word: u32): u3
     case OP.HostCall:
       return KiCallHost(prcb, thread, pc, HOST_REQUEST.HostCall, b) ? 8 : 0;
     case OP.SystemCall:
+      if (KiSystemCallProgram(thread, b) != 0) return KiCallProgram(prcb, thread, pc, b);
       return KiCallHost(prcb, thread, pc, HOST_REQUEST.SystemCall, b) ? 8 : 0;
     case OP.Mark:
       KiTrace(
@@ -559,7 +590,8 @@ function KiRequestInstruction(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
 /** Computing that the host asks for; its ns. */
 function KiComputeForHost(thread: PKTHREAD, pc: usize, word: u32): u64 {
   KiTakeAnswer();
-  KiSetMode(thread, (word >> 8) & 0xff);
+  if (KiIsPort(thread)) KiReturnToPort(thread);
+  else KiSetMode(thread, (word >> 8) & 0xff);
   return KiComputeTime(thread, pc, <i32>(word & 0xff)) + KiTakeHostCost();
 }
 
@@ -568,20 +600,33 @@ function KiIsInFrame(thread: PKTHREAD): bool {
   return (load<u32>(thread, KTHREAD.Flags) & THREAD_FLAG.TrapFrame) != 0;
 }
 
-/** The host answers the call just made with a routine of its own, in front of the thread. */
-function KiEnterCall(prcb: PKPRCB, thread: PKTHREAD): void {
-  if (load<u32>(SYSTEM, KSYSTEM.CallFrame) == 0) return;
+/**
+ * The call just made, whose instruction is at `pc`, is answered by a routine in front of the thread: the
+ * host's, or a program, whose first registers get argument and number.
+ */
+function KiEnterCall(prcb: PKPRCB, thread: PKTHREAD, pc: usize): void {
+  const routine: usize = load<u32>(SYSTEM, KSYSTEM.CallFrame);
+  if (routine == 0) return;
   store<u32>(SYSTEM, 0, KSYSTEM.CallFrame);
   if (KiPushTrapFrame(prcb, thread, FRAME.Call) == 0) return;
-  KiEnterFrame(prcb, thread, 1, load<u32>(prcb, KPRCB.Irql), false);
+  if (routine != 1) {
+    store<u64>(KiRegister(thread, 0), <u64>load<u32>(pc, 4));
+    store<u64>(KiRegister(thread, 1), <u64>(load<u32>(pc) >> 16));
+    store<u32>(thread, STATUS.SUCCESS, KTHREAD.WaitStatus);
+  }
+  KiEnterFrame(prcb, thread, routine, load<u32>(prcb, KPRCB.Irql), false);
 }
 
-/** How far a port thread may run: to the next interrupt, its own or one that another could send. */
-function KiBudget(prcb: PKPRCB, now: u64): u64 {
+/**
+ * How far a port thread may run: to the next interrupt, its own or one that another could send, and not
+ * past the end of the run by more than it takes to be past it.
+ */
+export function KiBudget(prcb: PKPRCB, now: u64): u64 {
   const others = HalOthersTime(load<u32>(prcb, KPRCB.Number));
   let until = load<u64>(prcb, KPRCB.NextInterrupt64);
-  if (others != u64.MAX_VALUE)
-    until = min<u64>(until, others + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
+  if (others != NEVER) until = min<u64>(until, others + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
+  const end = load<u64>(SYSTEM, KSYSTEM.Until64);
+  if (end != NEVER) until = min<u64>(until, end + 1);
   return until > now ? until - now : 1;
 }
 
@@ -598,23 +643,59 @@ function KiTakeHostCost(): u64 {
   return cost;
 }
 
+/** Whether a context is advanced by a port: how its run is cut is no matter of the history. */
+export function KiIsPort(context: PKTHREAD): bool {
+  return (load<u32>(context, KTHREAD.Flags) & THREAD_FLAG.Port) != 0;
+}
+
 /** Ends an instruction that takes `cost`, of a thread that goes on or has left its processor. */
 function KiEndInstruction(prcb: PKPRCB, thread: PKTHREAD, cost: u64): void {
   if (load<u32>(thread, KTHREAD.State) == KTHREAD_STATE.Running) KiPay(prcb, thread, cost);
   else KiPayAndLeave(prcb, thread, cost);
 }
 
+/** What executing a thread came to. */
+export const enum EXECUTED {
+  Step = 0,
+  /** The host must answer first; nothing has changed. */
+  Host = 1,
+  /** A port thread has come further, and goes on: no step. */
+  Cut = 2,
+}
+
+/**
+ * The turn of a worker port's thread.
+ *
+ * @returns Cut: it is in flight; Host: the host is to say what its stop means; Step: what it asks for is
+ *   the instruction, which needs no host.
+ */
+function KiExecutePort(prcb: PKPRCB, thread: PKTHREAD, now: u64): EXECUTED {
+  const context: usize = load<u32>(thread, KTHREAD.ProgramBase);
+  const reason = load<u32>(context, PORT_CONTEXT.Reason);
+  if (reason == PORT_STOP.Budget) {
+    KiReturnToPort(thread);
+    KiTakeOff(prcb, thread, now);
+    return EXECUTED.Cut;
+  }
+  const number = load<u32>(context, PORT_CONTEXT.Number);
+  if (reason != PORT_STOP.SystemCall || KiSystemCallProgram(thread, number) == 0)
+    return EXECUTED.Host;
+  store<u32>(context, PORT_STOP.Budget, PORT_CONTEXT.Reason);
+  store<u32>(SYSTEM, OP.SystemCall | (number << 16), KSYSTEM.HostInstruction);
+  store<u32>(SYSTEM, load<u32>(context, PORT_CONTEXT.Argument64), KSYSTEM.HostInstruction + 4);
+  return EXECUTED.Step;
+}
+
 /**
  * Advances the running thread by one step, at the time its computing ended: by its program's
  * instruction, or one that the host has given.
- *
- * @returns false if the host must answer first; nothing has changed then.
  */
-export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool {
+export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): EXECUTED {
   const hosted = (load<u32>(thread, KTHREAD.Flags) & HOSTED) != 0;
   if (hosted && load<u32>(SYSTEM, KSYSTEM.HostAnswered) == 0) {
-    KiRequestInstruction(prcb, thread, now);
-    return false;
+    const executed = KiHasPortContext(thread) ? KiExecutePort(prcb, thread, now) : EXECUTED.Host;
+    if (executed == EXECUTED.Host) KiRequestInstruction(prcb, thread, now);
+    if (executed != EXECUTED.Step) return executed;
   }
   let pc: usize = hosted
     ? SYSTEM + KSYSTEM.HostInstruction
@@ -624,34 +705,35 @@ export function KiExecuteThread(prcb: PKPRCB, thread: PKTHREAD, now: u64): bool 
     const time = hosted ? KiComputeForHost(thread, pc, word) : KiFetch(thread);
     if (time != 0 || hosted) {
       store<u64>(prcb, now + time, KPRCB.ResumeTime64);
-      return true;
+      return hosted && KiIsPort(thread) ? EXECUTED.Cut : EXECUTED.Step;
     }
     pc = load<u32>(thread, KTHREAD.ProgramCounter);
     word = load<u32>(pc);
   }
   const opcode = <i32>(word & 0xff);
-  if (KiIsMisplaced(prcb, thread, opcode)) return true;
+  if (KiIsMisplaced(prcb, thread, opcode)) return EXECUTED.Step;
   const simple = !hosted && KiIsSimple(opcode);
   if (!simple) {
     // A host or system call was answered by the host together with the instruction itself.
     if (hosted && opcode != OP.HostCall && opcode != OP.SystemCall) KiTakeAnswer();
+    if (hosted && KiIsPort(thread)) KiNoteProgress();
     if (opcode == OP.Exit && KiIsInFrame(thread)) {
       KiReturnFromFrame(prcb, thread, load<u32>(pc, 4));
-      return true;
+      return EXECUTED.Step;
     }
   }
   const length = KiInstruction(prcb, thread, pc, word);
-  if (length == 0) return false;
+  if (length == 0) return EXECUTED.Host;
   if (!hosted) store<u32>(thread, <u32>(pc + length), KTHREAD.ProgramCounter);
   let cost: u64 = load<u32>(SYSTEM, KSYSTEM.CostDdi);
   if (!simple) {
     if ((opcode == OP.AcquireSpinLock || opcode == OP.Barrier) && KiIsSpinning(prcb)) {
       store<u64>(prcb, NEVER, KPRCB.ResumeTime64);
-      return true;
+      return EXECUTED.Step;
     }
     cost = KiCostOf(opcode) + (KiIsAnswered(hosted, opcode) ? KiTakeHostCost() : 0);
   }
   KiEndInstruction(prcb, thread, cost);
-  if (!simple) KiEnterCall(prcb, thread);
-  return true;
+  if (!simple) KiEnterCall(prcb, thread, pc);
+  return EXECUTED.Step;
 }

@@ -97,7 +97,8 @@ export const enum KSYSTEM {
   ProcessOutswap64 = 280,
   CostSwapIn64 = 288,
   StarvationPriority = 296,
-  QuantumInfinite = 300,
+  /** The programs that answer system calls, by number; 0: the host does. */
+  SystemCallBase = 300,
   Seed64 = 304,
 
   /** The time of the last step. [ordered] */
@@ -117,7 +118,7 @@ export const enum KSYSTEM {
   SwapListHead = 380,
   NodeSeed = 388,
   ThreadSequence = 392,
-  StopRequested = 396,
+  SystemCallCount = 396,
   LivelockSteps64 = 400,
   LiveThreads = 408,
   /** The processor in whose context the host acts. */
@@ -125,7 +126,8 @@ export const enum KSYSTEM {
 
   /** The lowest timer resolution, ns: how close a high-resolution timer's own periods may come. [const] */
   MinimumTimerResolution = 416,
-  Reserved2 = 420,
+  /** Processors in flight. [ordered] */
+  Flights = 420,
   TimerCount = 424,
   /** Threads of the list where the balance-set manager stopped that it has looked at. */
   BalanceSkip = 428,
@@ -183,8 +185,12 @@ export const enum KSYSTEM {
   HostCost = 728,
   /** The DPC that is queued with each tick of a process that is watched; 0: none. */
   TickDpc = 732,
-  Reserved3_64 = 736,
-  Reserved4_64 = 744,
+  /** The time of the step before the one that waits for the host's answer. [ordered] */
+  BeforeTime64 = 736,
+  /** One KFLIGHT a processor. [const] */
+  FlightBase = 744,
+  /** Where the KENGINE is. [const] */
+  EngineBase = 748,
   /** What a host or port thread asks for: one instruction. */
   HostInstruction = 752,
 
@@ -271,9 +277,12 @@ export const enum KPRCB {
   DpcThread = 220,
   /** The threaded DPC whose routine it is in; 0: none. [owner] */
   ThreadedDpc = 224,
-  Reserved0 = 228,
+  /** 1: its thread is a worker port's, and in flight. [ordered] */
+  InFlight = 228,
   /** Of the timekeeper: when a high-resolution timer is due, or one may be; NEVER elsewhere. */
   TimerTime64 = 232,
+  /** 1: its next step is for what the host has done between runs, and a port's thread goes on after it. */
+  HostStep = 240,
 
   DispatcherReadyListHead = 256,
   Size = 512,
@@ -566,6 +575,8 @@ export const enum PROCESS_FLAG {
   DisableBoost = 32,
   /** Its ticks are told of by KSYSTEM.TickDpc. */
   Watched = 64,
+  /** Its threads' system calls go to services of its own. */
+  Services = 128,
 }
 
 /** A row of the object table; what follows the first fields depends on the type. */
@@ -786,6 +797,62 @@ export const enum KINTERRUPT {
   Size = 32,
 }
 
+/**
+ * The run of a worker port's thread on a processor. Who has it is said by State: the engine puts it into
+ * the air and takes it back, the processor's worker advances it between. [atomic] but where noted.
+ */
+export const enum KFLIGHT {
+  /** FLIGHT. */
+  State = 0,
+  /** 1: the next run may begin with an instruction that others observe. */
+  Ordered = 4,
+  /** Up to when the guest has run: not after any step of its processor to come. */
+  Progress64 = 8,
+  /** Up to when it may run besides what all may; 0: no further than that. */
+  Horizon64 = 16,
+  /** The address of the thread's PORT_CONTEXT. [const] while it is in flight */
+  Context = 24,
+  /** Table index. [const] while it is in flight */
+  Thread = 28,
+  Reserved0_64 = 32,
+  Reserved1_64 = 40,
+  Reserved2_64 = 48,
+  Reserved3_64 = 56,
+  Size = 64,
+}
+
+/** What workers and the host agree by. Each group of fields is a cache line. [atomic] */
+export const enum KENGINE {
+  /** Whose the kernel is: 0 nobody's, ENGINE.Host, or a worker's number plus one. */
+  Lock = 0,
+  /** 1: the host wants the kernel back. */
+  Wanted = 4,
+  /** STOP with which a worker has handed the kernel to the host. [Lock] */
+  Stop = 8,
+  /** 1: a flight may go on that could not. [Lock] */
+  Launched = 12,
+  /** 1: the host is told by message. [const] in a run */
+  Message = 16,
+  LockLine = 20,
+
+  /** Not after any step to come: how far all may run, less the latency. Grows. */
+  Horizon64 = 64,
+  HorizonLine = 72,
+
+  /** Changes when somebody who waits should look again. */
+  Epoch = 128,
+  Sleepers = 132,
+  /** Of those, who wait for the kernel. */
+  Wanting = 136,
+  EpochLine = 140,
+
+  /** 1: the host has the kernel, or is to take it. */
+  HostTurn = 192,
+  Reserved0 = 196,
+  HostLine = 200,
+  Size = 256,
+}
+
 export const enum KTIMER_TABLE {
   /** The unit of time up to which timers have expired. */
   Elapsed64 = 0,
@@ -816,7 +883,9 @@ export const enum PORT_CONTEXT {
   Status = 16,
   /** Ns of the last instruction that did not fit into the budget. */
   Debt = 20,
-  Reserved64 = 24,
+  /** Which of the machine's ports it is. */
+  Port = 24,
+  Reserved0 = 28,
   /** What is the port's own begins here. */
   Own = 32,
   Size = 512,

@@ -32,6 +32,8 @@ export const enum LIMIT {
   MemoryBytes = 0xffff0000,
   PageBytes = 0x10000,
   CacheLine = 64,
+  /** Of one machine. */
+  Workers = 64,
 }
 
 /** What a thread computes at most in one instruction, in ns: 2^53 - 1, exact on both sides. */

@@ -250,6 +250,8 @@ export const enum STOP {
   Requested = 8,
   /** Processors spin in a circle on locks that each other hold. */
   Deadlock = 9,
+  /** Whose step is next is not known before a worker port has come further. */
+  Flight = 10,
 }
 
 /** StopThread of an activation is the mark and its row: 16 times the processor plus the level. */
@@ -288,4 +290,21 @@ export const enum PORT_STOP {
   Halt = 3,
   /** Before an instruction that others observe, and that was not the first of an ordered run. */
   Order = 4,
+}
+
+/** Who has a flight. */
+export const enum FLIGHT {
+  /** The engine: the processor is not in flight. */
+  Landed = 0,
+  /** Nobody at the moment: who advances it may go on, the engine may take it back. */
+  Aloft = 1,
+  /** Who advances it. */
+  Running = 2,
+  /** The engine: it has stopped for a reason of its own, at its progress. */
+  Arrived = 3,
+}
+
+/** KENGINE.Lock when the host has the kernel. */
+export const enum ENGINE {
+  Host = 0x80000000,
 }

@@ -12,6 +12,9 @@ export interface CoreExports {
   KiInitializeSystem(): number;
   KiRun(): number;
   KiSettleAccounts(): void;
+  KiAdvanceFlight(processor: number, used: number): void;
+  KiSettleFlights(known: number): number;
+  KiLandAll(): number;
   hostCreateObject(type: number, state: number, limit: number): number;
   hostCreateMutant(apcDisable: number, owner: number): number;
   hostCreateTimer(type: number, attributes: number): number;
@@ -109,6 +112,17 @@ export interface CoreExports {
   hostBugCheck(code: number, p1: number, p2: number, p3: number, p4: number): void;
 }
 
+/** What the core for workers has besides. */
+export interface ThreadsExports extends CoreExports {
+  KiBeginPiece(processor: number, piece: number): number;
+  KiEngineTurn(owner: number): number;
+  KiEpoch(): number;
+  KiIdle(epoch: number, spins: number, unfolded: number, timeout: bigint): void;
+  KiPublishHorizon(): number;
+  KiReleaseEngine(moved: number): void;
+  KiWake(): void;
+}
+
 let bundledModule: Promise<WebAssembly.Module> | undefined;
 
 /** The module that ships inside the bundle; compiled once. */
@@ -117,6 +131,26 @@ function compileBundled(): Promise<WebAssembly.Module> {
     Uint8Array.from(atob(bundled), (letter) => letter.charCodeAt(0)),
   );
   return bundledModule;
+}
+
+/** What workers need: their script, and the core for shared memory, compiled. */
+export interface WorkerCode {
+  readonly script: string;
+  readonly module: WebAssembly.Module;
+}
+
+let workerCode: Promise<WorkerCode> | undefined;
+
+async function compileWorkerCode(): Promise<WorkerCode> {
+  const { core, script } = await import('#threads');
+  const bytes = Uint8Array.from(atob(core), (letter) => letter.charCodeAt(0));
+  return { script, module: await WebAssembly.compile(bytes) };
+}
+
+/** The code of workers, which is beside the bundle; loaded once. */
+export function loadWorkerCode(): Promise<WorkerCode> {
+  workerCode ??= compileWorkerCode();
+  return workerCode;
 }
 
 /** Makes an instance of the core on `memory`, and refuses one that was built for another map. */

@@ -29,3 +29,24 @@ export abstract class InputError extends Error {
     super(`${file}:${line}:${column}: ${problem}; ${remedy}`);
   }
 }
+
+/** A worker ended, threw or did not answer: the machine does not run any more, and can be looked at. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError';
+
+  constructor(
+    why: string,
+    /** Its number, from 0. */
+    readonly worker: number,
+    /** The processor whose guest it ran; undefined: none. */
+    readonly processor: number | undefined,
+    /** The thread whose guest that was. */
+    readonly thread: string | undefined,
+    /** The last records of the trace, oldest first. */
+    readonly lastRecords: readonly unknown[],
+  ) {
+    const place = processor === undefined ? '' : ` on processor ${processor}`;
+    const guest = thread === undefined ? '' : `, in thread '${thread}'`;
+    super(`worker ${worker} was lost${place}${guest}: ${why}`);
+  }
+}

@@ -12,6 +12,7 @@ import { type GuestState, newState, stateOf } from './guest-state';
 import { encode } from './instruction';
 import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
+import { LoadedPort } from './ports';
 import type { LoadedProgram } from './program';
 import { FAULT_CALL, setBehindFrames, type UserMemory, type UserRegisters } from './user-context';
 import { KThread } from './views';
@@ -342,7 +343,12 @@ export class Guests {
    * A thread in a call that a routine answers goes on with another body when that returns. The call may
    * have been made in routines of user-mode APCs: those are over then.
    */
-  replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram): void {
+  replaceBody(thread: KThread, body: HostBody | CpuPort | LoadedProgram | LoadedPort): void {
+    if (body instanceof LoadedPort) {
+      throw new MachineError(
+        `thread '${thread.name}' cannot go on with a worker port; create a thread of it`,
+      );
+    }
     const state = stateOf(thread);
     state.hosted = undefined;
     state.port = undefined;
@@ -576,16 +582,21 @@ export class Guests {
       if (result.usedNs > 0)
         return [encode(OP.Compute, 1), result.usedNs >>> 0, Math.floor(result.usedNs / 2 ** 32)];
     }
-    const { pending } = state;
+    const pending = state.pending as PortResult;
     state.pending = undefined;
-    if (pending?.reason === 'syscall')
-      return [encode(OP.SystemCall, 0, pending.number ?? 0), (pending.argument ?? 0) >>> 0];
-    if (pending?.reason === 'fault' && thread.process.systemServices !== undefined) {
-      thread.faultInformation = pending.information;
-      return [encode(OP.HostCall, 0, FAULT_CALL), (pending.status ?? 0) >>> 0];
+    return this.requestOf(thread, pending);
+  }
+
+  /** The instruction that a port's stop comes to. */
+  requestOf(thread: KThread, stop: PortResult): Request {
+    const { reason, number = 0, argument = 0, status = 0, information } = stop;
+    if (reason === 'syscall') return [encode(OP.SystemCall, 0, number), argument >>> 0];
+    if (reason === 'fault' && thread.process.systemServices !== undefined) {
+      thread.faultInformation = information;
+      return [encode(OP.HostCall, 0, FAULT_CALL), status >>> 0];
     }
     stateOf(thread).port = undefined;
-    return [encode(OP.Exit), (pending?.status ?? 0) >>> 0];
+    return [encode(OP.Exit), status >>> 0];
   }
 
   /** @internal Does something in a context. */

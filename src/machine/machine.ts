@@ -27,11 +27,12 @@ import { Activation } from './activation';
 import { KBarrier } from './barrier';
 import { type ApcOptions, KApc } from './apc';
 import { Clock } from './clock';
-import { type CoreExports, instantiateCore } from './core';
+import { type CoreExports, instantiateCore, loadWorkerCode, type ThreadsExports } from './core';
+import { Crew, LostWorkerError } from './crew';
 import { spinningCircle, waitingCircle } from './deadlock';
 import { type DeferredRoutine, type GuestResult, KDpc } from './dpc';
 import { type DriverObject, type DriverOptions, Drivers } from './driver';
-import { MachineError } from './errors';
+import { MachineError, WorkerError } from './errors';
 import type { CallRoutine } from './frames';
 import { isGenerator, type Request } from './generator';
 import { type CpuPort, Guests, type HostBody, NtStatusError } from './guest';
@@ -48,9 +49,11 @@ import {
 } from './options';
 import { type MachineProfile, requireInteger } from './profile';
 import { type LoadedProgram, type Program, verifyProgram } from './program';
+import type { PortEnvironment } from './port';
+import { absoluteUrl, LoadedPort, openPort, type PortOptions, Ports } from './ports';
 import { KGate, KQueue } from './queue';
 import type { RunOptions, RunResult } from './result';
-import { describeBugCheck, remainingThreads } from './result';
+import { describeBugCheck, lastRecords, remainingThreads } from './result';
 import { type InterruptOptions, KInterrupt, KSpinLock, type ServiceRoutine } from './spinlock';
 import { TraceRing } from './trace';
 import { FAULT_CALL, type SystemServices } from './user-context';
@@ -66,6 +69,7 @@ import {
   type ThreadOptions,
 } from './views';
 import type { Watcher } from './watch';
+import { lackingForWorkers, WorkerPool } from './worker-pool';
 
 /**
  * What a host call or system call does: the status goes to the thread that made it. A generator's
@@ -80,7 +84,7 @@ export type AnyCallHandler = (
 ) => number | undefined | CallRoutine;
 
 /** What a thread runs. */
-export type ThreadBody = LoadedProgram | HostBody | CpuPort;
+export type ThreadBody = LoadedProgram | HostBody | CpuPort | LoadedPort;
 
 export interface ProcessOptions {
   readonly name?: string;
@@ -99,6 +103,23 @@ const SYSTEM_PROGRAM_WORDS = 32;
 
 /** Steps of one call into the core; between them the host looks at requests to stop. */
 const SLICE_STEPS = 1_000_000;
+
+/** Runs of guests, and turns of the host's, between which a run that does not block lets others have theirs. */
+const PIECES_A_REST = 1000;
+const HOST_TURNS_A_REST = 10_000;
+
+const DISPOSED = 'the machine has been disposed of';
+
+/** Why a run pauses: its workers go on, or the host has a rest. */
+type Pause = 'workers' | 'rest';
+
+/** What takes the place of the core's exports while nobody may call them. */
+function refusing(why: string): CoreExports {
+  const refuse = () => {
+    throw new MachineError(why);
+  };
+  return new Proxy({} as CoreExports, { get: () => refuse });
+}
 
 /** An emulated machine: processors, threads, virtual time. See `Machine.create`. */
 export class Machine {
@@ -134,11 +155,22 @@ export class Machine {
   private running = false;
   private failure: unknown;
 
+  /** @internal What the host calls; while it must not, what throws. */
+  core: CoreExports;
+  /** @internal */ readonly ports: Ports;
+  private disposal: Promise<void> | undefined;
+  private lost: WorkerError | undefined;
+
   private constructor(
-    /** @internal */ readonly core: CoreExports,
+    /** @internal */ readonly engineCore: CoreExports,
     /** @internal */ readonly memory: MachineMemory,
     private readonly options: ResolvedOptions,
+    private readonly crew: Crew | undefined,
+    /** What this host does not have that was asked for. */
+    readonly notices: readonly string[],
   ) {
+    this.core = engineCore;
+    this.ports = new Ports(this, options.capacities.portContexts);
     this.profile = options.profile;
     this.quanta = quantumUnits(options.profile);
     this.trace = new TraceRing(memory);
@@ -152,14 +184,61 @@ export class Machine {
   /** Lays out the memory, instantiates the core and boots it: idle processors and the System process. */
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const resolved = resolveOptions(options);
-    const memory = createMemory(resolved);
-    const core = await instantiateCore(memory, options.core);
+    const lacking = resolved.workers === 0 ? undefined : lackingForWorkers();
+    if (lacking !== undefined) {
+      const notice = `there are no workers: ${lacking}. The machine runs without, with the same history`;
+      options.onNotice?.(notice);
+      return Machine.boot({ ...resolved, workers: 0 }, options, [notice]);
+    }
+    return Machine.boot(resolved, options, []);
+  }
+
+  private static async boot(
+    resolved: ResolvedOptions,
+    options: MachineOptions,
+    notices: readonly string[],
+  ): Promise<Machine> {
+    const parallel = resolved.workers !== 0;
+    const memory = createMemory(resolved, parallel);
+    const code = parallel ? await loadWorkerCode() : undefined;
+    const core = await instantiateCore(memory, code === undefined ? options.core : code.module);
     if (core.KiInitializeSystem() === 0) {
       throw new MachineError(
         'the tables have no room for the System process; raise capacities.threads and capacities.processes',
       );
     }
-    return new Machine(core, memory, resolved);
+    if (code === undefined) return new Machine(core, memory, resolved, undefined, notices);
+    const pool = options.workerPool ?? new WorkerPool();
+    const ownPool = options.workerPool === undefined;
+    const threads = core as ThreadsExports;
+    const crew = await Crew.create(threads, memory, resolved, code, pool, ownPool);
+    return new Machine(core, memory, resolved, crew, notices);
+  }
+
+  /** How many workers it has. */
+  get workers(): number {
+    return this.crew?.size ?? 0;
+  }
+
+  /** Memory that belongs to the guests of worker ports, and where it is in the machine's. */
+  get guestMemory(): PortEnvironment & { readonly bytes: Uint8Array } {
+    const { memory, guests } = this.memory;
+    const { guestBytes } = this.options.capacities;
+    const bytes = new Uint8Array(memory.buffer, guests, guestBytes);
+    return { memory, guestBase: guests, guestBytes, bytes };
+  }
+
+  /**
+   * Loads a worker port: an ES module, which every worker imports, and the host too. What comes back is
+   * a body of threads; `portState` of their options is what their contexts begin with.
+   */
+  async loadPort({ url, data }: PortOptions): Promise<LoadedPort> {
+    const address = absoluteUrl(url);
+    const core = await openPort(this, address, data);
+    const port = new LoadedPort(this, this.ports.count, address);
+    await this.crew?.openPort(port.index, address, data);
+    this.ports.add(core);
+    return port;
   }
 
   /** The system time, and what the clock interrupts by. */
@@ -559,7 +638,9 @@ export class Machine {
     prologue?: () => GuestResult<number>,
   ): KThread | undefined {
     const host = typeof body === 'function';
-    const port = !host && 'run' in body;
+    const loaded = body instanceof LoadedPort ? body : undefined;
+    const port = loaded !== undefined || (!host && 'run' in body);
+    if (loaded !== undefined && !this.ports.hasRoom) throw this.full('portContexts');
     let flags = host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0;
     if (options.userMode ?? !host) flags |= THREAD_FLAG.UserMode;
     if (options.disableBoost === true || !this.profile.boosts) flags |= THREAD_FLAG.DisableBoost;
@@ -586,7 +667,8 @@ export class Machine {
     if (prologue !== undefined)
       this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);
     else if (host) this.guests.addHost(thread, body);
-    if (port) this.guests.addPort(thread, body as CpuPort);
+    if (loaded !== undefined) this.ports.assign(thread, loaded, options.portState ?? []);
+    else if (port) this.guests.addPort(thread, body as CpuPort);
     options.registers?.forEach((value, register) => {
       this.setRegister(thread.address, register, value);
     });
@@ -621,10 +703,48 @@ export class Machine {
     this.hostCalls.set(requireInteger('number', number, 0, FAULT_CALL - 1), handler);
   }
 
-  /** The same for system calls, but those of subsystem processes; a number without a handler is STATUS_NOT_IMPLEMENTED. */
-  onSystemCall(number: number | 'any', handler: CallHandler | AnyCallHandler): void {
-    if (number === 'any') this.anySystemCall = handler as AnyCallHandler;
-    else this.systemCalls.set(requireInteger('number', number, 0, 0xffff), handler as CallHandler);
+  /**
+   * The same for system calls, but those of subsystem processes; a number without a handler is
+   * STATUS_NOT_IMPLEMENTED. A loaded program runs in front of the thread, without the host: its first
+   * register has the argument, the second the number, and its last status is the call's.
+   */
+  onSystemCall(number: number, handler: CallHandler | LoadedProgram): void;
+  onSystemCall(number: 'any', handler: AnyCallHandler): void;
+  onSystemCall(
+    number: number | 'any',
+    handler: CallHandler | AnyCallHandler | LoadedProgram,
+  ): void {
+    if (number === 'any') {
+      if (typeof handler !== 'function')
+        throw new MachineError('onSystemCall: a program answers one number; give that');
+      this.anySystemCall = handler as AnyCallHandler;
+      return;
+    }
+    requireInteger('number', number, 0, 0xffff);
+    if (typeof handler === 'function') {
+      this.systemCalls.set(number, handler as CallHandler);
+      if (number < this.options.capacities.systemCalls) this.setSystemCall(number, 0);
+      return;
+    }
+    const { systemCalls } = this.options.capacities;
+    if (number >= systemCalls) {
+      throw new MachineError(
+        `onSystemCall: number ${number} is not below ${systemCalls}, as those are that programs answer; raise capacities.systemCalls`,
+      );
+    }
+    this.systemCalls.delete(number);
+    this.setSystemCall(number, handler.address);
+  }
+
+  private setSystemCall(number: number, program: number): void {
+    this.memory.setU32(this.system(KSYSTEM.SystemCallBase) + number * 4, program);
+  }
+
+  /** Whether a program answers a system call of a thread. */
+  private isProgramCall(thread: KThread, number: number): boolean {
+    if (number >= this.options.capacities.systemCalls) return false;
+    if (thread.process.systemServices !== undefined) return false;
+    return this.memory.u32(this.system(KSYSTEM.SystemCallBase) + number * 4) !== 0;
   }
 
   /** What goes around the life of threads; undefined: the core does it all. */
@@ -807,10 +927,19 @@ export class Machine {
     };
   }
 
+  /** The words of a worker port's context of a thread: see PORT_CONTEXT. Undefined for other threads. */
+  portContext(thread: KThread): Uint32Array | undefined {
+    return this.ports.contextOf(thread);
+  }
+
   /** Makes `run` return after the step at hand. For host calls, subscribers and signal handlers. */
   stop(): void {
     this.stopRequested = true;
+    if (this.handedOver) this.crew?.interrupt();
   }
+
+  /** Whether the workers have the kernel, in a run that does not block. */
+  private handedOver = false;
 
   /** Stops the machine with a bugcheck. @irql any @nt KeBugCheckEx */
   bugCheck(code: number, ...parameters: number[]): void {
@@ -821,13 +950,70 @@ export class Machine {
   /**
    * Runs until a time, a number of steps, or a reason of the machine's own; says which.
    *
-   * Without limits it still ends: after 100 million steps, or earlier by the livelock guard.
+   * Without limits it still ends: after 100 million steps, or earlier by the livelock guard. A machine
+   * with workers waits for them; a page's main thread may not: see `runAsync`.
    */
   run(options: RunOptions = {}): RunResult {
+    const { crew } = this;
+    if (crew?.mayBlock === false) {
+      throw new MachineError(
+        "run waits for the machine's workers, which a page's main thread may not; await runAsync",
+      );
+    }
+    const steps = this.begin(options);
+    try {
+      let next = steps.next(0);
+      while (next.done !== true) {
+        next = steps.next(next.value === 'workers' ? (crew as Crew).run() : 0);
+      }
+      return next.value;
+    } catch (error) {
+      throw this.failed(error);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  /**
+   * The same without blocking: whatever else the host has to do goes on meanwhile, but this machine is
+   * its run's. Only `stop` and `dispose` may be called before it has ended.
+   */
+  async runAsync(options: RunOptions = {}): Promise<RunResult> {
+    const steps = this.begin(options);
+    try {
+      let next = steps.next(0);
+      while (next.done !== true) next = steps.next(await this.pause(next.value));
+      return next.value;
+    } catch (error) {
+      if (error instanceof LostWorkerError) await this.crew?.abandon(error.lost);
+      throw this.failed(error);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  /** Lets the workers, or the host, go on; nobody else touches the machine. */
+  private async pause(kind: Pause): Promise<STOP> {
+    this.core = refusing('the machine runs; only stop() and dispose() may be called meanwhile');
+    this.handedOver = true;
+    try {
+      if (kind === 'workers') return await (this.crew as Crew).runAsync();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      return STOP.None;
+    } finally {
+      this.handedOver = false;
+      if (this.disposal === undefined) this.core = this.engineCore;
+    }
+  }
+
+  /** Checks what a run is asked for, and begins it. */
+  private begin(options: RunOptions): Generator<Pause, RunResult, STOP> {
     if (this.running)
       throw new MachineError(
         'run was called from inside run; use stop() there, and run again when it has returned',
       );
+    if (this.disposal !== undefined) throw new MachineError(DISPOSED);
+    if (this.lost !== undefined) throw this.lost;
     const until = options.until ?? Number.POSITIVE_INFINITY;
     if (until !== Number.POSITIVE_INFINITY)
       requireInteger('until', until, 0, Number.MAX_SAFE_INTEGER);
@@ -839,49 +1025,115 @@ export class Machine {
     );
     this.running = true;
     this.stopRequested = false;
-    try {
-      return this.runLoop(until, this.steps + maxEvents);
-    } finally {
-      this.running = false;
-    }
+    return this.runLoop(until, this.steps + maxEvents);
   }
 
-  private runLoop(until: number, stepLimit: number): RunResult {
+  /** What a run throws; what was in the air is taken back. */
+  private failed(error: unknown): unknown {
+    if (!(error instanceof LostWorkerError)) {
+      for (let tries = 0; this.engineCore.KiLandAll() === 0; tries++) this.waitForFlight(0, tries);
+      return error;
+    }
+    const { lost } = error;
+    this.crew?.seize(lost);
+    void this.crew?.abandon(lost);
+    this.engineCore.KiLandAll();
+    const thread = lost.thread === undefined ? undefined : this.thread(lost.thread)?.name;
+    const { why, worker, processor } = lost;
+    this.lost = new WorkerError(why, worker, processor, thread, lastRecords(this));
+    return this.lost;
+  }
+
+  private *runLoop(until: number, stepLimit: number): Generator<Pause, RunResult, STOP> {
     this.memory.setU64(KSYSTEM.Address + KSYSTEM.Until64, until);
-    for (;;) {
-      if (this.stopRequested) return { reason: 'requested', now: this.now };
+    for (let rests = 0; ; rests++) {
+      if (this.stopRequested) return this.settled(false, { reason: 'requested', now: this.now });
+      if (rests % HOST_TURNS_A_REST === HOST_TURNS_A_REST - 1) yield 'rest';
       this.memory.setU64(
         KSYSTEM.Address + KSYSTEM.StepLimit64,
         Math.min(stepLimit, this.steps + SLICE_STEPS),
       );
-      switch (this.callCore()) {
+      const stop = yield* this.toStop();
+      switch (stop) {
         case STOP.TimeReached:
-          return { reason: 'time', now: this.now };
+          return this.settled(true, { reason: 'time', now: this.now });
         case STOP.Idle:
-          return this.idleResult();
+          return this.settled(true, this.idleResult());
         case STOP.EventLimit:
+          this.ports.settle(true);
           this.trace.drain();
           if (this.steps >= stepLimit) return { reason: 'events', now: this.now };
+          yield 'rest';
           break;
         case STOP.Host:
           this.answer();
           break;
         case STOP.TraceFull:
+          this.ports.settle(true);
           if (!this.trace.drain()) return { reason: 'trace-full', now: this.now };
           break;
         case STOP.Deadlock:
-          return { reason: 'deadlock', now: this.now, circle: spinningCircle(this) };
+          return this.settled(false, {
+            reason: 'deadlock',
+            now: this.now,
+            circle: spinningCircle(this),
+          });
         case STOP.Livelock:
-          return { reason: 'livelock', now: this.now, threads: remainingThreads(this) };
+          return this.settled(false, {
+            reason: 'livelock',
+            now: this.now,
+            threads: remainingThreads(this),
+          });
+        case STOP.Requested:
+          break;
         default:
-          return {
+          return this.settled(false, {
             reason: 'bugcheck',
             now: this.now,
             ...describeBugCheck(this, this.failure),
             cause: this.failure,
-          };
+          });
       }
     }
+  }
+
+  /** Steps the kernel, and lets flights come further, up to where the host has something else to do. */
+  private *toStop(): Generator<Pause, STOP, STOP> {
+    let stop = this.callCore();
+    for (let pieces = 1; stop === STOP.Flight; pieces++) {
+      if (this.crew !== undefined) return yield 'workers';
+      this.ports.advanceFirst();
+      if (pieces % PIECES_A_REST === 0) {
+        yield 'rest';
+        if (this.stopRequested) return STOP.Requested;
+      }
+      stop = this.callCore();
+    }
+    return stop;
+  }
+
+  /** A run's end; how far the guests have come does not depend on who advanced them. */
+  private settled(known: boolean, result: RunResult): RunResult {
+    this.ports.settle(known);
+    return result;
+  }
+
+  /** @internal Waits until a worker has done with its piece of a flight. */
+  waitForFlight(processor: number, tries: number): void {
+    this.crew?.waitForPiece(processor, tries);
+  }
+
+  /** Ends the workers, and gives all up that the machine has; whatever is asked of it later is refused. */
+  dispose(): Promise<void> {
+    this.disposal ??= this.end();
+    return this.disposal;
+  }
+
+  private async end(): Promise<void> {
+    this.core = refusing(DISPOSED);
+    this.stop();
+    while (this.running) await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.crew?.dispose();
   }
 
   private idleResult(): RunResult {
@@ -892,7 +1144,7 @@ export class Machine {
 
   private callCore(): STOP {
     try {
-      return this.core.KiRun();
+      return this.engineCore.KiRun();
     } catch (error) {
       // A trap: an assertion of the core has left its place in the system block, or the core is broken.
       if (this.system(KSYSTEM.BugCheckCode) === BUGCHECK.NONE) this.bugCheck(BUGCHECK.ASSERTION);
@@ -923,10 +1175,10 @@ export class Machine {
         const word = instruction[0] as number;
         this.locks.beforeInstruction(thread, word & 0xff);
         this.setInstruction(instruction);
-        if ((word & 0xff) === OP.SystemCall)
-          this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, instruction[1] ?? 0);
+        const argument = instruction[1] ?? 0;
+        if ((word & 0xff) === OP.SystemCall) this.answerSystemCall(thread, word >>> 16, argument);
         else if ((word & 0xff) === OP.HostCall)
-          this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, instruction[1] ?? 0);
+          this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
@@ -972,12 +1224,15 @@ export class Machine {
 
   private answerPort(thread: KThread): void {
     const budget = this.memory.u64(KSYSTEM.Address + KSYSTEM.StopBudget64);
-    const request = this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER));
+    const stop = this.ports.takeStop(thread);
+    const request =
+      stop === undefined
+        ? this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER))
+        : this.guests.requestOf(thread, stop);
     this.setInstruction(request);
     const [word = 0, argument = 0] = request;
     const opcode = word & 0xff;
-    if (opcode === OP.SystemCall)
-      this.answerCall(thread, HOST_REQUEST.SystemCall, word >>> 16, argument);
+    if (opcode === OP.SystemCall) this.answerSystemCall(thread, word >>> 16, argument);
     if (opcode === OP.HostCall)
       this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
   }
@@ -997,6 +1252,12 @@ export class Machine {
     );
     if (isGenerator(answer)) this.answerBy(thread, answer, services.noFrameStatus);
     else this.setStatus(answer ?? STATUS.SUCCESS);
+  }
+
+  /** A system call that the host has given itself, unless the core has a program for it. */
+  private answerSystemCall(thread: KThread, number: number, argument: number): void {
+    if (!this.isProgramCall(thread, number))
+      this.answerCall(thread, HOST_REQUEST.SystemCall, number, argument);
   }
 
   private answerCall(thread: KThread, request: number, number: number, argument: number): void {

@@ -1,6 +1,8 @@
 import { RECORD } from '../../assembly/shared/event';
 import {
   ABI,
+  KENGINE,
+  KFLIGHT,
   KGROUP,
   KINTERRUPT,
   KNODE,
@@ -15,6 +17,7 @@ import {
   KTIMER_TABLE,
   KTRAP_FRAME,
   KWAIT_BLOCK_ROW,
+  PORT_CONTEXT,
 } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import { ACTIVATION } from '../../assembly/shared/types';
@@ -27,7 +30,12 @@ export class MachineMemory {
   readonly words: Uint32Array;
   private readonly signed: Int32Array;
 
-  constructor(readonly memory: CoreMemory) {
+  constructor(
+    readonly memory: CoreMemory,
+    /** Where the contexts of worker ports and the memory of their guests begin. */
+    readonly portContexts = 0,
+    readonly guests = 0,
+  ) {
     this.words = new Uint32Array(memory.buffer);
     this.signed = new Int32Array(memory.buffer);
   }
@@ -92,6 +100,8 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['nodeOrder', options.nodes * options.nodes * 4],
     ['keys', leaves * 8],
     ['winners', leaves * 2 * 4],
+    ['engine', KENGINE.Size],
+    ['flights', processors * KFLIGHT.Size],
     // The second is that of high-resolution timers.
     ['timers', 2 * KTIMER_TABLE.Size],
     ['objects', (capacities.objects + 1) * KOBJECT.Size],
@@ -104,8 +114,11 @@ export function layOut(options: ResolvedOptions): Region[] {
     ['processes', (capacities.processes + 1) * KPROCESS.Size],
     ['interrupts', capacities.interrupts * KINTERRUPT.Size],
     ['sharedWords', capacities.sharedWords * 4],
+    ['systemCalls', capacities.systemCalls * 4],
     ['programs', capacities.programWords * 4],
     ['trace', capacities.traceRecords * RECORD.Size],
+    ['portContexts', capacities.portContexts * PORT_CONTEXT.Size],
+    ['guests', capacities.guestBytes],
   ];
   let address = FIRST_REGION;
   return sizes.map(([name, length]) => {
@@ -119,8 +132,11 @@ export function treeLeaves(processors: number): number {
   return 2 ** Math.ceil(Math.log2(processors));
 }
 
-/** Reserves the memory and fills in the system block, the tables and the topology. */
-export function createMemory(options: ResolvedOptions): MachineMemory {
+/**
+ * Reserves the memory, shared or plain, and fills in the system block, the tables and the topology. It
+ * never grows: workers and views have it as it is.
+ */
+export function createMemory(options: ResolvedOptions, shared: boolean): MachineMemory {
   const regions = layOut(options);
   const last = regions[regions.length - 1] as Region;
   const bytes = last.address + last.length;
@@ -133,19 +149,23 @@ export function createMemory(options: ResolvedOptions): MachineMemory {
   const pages = Math.ceil(bytes / LIMIT.PageBytes);
   let memory: WebAssembly.Memory;
   try {
-    memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch {
     throw tooLarge(', which this host refuses');
   }
-  const machine = new MachineMemory(memory);
   const base = new Map(regions.map((region) => [region.name, region.address]));
+  const machine = new MachineMemory(memory, base.get('portContexts'), base.get('guests'));
   writeSystem(machine, options, (name) => base.get(name) as number);
   writeTopology(machine, options, (name) => base.get(name) as number);
   return machine;
 }
 
 function capacityOf(region: string): string {
-  const names: Record<string, string> = { programs: 'programWords', trace: 'traceRecords' };
+  const names: Record<string, string> = {
+    programs: 'programWords',
+    trace: 'traceRecords',
+    guests: 'guestBytes',
+  };
   return names[region] ?? region;
 }
 
@@ -198,6 +218,10 @@ function writeSystem(
   word(KSYSTEM.TraceBase, base('trace'));
   word(KSYSTEM.TraceCapacity, capacities.traceRecords);
   word(KSYSTEM.TraceOverwrite, options.overwrite ? 1 : 0);
+  word(KSYSTEM.EngineBase, base('engine'));
+  word(KSYSTEM.FlightBase, base('flights'));
+  word(KSYSTEM.SystemCallBase, base('systemCalls'));
+  word(KSYSTEM.SystemCallCount, capacities.systemCalls);
   word(KSYSTEM.WordBase, base('sharedWords'));
   word(KSYSTEM.WordCount, capacities.sharedWords);
   word(KSYSTEM.ProgramBase, base('programs'));

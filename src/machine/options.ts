@@ -6,6 +6,7 @@ import {
   requireInteger,
   resolveProfile,
 } from './profile';
+import type { WorkerPool } from './worker-pool';
 
 /** How many of each the machine has room for. Tables are laid out at creation; a full one is STATUS_INSUFFICIENT_RESOURCES. */
 export interface Capacities {
@@ -29,6 +30,12 @@ export interface Capacities {
   readonly interrupts: number;
   /** Records of the trace ring, a power of two. */
   readonly traceRecords: number;
+  /** System calls that programs answer have numbers below this. */
+  readonly systemCalls: number;
+  /** Threads of worker ports. */
+  readonly portContexts: number;
+  /** Bytes of memory for the guests of worker ports. */
+  readonly guestBytes: number;
 }
 
 const DEFAULT_CAPACITIES: Capacities = {
@@ -43,6 +50,9 @@ const DEFAULT_CAPACITIES: Capacities = {
   sharedWords: 1024,
   interrupts: 4096,
   traceRecords: 65_536,
+  systemCalls: 64,
+  portContexts: 64,
+  guestBytes: 65_536,
 };
 
 const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, number] } = {
@@ -57,6 +67,9 @@ const CAPACITY_BOUNDS: { readonly [name in keyof Capacities]: readonly [number, 
   sharedWords: [1, 0x3fffffff],
   interrupts: [1, 0x7ffffff],
   traceRecords: [1024, 0x4000000],
+  systemCalls: [1, 0x10000],
+  portContexts: [1, LIMIT.Threads],
+  guestBytes: [4, LIMIT.MemoryBytes],
 };
 
 export interface Topology {
@@ -88,6 +101,20 @@ export interface MachineOptions extends Partial<Topology> {
   readonly checkIrql?: boolean;
   /** The core to run on: bytes or a module of `ntps.wasm`, or a function that makes its exports. Default: built in. */
   readonly core?: CoreSource;
+  /**
+   * Workers that advance the guests of worker ports (see `loadPort`) while the kernel goes on; the history
+   * is the same for any number, and for 0, the default. Where the host has no memory to share with them
+   * there are none, and `onNotice` is told why. Such a machine is to be disposed of.
+   */
+  readonly workers?: number;
+  /** Where the workers come from and go back to. Default: they are made for this machine. */
+  readonly workerPool?: WorkerPool;
+  /** Milliseconds in which nothing moves after which `run` gives a worker up. Default 30,000. */
+  readonly workerTimeoutMs?: number;
+  /** For tests: workers pause at random, for so many microseconds at the most. Default 0. */
+  readonly workerPauseUs?: number;
+  /** Told what the machine has to do without. Default: `notices` has it, nobody is told. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 /** WebAssembly.Memory and WebAssembly.Module, for users too whose types do not have them: Node's alone. */
@@ -128,6 +155,9 @@ export interface ResolvedOptions {
   readonly overwrite: boolean;
   readonly livelockSteps: number;
   readonly checkIrql: boolean;
+  readonly workers: number;
+  readonly workerTimeoutMs: number;
+  readonly workerPauseUs: number;
 }
 
 const OPTION_NAMES = [
@@ -142,6 +172,11 @@ const OPTION_NAMES = [
   'livelockSteps',
   'checkIrql',
   'core',
+  'workers',
+  'workerPool',
+  'workerTimeoutMs',
+  'workerPauseUs',
+  'onNotice',
 ];
 
 function resolveCapacities(given: Partial<Capacities> = {}): Capacities {
@@ -251,6 +286,14 @@ export function resolveOptions(options: MachineOptions): ResolvedOptions {
     ),
     overwrite: whenFull === 'overwrite',
     checkIrql: options.checkIrql ?? true,
+    workers: requireInteger('workers', options.workers ?? 0, 0, LIMIT.Workers),
+    workerTimeoutMs: requireInteger(
+      'workerTimeoutMs',
+      options.workerTimeoutMs ?? 30_000,
+      1,
+      0x7fffffff,
+    ),
+    workerPauseUs: requireInteger('workerPauseUs', options.workerPauseUs ?? 0, 0, 1_000_000),
     livelockSteps: requireInteger(
       'livelockSteps',
       options.livelockSteps ?? 50_000_000,

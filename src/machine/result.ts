@@ -167,7 +167,6 @@ export function describeBugCheck(machine: Machine, failure: unknown): BugCheckRe
     machine.memory.big(KSYSTEM.Address + KSYSTEM.BugCheckParameter64 + index * 8);
   const [name, explanation] = explainBugCheck(code);
   const current = machine.threadAt(machine.memory.u32(prcb + KPRCB.CurrentThread));
-  const last = machine.trace.last(16);
   return {
     code,
     name,
@@ -178,6 +177,12 @@ export function describeBugCheck(machine: Machine, failure: unknown): BugCheckRe
     stack: machine.guests
       .chainOf(executingIndex(machine, prcb), failure)
       .map(({ routine }) => routine),
-    lastRecords: Array.from({ length: last.count }, (_, index) => decodeRecord(last, index)),
+    lastRecords: lastRecords(machine),
   };
+}
+
+/** The last records of a run, oldest first. */
+export function lastRecords(machine: Machine): readonly TraceRecord[] {
+  const last = machine.trace.last(16);
+  return Array.from({ length: last.count }, (_, index) => decodeRecord(last, index));
 }

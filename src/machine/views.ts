@@ -695,6 +695,8 @@ export interface ThreadOptions {
   readonly start?: boolean;
   /** What its registers, in the order in which the program takes them, hold at first: numbers or handles. Default 0. */
   readonly registers?: readonly (number | bigint)[];
+  /** Of a worker port's thread: the words with which what is the port's own in its context begins. Default 0. */
+  readonly portState?: ArrayLike<number>;
   /** It begins waiting for this object, as one that came to wait for it before; ready if it is signaled. */
   readonly waitsFor?: KernelObject;
   /** Runs in user mode: ticks count as user time. Default true for programs and ports, false for host threads. */
@@ -807,8 +809,18 @@ export class KProcess extends KernelObject {
   exitingThreads = 0;
   /** @internal What the process manager keeps of it; undefined: nothing but what the row says. */
   executive: object | undefined;
+  private services: SystemServices | undefined;
   /** @internal Where its threads' system calls and faults go; undefined: where the machine's go. */
-  systemServices: SystemServices | undefined;
+  get systemServices(): SystemServices | undefined {
+    return this.services;
+  }
+  set systemServices(services: SystemServices | undefined) {
+    this.services = services;
+    const address = this.address + KPROCESS.Flags;
+    const flags = this.machine.memory.u32(address) & ~PROCESS_FLAG.Services;
+    const set = services === undefined ? 0 : PROCESS_FLAG.Services;
+    this.machine.memory.setU32(address, flags | set);
+  }
   /** @internal What the provider of its subsystem keeps of it. */
   picoContext: unknown = null;
 

@@ -1,0 +1,377 @@
+import { KENGINE, KFLIGHT, KSYSTEM } from '../../assembly/shared/layout';
+import { ENGINE, FLIGHT, type STOP } from '../../assembly/shared/types';
+import type { ThreadsExports } from './core';
+import { MachineError } from './errors';
+import type { MachineMemory } from './memory';
+import type { ResolvedOptions } from './options';
+import { hostProcessors, type WorkerHandle, type WorkerPool } from './worker-pool';
+import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
+
+/** Ns that a guest runs before its worker looks round: two of them at a latency are in step by half. */
+const PIECES_A_LATENCY = 2;
+
+/** How often a worker that has nothing to do looks before it sleeps; with more workers than processors, less. */
+const SPINS = 4000;
+const SPINS_IN_A_CROWD = 50;
+
+const DOZE_MS = 0.1;
+const LAST_TRIES = 10_000;
+
+/** What became of a worker that a run has given up. */
+export interface LostWorker {
+  readonly worker: number;
+  /** Absent if it stepped the kernel, or did nothing. */
+  readonly processor: number | undefined;
+  /** Table index of the thread whose guest it ran; absent if it ran none. */
+  readonly thread: number | undefined;
+  readonly why: string;
+}
+
+/** A worker did not do what it must: the run has ended where it is. */
+export class LostWorkerError extends Error {
+  constructor(readonly lost: LostWorker) {
+    super(lost.why);
+  }
+}
+
+/** The workers of one machine, as the host sees them. */
+export class Crew {
+  readonly control: Int32Array;
+  /** What the host is to do next, in a run that does not block. */
+  private turn: (() => void) | undefined;
+  private ended: LostWorker | undefined;
+  private lastPulse = 0;
+
+  private constructor(
+    readonly core: ThreadsExports,
+    private readonly memory: MachineMemory,
+    private readonly options: ResolvedOptions,
+    private readonly pool: WorkerPool,
+    private readonly ownPool: boolean,
+    private workers: WorkerHandle[],
+  ) {
+    this.control = new Int32Array(
+      new SharedArrayBuffer((CONTROL.State + options.workers) * Int32Array.BYTES_PER_ELEMENT),
+    );
+  }
+
+  /** Takes workers and lets them look at the machine's memory. The host has its kernel. */
+  static async create(
+    core: ThreadsExports,
+    memory: MachineMemory,
+    options: ResolvedOptions,
+    code: { readonly script: string; readonly module: unknown },
+    pool: WorkerPool,
+    ownPool: boolean,
+  ): Promise<Crew> {
+    const workers = await pool.take(options.workers, code.script);
+    const crowded = workers.length > (await hostProcessors());
+    const crew = new Crew(core, memory, options, pool, ownPool, workers);
+    crew.storeEngine(KENGINE.Lock, ENGINE.Host);
+    try {
+      await crew.askAll('attached', (index) => ({
+        kind: 'attach',
+        index,
+        count: workers.length,
+        processors: options.processors,
+        memory: memory.memory,
+        module: code.module,
+        control: crew.control,
+        flightBase: crew.system(KSYSTEM.FlightBase),
+        engineBase: crew.system(KSYSTEM.EngineBase),
+        guestBase: memory.guests,
+        guestBytes: options.capacities.guestBytes,
+        pieceNs: Math.max(
+          1,
+          Math.floor(options.profile.interprocessorLatencyNs / PIECES_A_LATENCY),
+        ),
+        spins: crowded ? SPINS_IN_A_CROWD : SPINS,
+        pauseUs: options.workerPauseUs,
+      }));
+    } catch (error) {
+      await Promise.all(workers.map((worker) => worker.end()));
+      throw error;
+    }
+    workers.forEach((worker, index) => {
+      worker.listener = (message) => crew.hear(message);
+      worker.ended = (why) => crew.lose(index, why);
+    });
+    return crew;
+  }
+
+  get size(): number {
+    return this.workers.length;
+  }
+
+  private system(field: number): number {
+    return this.memory.u32(KSYSTEM.Address + field);
+  }
+
+  private engineIndex(field: number): number {
+    return (this.system(KSYSTEM.EngineBase) + field) >>> 2;
+  }
+
+  private engine(field: number): number {
+    return Atomics.load(this.memory.words, this.engineIndex(field));
+  }
+
+  private storeEngine(field: number, value: number): void {
+    Atomics.store(this.memory.words, this.engineIndex(field), value);
+  }
+
+  /** Tells every worker something, and waits until each has answered. */
+  private async askAll(
+    kind: FromWorker['kind'],
+    message: (index: number) => Parameters<WorkerHandle['tell']>[0],
+  ): Promise<void> {
+    Atomics.store(this.control, CONTROL.Leave, 1);
+    this.core.KiWake();
+    await Promise.all(
+      this.workers.map(async (worker, index) => {
+        worker.hold(true);
+        const answer = worker.next();
+        worker.tell(message(index));
+        const said = await answer;
+        worker.hold(false);
+        if (said.kind !== kind)
+          throw new MachineError(`worker ${index} said '${said.kind}' for '${kind}'`);
+        if ('error' in said && said.error !== undefined)
+          throw new MachineError(`worker ${index}: ${said.error}`);
+      }),
+    );
+    Atomics.store(this.control, CONTROL.Leave, 0);
+  }
+
+  /** Lets every worker import a port. */
+  async openPort(index: number, url: string, data: unknown): Promise<void> {
+    try {
+      await this.askAll('port', () => ({ kind: 'port', index, url, data }));
+    } catch (error) {
+      if (!(error instanceof DOMException) && !(error instanceof TypeError)) throw error;
+      throw new MachineError(`loadPort: data cannot be cloned for the workers: ${error.message}`);
+    }
+  }
+
+  private hear(message: FromWorker): void {
+    // One that failed has told of it twice.
+    if (message.kind === 'turn' && this.engine(KENGINE.HostTurn) !== 0) this.turn?.();
+  }
+
+  private lose(worker: number, why: string): void {
+    const processor = this.runningProcessor(worker);
+    this.ended ??= { worker, processor, thread: this.threadOn(processor), why };
+    this.turn?.();
+  }
+
+  /** Gives the kernel to the workers: the next step is behind what they have to do. */
+  private handOver(message: boolean): void {
+    this.storeEngine(KENGINE.Message, message ? 1 : 0);
+    this.storeEngine(KENGINE.HostTurn, 0);
+    this.core.KiPublishHorizon();
+    this.core.KiReleaseEngine(1);
+    this.workers.forEach((worker, index) => {
+      // Nothing is dealt to more workers than there are processors.
+      if (index >= this.options.processors) return;
+      const word = CONTROL.State + index;
+      const before = Atomics.exchange(this.control, word, WORKER_STATE.Active);
+      if (before === WORKER_STATE.Parked) worker.tell({ kind: 'go' });
+    });
+  }
+
+  /** Takes the kernel back as the workers have left it: a STOP. */
+  private takeBack(): STOP {
+    this.storeEngine(KENGINE.Wanted, 0);
+    const lost = this.ended ?? this.failedWorker();
+    if (lost !== undefined) throw new LostWorkerError(lost);
+    return this.engine(KENGINE.Stop);
+  }
+
+  /** Lets the workers go on until the host has to do something; waits in memory. */
+  run(): STOP {
+    this.handOver(false);
+    const turn = this.engineIndex(KENGINE.HostTurn);
+    const words = new Int32Array(this.memory.memory.buffer);
+    while (Atomics.load(words, turn) === 0) {
+      const result = Atomics.wait(words, turn, 0, this.options.workerTimeoutMs);
+      if (result === 'timed-out') this.requirePulse();
+    }
+    return this.takeBack();
+  }
+
+  /** The same without blocking. */
+  async runAsync(): Promise<STOP> {
+    for (const worker of this.workers) worker.hold(true);
+    const watch = setInterval(() => {
+      try {
+        this.requirePulse();
+      } catch (error) {
+        if (error instanceof LostWorkerError) this.ended ??= error.lost;
+        this.turn?.();
+      }
+    }, this.options.workerTimeoutMs);
+    try {
+      await new Promise<void>((resolve) => {
+        this.turn = resolve;
+        this.handOver(true);
+      });
+      return this.takeBack();
+    } finally {
+      clearInterval(watch);
+      this.turn = undefined;
+      for (const worker of this.workers) worker.hold(false);
+    }
+  }
+
+  /** Asks for the kernel, from outside a run that does not block. */
+  interrupt(): void {
+    this.storeEngine(KENGINE.Wanted, 1);
+    this.core.KiWake();
+  }
+
+  /** Whether a run may wait in memory here: a page's main thread may not. */
+  get mayBlock(): boolean {
+    try {
+      Atomics.wait(this.control, CONTROL.Failed, -2, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Throws if nothing has moved since the last call. */
+  private requirePulse(): void {
+    let pulse = this.memory.u64(KSYSTEM.Address + KSYSTEM.Steps64);
+    for (let processor = 0; processor < this.options.processors; processor++) {
+      const flight = this.flight(processor);
+      const progress = flight + KFLIGHT.Progress64;
+      pulse += this.memory.u64(progress) + this.memory.u32(flight + KFLIGHT.State);
+    }
+    if (pulse !== this.lastPulse) {
+      this.lastPulse = pulse;
+      return;
+    }
+    throw new LostWorkerError(this.silentWorker());
+  }
+
+  /** The worker that the others wait for. */
+  private silentWorker(): LostWorker {
+    const why = `it has not answered for ${this.options.workerTimeoutMs} ms (workerTimeoutMs)`;
+    const running = this.processors().find((processor) => this.isRunning(processor));
+    if (running !== undefined) {
+      const thread = this.threadOn(running);
+      return { worker: running % this.size, processor: running, thread, why };
+    }
+    const lock = this.engine(KENGINE.Lock);
+    if (lock !== 0 && lock !== ENGINE.Host)
+      return { worker: lock - 1, processor: undefined, thread: undefined, why };
+    const processor = this.system(KSYSTEM.StopProcessor);
+    return { worker: processor % this.size, processor, thread: this.threadOn(processor), why };
+  }
+
+  private processors(): number[] {
+    return Array.from({ length: this.options.processors }, (_, number) => number);
+  }
+
+  private flight(processor: number): number {
+    return this.system(KSYSTEM.FlightBase) + processor * KFLIGHT.Size;
+  }
+
+  private isRunning(processor: number): boolean {
+    return this.memory.u32(this.flight(processor) + KFLIGHT.State) === FLIGHT.Running;
+  }
+
+  private runningProcessor(worker: number): number | undefined {
+    return this.processors().find(
+      (processor) => processor % this.size === worker && this.isRunning(processor),
+    );
+  }
+
+  private threadOn(processor: number | undefined): number | undefined {
+    if (processor === undefined) return undefined;
+    return this.memory.u32(this.flight(processor) + KFLIGHT.Thread);
+  }
+
+  private failedWorker(): LostWorker | undefined {
+    const { control } = this;
+    const failed = Atomics.load(control, CONTROL.Failed);
+    if (failed <= 0) return undefined;
+    const letters = control.subarray(
+      CONTROL.Text,
+      CONTROL.Text + (control[CONTROL.TextLength] ?? 0),
+    );
+    const number = control[CONTROL.FailedProcessor] as number;
+    const processor = number === 0 ? undefined : number - 1;
+    return {
+      worker: failed - 1,
+      processor,
+      thread: this.threadOn(processor),
+      why: String.fromCharCode(...letters),
+    };
+  }
+
+  /** Gives the workers back, or ends them. */
+  async dispose(): Promise<void> {
+    const { workers } = this;
+    this.workers = [];
+    for (const worker of workers) {
+      worker.listener = undefined;
+      worker.ended = undefined;
+    }
+    if (this.ownPool || this.ended !== undefined || this.failedWorker() !== undefined) {
+      await Promise.all(workers.map((worker) => worker.end()));
+      return;
+    }
+    this.workers = workers;
+    await this.askAll('detached', () => ({ kind: 'detach' }));
+    this.workers = [];
+    await this.pool.give(workers);
+  }
+
+  /** Ends the workers at once: what they have in hand is lost. The host has the kernel. */
+  async abandon(lost: LostWorker): Promise<void> {
+    this.ended ??= lost;
+    for (const worker of this.workers) {
+      worker.listener = undefined;
+      worker.ended = undefined;
+    }
+    await Promise.all(this.workers.map((worker) => worker.end()));
+  }
+
+  /** Takes the kernel, and what is in the air, from workers of which one is lost. */
+  seize(lost: LostWorker): void {
+    const word = this.engineIndex(KENGINE.Lock);
+    this.storeEngine(KENGINE.Wanted, 1);
+    for (let tries = 0; tries < LAST_TRIES; tries++) {
+      const owner = Atomics.compareExchange(this.memory.words, word, 0, ENGINE.Host);
+      // The others let go of it after their steps; the lost one does not.
+      if (owner === 0 || owner === ENGINE.Host || owner === lost.worker + 1) break;
+      this.doze(tries);
+    }
+    this.storeEngine(KENGINE.Lock, ENGINE.Host);
+    for (const processor of this.processors()) {
+      const state = (this.flight(processor) + KFLIGHT.State) >>> 2;
+      Atomics.compareExchange(this.memory.words, state, FLIGHT.Running, FLIGHT.Aloft);
+    }
+  }
+
+  /** Waits until a worker has done with its piece, which is short. */
+  waitForPiece(processor: number, tries: number): void {
+    if (tries * DOZE_MS > this.options.workerTimeoutMs) {
+      const why = `it has not answered for ${this.options.workerTimeoutMs} ms (workerTimeoutMs)`;
+      const thread = this.threadOn(processor);
+      throw new LostWorkerError({ worker: processor % this.size, processor, thread, why });
+    }
+    if (this.isRunning(processor)) this.doze(tries);
+  }
+
+  /** A moment: at first none, where that may block later one asleep. */
+  private doze(tries: number): void {
+    if (tries < 100) return;
+    if (this.mayBlock) {
+      Atomics.wait(this.control, CONTROL.Nothing, 0, DOZE_MS);
+      return;
+    }
+    const end = performance.now() + DOZE_MS;
+    while (performance.now() < end);
+  }
+}

@@ -1,0 +1,249 @@
+import { KENGINE, KFLIGHT, PORT_CONTEXT } from '../../../assembly/shared/layout';
+import { ENGINE, FLIGHT } from '../../../assembly/shared/types';
+import type { ThreadsExports } from '../core';
+import type { PortCore, PortModule } from '../port';
+import { complaintOf } from '../port-contract';
+import { type Attachment, CONTROL, type FromWorker, type ToWorker, WORKER_STATE } from './messages';
+
+/**
+ * The script of a worker: it advances the flights of its processors, and steps the kernel when nobody
+ * else does. It is one file without imports, in Node and in browsers.
+ */
+
+interface Parent {
+  tell(message: FromWorker): void;
+  listen(listener: (message: ToWorker) => void): void;
+}
+
+/** The end of a channel, as Node has it. */
+interface NodePort {
+  postMessage(message: FromWorker): void;
+  on(event: 'message', listener: (message: ToWorker) => void): void;
+}
+
+/** Ns that it sleeps at the most before it looks anyway. */
+const SLEEP_NS = 5_000_000n;
+/** Sleeps without a change after which it waits for a message, while the host has the kernel. */
+const SLEEPS = 4;
+
+/** What a turn with the kernel came to. */
+const enum TURN {
+  Failed = -1,
+  /** Another has it. */
+  None = 0,
+  Done = 1,
+  Host = 2,
+}
+
+async function findParent(): Promise<Parent> {
+  const scope = globalThis as unknown as {
+    postMessage?: (message: unknown) => void;
+    onmessage?: (event: { data: ToWorker }) => void;
+  };
+  if (typeof scope.postMessage === 'function') {
+    return {
+      tell: (message) => scope.postMessage?.(message),
+      listen: (listener) => {
+        scope.onmessage = ({ data }) => listener(data);
+      },
+    };
+  }
+  const name = 'node:worker_threads';
+  const { parentPort } = (await import(name)) as { parentPort: NodePort };
+  return {
+    tell: (message) => parentPort.postMessage(message),
+    listen: (listener) => {
+      parentPort.on('message', listener);
+    },
+  };
+}
+
+/** What a worker does for one machine. */
+class Job {
+  private readonly words: Uint32Array;
+  private readonly signed: Int32Array;
+  private readonly ports: PortCore[] = [];
+  private readonly random: () => number;
+
+  constructor(
+    private readonly parent: Parent,
+    private readonly attachment: Attachment,
+    private readonly core: ThreadsExports,
+  ) {
+    this.words = new Uint32Array(attachment.memory.buffer);
+    this.signed = new Int32Array(attachment.memory.buffer);
+    let seed = attachment.index + 1;
+    this.random = () => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223 + Date.now()) >>> 0;
+      return seed / 2 ** 32;
+    };
+  }
+
+  async open(index: number, url: string, data: unknown): Promise<void> {
+    const module = (await import(/* @vite-ignore */ url)) as PortModule;
+    const { memory, guestBase, guestBytes } = this.attachment;
+    this.ports[index] = await module.openPort({ memory, guestBase, guestBytes, data });
+  }
+
+  private engineWord(field: number): number {
+    return Atomics.load(this.words, (this.attachment.engineBase + field) >>> 2);
+  }
+
+  /** Works until the host has kept the kernel for a while. */
+  work(): void {
+    const { pauseUs } = this.attachment;
+    const { core } = this;
+    // Whether the kernel may not have seen yet how far its flights have come.
+    let unfolded = true;
+    let sleeps = 0;
+    for (;;) {
+      const epoch = core.KiEpoch();
+      const ran = this.advance();
+      if (ran < 0) return;
+      if (ran > 0) unfolded = true;
+      if (pauseUs !== 0) this.pause();
+      if (unfolded || this.engineWord(KENGINE.Wanted) !== 0) {
+        const turn = this.takeTurn();
+        if (turn === TURN.Failed) return;
+        if (turn !== TURN.None) unfolded = false;
+      }
+      if (ran > 0) {
+        sleeps = 0;
+        continue;
+      }
+      core.KiIdle(epoch, this.attachment.spins, unfolded ? 1 : 0, SLEEP_NS);
+      sleeps = core.KiEpoch() === epoch ? sleeps + 1 : 0;
+      if ((sleeps > SLEEPS || this.isToLeave()) && this.park()) return;
+    }
+  }
+
+  private isToLeave(): boolean {
+    return Atomics.load(this.attachment.control, CONTROL.Leave) !== 0;
+  }
+
+  /** Waits for a message from now on, unless the kernel is not the host's. */
+  private park(): boolean {
+    const { control, index } = this.attachment;
+    if (this.engineWord(KENGINE.Lock) !== ENGINE.Host) return false;
+    const word = CONTROL.State + index;
+    Atomics.store(control, word, WORKER_STATE.Parked);
+    if (this.engineWord(KENGINE.Lock) === ENGINE.Host) return true;
+    // The host has let go of it meanwhile; if it has seen the worker parked, a message comes too.
+    Atomics.store(control, word, WORKER_STATE.Active);
+    return false;
+  }
+
+  private takeTurn(): TURN {
+    try {
+      const turn = this.core.KiEngineTurn(this.attachment.index + 1);
+      if (turn === TURN.Host && this.engineWord(KENGINE.Message) !== 0)
+        this.parent.tell({ kind: 'turn' });
+      return turn;
+    } catch (error) {
+      this.fail(-1, error);
+      return TURN.Failed;
+    }
+  }
+
+  /** Runs each of its flights for a piece; how many. -1: it has failed. */
+  private advance(): number {
+    const { index, count, processors, pieceNs } = this.attachment;
+    const { core } = this;
+    let ran = 0;
+    for (let processor = index; processor < processors; processor += count) {
+      const budget = core.KiBeginPiece(processor, pieceNs);
+      if (budget === 0) continue;
+      if (!this.run(processor, budget)) return -1;
+      ran++;
+    }
+    return ran;
+  }
+
+  private run(processor: number, budget: number): boolean {
+    const { words } = this;
+    const flight = (this.attachment.flightBase + processor * KFLIGHT.Size) >>> 2;
+    const context = words[flight + KFLIGHT.Context / 4] as number;
+    const ordered = words[flight + KFLIGHT.Ordered / 4] as number;
+    const first = context >>> 2;
+    try {
+      const port = this.ports[words[first + PORT_CONTEXT.Port / 4] as number] as PortCore;
+      const used = port.run(context, budget, ordered);
+      const reason = words[first + PORT_CONTEXT.Reason / 4] as number;
+      const number = words[first + PORT_CONTEXT.Number / 4] as number;
+      const complaint = complaintOf(used, budget, reason, number, ordered);
+      if (complaint !== undefined) throw new Error(complaint);
+      this.core.KiAdvanceFlight(processor, used);
+      return true;
+    } catch (error) {
+      Atomics.store(words, flight + KFLIGHT.State / 4, FLIGHT.Aloft);
+      this.fail(processor, error);
+      return false;
+    }
+  }
+
+  /** Tells the host what went wrong, in memory: it may be waiting there. */
+  private fail(processor: number, error: unknown): void {
+    const { control, index, engineBase } = this.attachment;
+    const text = String(error instanceof Error ? error.message : error);
+    if (Atomics.compareExchange(control, CONTROL.Failed, 0, -1) !== 0) return;
+    const length = Math.min(text.length, CONTROL.TextEnd - CONTROL.Text);
+    for (let at = 0; at < length; at++) control[CONTROL.Text + at] = text.charCodeAt(at);
+    control[CONTROL.TextLength] = length;
+    control[CONTROL.FailedProcessor] = processor + 1;
+    Atomics.store(control, CONTROL.Failed, index + 1);
+    const turn = (engineBase + KENGINE.HostTurn) >>> 2;
+    Atomics.store(this.signed, turn, 1);
+    Atomics.notify(this.signed, turn);
+    this.parent.tell({ kind: 'turn' });
+  }
+
+  private pause(): void {
+    if (this.random() < 0.5) return;
+    const us = this.random() * this.attachment.pauseUs;
+    if (this.random() < 0.5) {
+      Atomics.wait(this.attachment.control, CONTROL.Nothing, 0, us / 1000);
+      return;
+    }
+    const end = performance.now() + us / 1000;
+    while (performance.now() < end);
+  }
+}
+
+async function answer(
+  parent: Parent,
+  kind: 'attached' | 'detached' | 'port',
+  action: () => unknown,
+): Promise<void> {
+  try {
+    await action();
+    parent.tell({ kind });
+  } catch (error) {
+    parent.tell({ kind, error: String(error instanceof Error ? error.message : error) });
+  }
+}
+
+async function attach(parent: Parent, attachment: Attachment): Promise<Job> {
+  const imports = { env: { memory: attachment.memory } };
+  const module = attachment.module as WebAssembly.Module;
+  const { exports } = await WebAssembly.instantiate(module, imports);
+  const core = exports as unknown as ThreadsExports;
+  core.KiAttach();
+  return new Job(parent, attachment, core);
+}
+
+const parent = await findParent();
+let job: Job | undefined;
+parent.listen((message) => {
+  if (message.kind === 'attach') {
+    void answer(parent, 'attached', async () => {
+      job = await attach(parent, message);
+    });
+  } else if (message.kind === 'port') {
+    const { index, url, data } = message;
+    void answer(parent, 'port', () => job?.open(index, url, data));
+  } else if (message.kind === 'detach') {
+    void answer(parent, 'detached', () => {
+      job = undefined;
+    });
+  } else job?.work();
+});
