@@ -30,7 +30,7 @@ test.each([
     ],
   ],
   ['snippet-1.mjs', ['25150']],
-  ['snippet-3.mjs', ['30']],
+  ['snippet-3.mjs', ['0 30', '2 30', '1']],
 ])('what the guide has in %s runs', (file, lines) => {
   const printed = execFileSync(process.execPath, [join(folder, file)], { encoding: 'utf8' });
   expect(printed.trimEnd().split('\n')).toEqual(lines);
