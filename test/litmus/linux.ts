@@ -8,7 +8,7 @@ import { HostGuest } from '../../src/subsystem/wsl/guest';
 import { WslKernel } from '../../src/subsystem/wsl/kernel';
 import type { AddressSpace } from '../../src/subsystem/wsl/memory';
 import { LinuxProcess, LinuxThread } from '../../src/subsystem/wsl/state';
-import { LinuxUser } from '../../src/subsystem/wsl/user';
+import { type LinuxMain, LinuxUser } from '../../src/subsystem/wsl/user';
 import type { Request } from '../../src/machine/guest';
 
 /** Threads of Linux for litmus tests: they are there from the beginning, in the processes that a test says. */
@@ -39,7 +39,8 @@ export class LitmusProcess {
 
 /** The processes of a test, and what its threads call. */
 export class LitmusLinux {
-  readonly users = new Map<string, LinuxUser>();
+  private readonly users = new Map<string, LinuxUser>();
+  private readonly guests = new Map<string, HostGuest>();
   private readonly kernel: WslKernel;
   private readonly pico: PicoServices;
   private readonly processes: LitmusProcess[];
@@ -72,18 +73,31 @@ export class LitmusLinux {
   user(name: string): LinuxUser {
     const known = this.users.get(name);
     if (known !== undefined) return known;
-    const made = new LinuxUser(new HostGuest(this.homeOf(name).memory));
+    const made = new LinuxUser(this.guest(name));
     this.users.set(name, made);
     return made;
   }
 
+  private guest(name: string): HostGuest {
+    const known = this.guests.get(name);
+    if (known !== undefined) return known;
+    const made = new HostGuest(this.homeOf(name).memory);
+    this.guests.set(name, made);
+    return made;
+  }
+
+  /** Makes a path executable. */
+  install(path: string, main: LinuxMain): void {
+    this.kernel.executables.set(path, main);
+  }
+
   create(name: string, body: () => HostBody, affinity: bigint): KThread {
     const { state } = this.kernel;
-    const { linux, kprocess, memory } = this.homeOf(name);
+    const { linux, kprocess } = this.homeOf(name);
     const event = state.newEvent();
     if (event === undefined) throw new Error('no room for an event');
     const tid = linux.threads.size === 0 ? linux.pid : state.newId();
-    const thread = new LinuxThread(tid, linux, new HostGuest(memory), event);
+    const thread = new LinuxThread(tid, linux, this.guest(name), event);
     state.threads.set(tid, thread);
     linux.threads.set(tid, thread);
     const kthread = kprocess.createThread(body, { name, affinity, userMode: true });
@@ -108,6 +122,12 @@ export class LitmusLinux {
       return undefined;
     });
     linux.actions[signal - 1] = { handler: address, flags: 0, restorer: 0, mask: 0n };
+  }
+
+  /** What is left of threads and processes. */
+  get left(): string {
+    const { threads, processes } = this.kernel.state.counts;
+    return `threads ${threads}, processes ${processes}`;
   }
 
   get state(): string {
