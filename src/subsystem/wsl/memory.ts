@@ -22,20 +22,31 @@ export interface SharedMemory {
   write(offset: number, from: Uint8Array): void;
 }
 
-/** Anonymous memory that a fork does not copy. */
+/** Anonymous memory that a fork does not copy: pages that are made when they are first written. */
 export class SharedPages implements SharedMemory {
-  private readonly bytes: Uint8Array;
-
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
-  }
+  private readonly pages = new Map<number, Uint8Array>();
 
   read(offset: number, into: Uint8Array): void {
-    into.set(this.bytes.subarray(offset, offset + into.length));
+    for (let done = 0; done < into.length; ) {
+      const at = (offset + done) % PAGE_BYTES;
+      const count = Math.min(into.length - done, PAGE_BYTES - at);
+      const page = this.pages.get(Math.floor((offset + done) / PAGE_BYTES));
+      if (page === undefined) into.fill(0, done, done + count);
+      else into.set(page.subarray(at, at + count), done);
+      done += count;
+    }
   }
 
   write(offset: number, from: Uint8Array): void {
-    this.bytes.set(from, offset);
+    for (let done = 0; done < from.length; ) {
+      const at = (offset + done) % PAGE_BYTES;
+      const count = Math.min(from.length - done, PAGE_BYTES - at);
+      const number = Math.floor((offset + done) / PAGE_BYTES);
+      const page = this.pages.get(number) ?? new Uint8Array(PAGE_BYTES);
+      page.set(from.subarray(done, done + count), at);
+      this.pages.set(number, page);
+      done += count;
+    }
   }
 }
 
@@ -76,7 +87,15 @@ export class AddressSpace implements UserMemory {
       ];
       return rest.filter((part) => part.start < part.end);
     });
-    for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) this.pages?.delete(page);
+    this.dropPages(start / PAGE_BYTES, end / PAGE_BYTES);
+  }
+
+  /** Of those that have been written, which may be far fewer than the range has. */
+  private dropPages(from: number, to: number): void {
+    const { pages } = this;
+    if (pages === undefined) return;
+    if (to - from < pages.size) for (let page = from; page < to; page++) pages.delete(page);
+    else for (const page of pages.keys()) if (page >= from && page < to) pages.delete(page);
   }
 
   /** The lowest free range of so many bytes from an address on; undefined if there is none. */

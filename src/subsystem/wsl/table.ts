@@ -6,7 +6,7 @@ import { futex } from './futex';
 import { getpgid, getsid, setpgid, setsid, wait4, waitid } from './group';
 import { poll, ppoll, read, write } from './io';
 import type { WslKernel } from './kernel';
-import { AddressSpace, PAGE_BYTES, SharedPages } from './memory';
+import { AddressSpace, PAGE_BYTES, SharedPages, USER_END } from './memory';
 import { eventfd2, pipe2 } from './pipe';
 import { clone, exit, exitGroup, fork, vfork } from './process';
 import {
@@ -55,14 +55,15 @@ function mmap({ memory }: LinuxThread, address: number, size: number, flags: num
   const bytes = Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
   const fixed = (flags & MAP.FIXED) !== 0;
   const at = fixed ? address : memory.findFree(MMAP_BASE, bytes);
-  if (at === undefined || at < PAGE_BYTES) return -ERRNO.ENOMEM;
-  memory.map(at, bytes, (flags & MAP.SHARED) === 0 ? undefined : new SharedPages(bytes));
+  if (at === undefined || at < PAGE_BYTES || at + bytes > USER_END) return -ERRNO.ENOMEM;
+  memory.map(at, bytes, (flags & MAP.SHARED) === 0 ? undefined : new SharedPages());
   return at;
 }
 
 function munmap({ memory }: LinuxThread, address: number, size: number): LinuxResult {
   if (!(memory instanceof AddressSpace)) return -ERRNO.ENOSYS;
-  if (size <= 0 || address % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+  const inside = address >= 0 && size > 0 && address + size <= USER_END;
+  if (!inside || address % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
   memory.unmap(address, Math.ceil(size / PAGE_BYTES) * PAGE_BYTES);
   return 0;
 }

@@ -51,7 +51,7 @@ export function deadlineOf(
     const time = (BigInt(seconds) * BigInt(NS) + BigInt(ns)) / 100n + UNIX_EPOCH_100NS;
     return { system100ns: time };
   }
-  const length = Math.min(seconds, MAX_SECONDS) * NS + ns;
+  const length = seconds >= MAX_SECONDS ? MAX_SECONDS * NS : seconds * NS + ns;
   return { bootNs: clock === 'relative' ? machine.now + length : length };
 }
 
