@@ -155,3 +155,27 @@ describe('execve in a handler', () => {
     expect(seen).toEqual([-2, 'goes on']);
   });
 });
+
+describe('execve', () => {
+  test('with a list of strings that is longer than Linux takes is E2BIG', async () => {
+    const seen: number[] = [];
+    await runLinux(
+      function* (linux) {
+        const long = 0x1_1000;
+        linux.memory.write(long, new Uint8Array(130_000).fill(0x61));
+        linux.memory.write(0x1_0000, new TextEncoder().encode('/bin/next'));
+        const lists = (count: number, pointer: number) => {
+          for (let index = 0; index < count; index++)
+            writeLong(linux.memory, 0x8_0000 + index * 8, pointer);
+          writeLong(linux.memory, 0x8_0000 + count * 8, 0);
+        };
+        lists(20, long);
+        seen.push(yield* linux.call(SYS.execve, 0x1_0000, 0x8_0000, 0));
+        lists(5000, long + 129_990);
+        seen.push(yield* linux.call(SYS.execve, 0x1_0000, 0, 0x8_0000));
+      },
+      (wsl) => wsl.install('/bin/next', function* () {}),
+    );
+    expect(seen).toEqual([-7, -7]);
+  });
+});

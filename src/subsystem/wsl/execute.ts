@@ -39,10 +39,13 @@ const PATH_MAX = 4096;
 /** MAX_ARG_STRINGS is more; here a list that long is a mistake. */
 const STRINGS_MAX = 4096;
 const STRING_BYTES_MAX = 131_072;
+/** Of all of a list: a quarter of a stack of 8 MiB. */
+const LIST_BYTES_MAX = 2_097_152;
 
 /** An array of pointers to strings, which ends in NULL; an error number if it cannot be read. */
 function readStrings(memory: UserMemory, address: number): string[] | ERRNO {
   const strings: string[] = [];
+  let left = LIST_BYTES_MAX;
   if (address === 0) return strings;
   for (let at = address; ; at += 8) {
     const pointer = readLong(memory, at);
@@ -51,6 +54,8 @@ function readStrings(memory: UserMemory, address: number): string[] | ERRNO {
     const text = readString(memory, pointer, STRING_BYTES_MAX);
     if (text === undefined) return ERRNO.EFAULT;
     if (text === 'long' || strings.length === STRINGS_MAX) return ERRNO.E2BIG;
+    left -= text.length + 1;
+    if (left < 0) return ERRNO.E2BIG;
     strings.push(text);
   }
 }
