@@ -51,7 +51,7 @@ interface OwnedWait {
 }
 
 /** The objects all of which a thread waits for, if nothing else ends its wait. */
-function awaitedObjects(machine: Machine, thread: KThread): number[] {
+export function awaitedObjects(machine: Machine, thread: KThread): number[] {
   if (thread.state !== KTHREAD_STATE.Waiting) return [];
   const { memory } = machine;
   const { address } = thread;
@@ -70,7 +70,7 @@ function awaitedObjects(machine: Machine, thread: KThread): number[] {
 }
 
 /** Who must let go of an object, or end, before a wait for it ends. */
-function ownersOf(machine: Machine, object: number): readonly KThread[] {
+export function ownersOf(machine: Machine, object: number): readonly KThread[] {
   const held = machine.waits.get(object);
   if (held !== undefined) return held.owners;
   const type = machine.memory.u32(object + DISPATCHER_HEADER.Type);

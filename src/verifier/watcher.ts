@@ -35,6 +35,7 @@ import { Property } from './property';
 import { Routines } from './routines';
 import { ruleOf } from './rules';
 import { Uses } from './uses';
+import { chainOfWait } from './wait-chain';
 
 /** Sees what drivers do in their callbacks, and makes findings of what is against a rule. */
 
@@ -240,13 +241,14 @@ export class RuleWatcher implements Watcher {
     this.order.instruction(takerOf(thread), request);
     const frame = this.frame(thread);
     if (frame === undefined || !blocks(request)) return;
-    const chain = this.stackOf(thread);
-    const own = chain.indexOf(qualifiedNameOf(frame.call));
-    const called = own === -1 ? chain : chain.slice(0, own);
+    const stack = this.stackOf(thread);
+    const own = stack.indexOf(qualifiedNameOf(frame.call));
+    const called = own === -1 ? stack : stack.slice(0, own);
     if (called.some(saysItsWait)) return;
     frame.waited = true;
     const [rule, what] = this.ruleOfWait(frame, called, request);
-    this.report(rule, thread, frame.call, what, [], locate(frame.place));
+    const waits = chainOfWait(this.machine, thread, request);
+    this.report(rule, thread, frame.call, what, waits, locate(frame.place));
   }
 
   /** What is wrong with a wait in a callback, the worst first. */

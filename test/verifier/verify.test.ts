@@ -58,6 +58,22 @@ describe('a finding', () => {
     });
   });
 
+  test('of a wait has the chain of waits', async () => {
+    const chainOf = async (rule: string) => {
+      const { findings } = await checkDriver(bad(rule));
+      return findings[0]?.chain;
+    };
+    expect(await chainOf('CB-04')).toEqual([]);
+    expect(await chainOf('CB-07')).toEqual([
+      expect.stringMatching(/^thread '.*' waits for notification event \d+$/),
+    ]);
+    expect(await chainOf('CB-09')).toEqual([
+      expect.stringMatching(
+        /^thread '(.*)' waits for the calls of process-notify routine sut!onProcess\w* under way to return, which is for '\1' to give$/,
+      ),
+    ]);
+  });
+
   test('of an order of locks has the whole circle', async () => {
     const { findings } = await checkDriver(bad('LK-01'));
     expect(findings[0]?.chain).toEqual([
