@@ -8,6 +8,7 @@ import type { WatchedCall } from '../machine/watch';
 import { THREAD } from './callback-calls';
 import type { NewFinding } from './finding';
 import { locate, locationOf, type SourceFrame } from './location';
+import type { Returned } from './routines';
 import { ruleOfStop, type Stop } from './stops';
 
 /** What the end of a run says of a driver: what the machine has stopped for, or who waits for ever. */
@@ -23,19 +24,29 @@ function ruleOf(result: Stop, failed: WatchedCall | undefined): string {
   return rule === 'IR-01' && atApcLevel && failed?.sort === THREAD ? 'CB-14' : rule;
 }
 
+/** Ns in which a thread stops the machine for what a routine has left when it returned. */
+const AFTERMATH_NS = 100_000;
+
+/** The routine that has just returned in the thread that the machine stopped in. */
+function justReturned(result: Stop, last: Returned | undefined): WatchedCall | undefined {
+  if (last === undefined || result.now - last.timeNs > AFTERMATH_NS) return undefined;
+  const name = last.thread.exists ? last.thread.name : undefined;
+  return name === result.thread || !last.thread.exists ? last.call : undefined;
+}
+
 /**
  * The finding of a bugcheck. `last` is the routine that returned last, `failed` the callback that an
  * exception has left; undefined if no driver had to do with it.
  */
 export function findingOfStop(
   result: Stop,
-  last: WatchedCall | undefined,
+  last: Returned | undefined,
   failed: WatchedCall | undefined,
 ): NewFinding | undefined {
   const { cause, name, explanation, stack, lastRecords, now, thread = 'idle' } = result;
   const inside = stack.find((routine) => routine.includes('!'));
   const left = cause instanceof DriverUnloadError ? cause : undefined;
-  const returned = inside === undefined ? last : undefined;
+  const returned = inside === undefined ? justReturned(result, last) : undefined;
   const driver = left?.driver.name ?? driverIn(stack) ?? returned?.driver?.name;
   if (driver === undefined) return undefined;
   const hostStack = cause instanceof Error ? locate(cause) : [];

@@ -1,4 +1,6 @@
+import { analyzeBugCheck } from '../machine/analyze';
 import type { DriverOptions } from '../machine/driver';
+import type { RunResult } from '../machine/result';
 import { type CheckOptions, checkDriver } from './check';
 import { describeFinding } from './report';
 
@@ -6,6 +8,14 @@ import { describeFinding } from './report';
 export interface MatcherResult {
   readonly pass: boolean;
   readonly message: () => string;
+}
+
+/** How a run has ended that ought to have come to rest; a finding has told of a bugcheck already. */
+function endingOf(result: RunResult, findings: number): string[] {
+  const { reason } = result;
+  if (reason === 'idle' || reason === 'time') return [];
+  if (reason !== 'bugcheck') return [`the run ended: ${reason}`];
+  return findings > 0 ? [] : [`the run ended: bugcheck\n${analyzeBugCheck(result)}`];
 }
 
 /**
@@ -22,7 +32,7 @@ export async function toFollowTheRules(
   const words = [
     ...findings.map(describeFinding),
     ...(refused ? [`DriverEntry returned 0x${(status >>> 0).toString(16)}`] : []),
-    ...(result.reason === 'deadlock' ? ['the run ended in a deadlock'] : []),
+    ...endingOf(result, findings.length),
   ];
   const pass = words.length === 0;
   return {

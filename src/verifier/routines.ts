@@ -26,6 +26,14 @@ interface RunningDpc {
   readonly began: number;
 }
 
+/** A routine that has returned. */
+export interface Returned {
+  readonly call: WatchedCall;
+  /** The thread that it ran in, or that the DPC had interrupted. */
+  readonly thread: KThread;
+  readonly timeNs: number;
+}
+
 /** What routines ask of who watches, and tell. */
 export interface RoutineWatch {
   locksOf(taker: Taker): Iterable<{ readonly name: string }>;
@@ -36,8 +44,8 @@ export interface RoutineWatch {
 export class Routines {
   private readonly running = new Map<KThread, Running[]>();
   private readonly dpcs = new Map<number, RunningDpc>();
-  /** The one that returned last: what the machine stops for then is its. */
-  last: WatchedCall | undefined;
+  /** The one that returned last: what the machine stops for then, in its thread, is its. */
+  last: Returned | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -60,7 +68,7 @@ export class Routines {
     const began = this.running.get(thread)?.pop();
     if (began === undefined) return;
     const { call } = began;
-    this.last = call;
+    this.last = { call, thread, timeNs: this.machine.now };
     const left = [...this.watch.locksOf(takerOf(thread))].find((lock) => !began.locks.has(lock));
     const level = this.machine.irql();
     if (left !== undefined)
@@ -95,8 +103,8 @@ export class Routines {
 
   private dpcEnds(taker: Taker & { readonly key: number }, { call, began }: RunningDpc): void {
     this.dpcs.delete(taker.key);
-    this.last = call;
     const { thread } = taker;
+    this.last = { call, thread, timeNs: this.machine.now };
     const level = this.machine.irql();
     const [left] = this.watch.locksOf(taker);
     if (left !== undefined)

@@ -6,7 +6,10 @@ import { toFollowTheRules } from '../../src/verifier/matcher';
 import { describeFinding, toSarif } from '../../src/verifier/report';
 import { startScenario } from '../../src/verifier/scenario';
 import { verifyDrivers } from '../../src/verifier/verify';
+import { KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeDelayExecutionThread } from '../../src/ke/time';
 import { badDriverOf as bad } from './corpus-all';
+import { acquire } from './corpus-parts';
 import { processDriver } from './drivers';
 
 describe('a finding', () => {
@@ -135,6 +138,49 @@ describe('toFollowTheRules', () => {
     expect(result.pass).toBe(false);
     expect(result.message()).toContain("driver 'sut' breaks rules:");
     expect(result.message()).toContain('CB-23');
+  });
+});
+
+describe('toFollowTheRules fails without a finding', () => {
+  const fails = async (scenario: (machine: Machine) => void) => {
+    const { pass, message } = await toFollowTheRules(
+      processDriver(() => undefined),
+      { scenario },
+    );
+    return [pass, message()];
+  };
+
+  test('if others stop the machine', async () => {
+    const throws = (machine: Machine) => {
+      machine.systemProcess.createThread(function* () {
+        yield* KeDelayExecutionThread(0, false, -1000);
+        throw new Error('broken');
+      });
+    };
+    expect(await fails(throws)).toEqual([
+      false,
+      expect.stringMatching(
+        /the run ended: bugcheck\nSYSTEM_THREAD_EXCEPTION_NOT_HANDLED \(7e\)\n/,
+      ),
+    ]);
+  });
+
+  test('if others wait in a circle', async () => {
+    const circle = (machine: Machine) => {
+      const mutant = machine.createMutant();
+      machine.systemProcess.createThread(function* () {
+        yield* acquire(mutant);
+        yield* KeWaitForSingleObject(waiter, 0, 0, false, null);
+      });
+      const waiter = machine.systemProcess.createThread(function* () {
+        yield* KeDelayExecutionThread(0, false, -1000);
+        yield* acquire(mutant);
+      });
+    };
+    expect(await fails(circle)).toEqual([
+      false,
+      expect.stringContaining('the run ended: deadlock'),
+    ]);
   });
 });
 
