@@ -182,7 +182,8 @@ export class RuleWatcher implements Watcher {
     )
       this.report('CB-25', thread, call, 'is called in itself');
     this.order.raising(thread, call.sort);
-    if (call.driver !== undefined) for (const each of parameters) this.uses.knows(each);
+    // What a driver was told of when it began, it is told of now that it ends.
+    if (call.sort === PROCESS && parameters[2] === null) this.uses.knows(parameters[0]);
     const watched = parameters.map((parameter) => this.watchParameter(thread, call, parameter));
     frames.push({
       call,
