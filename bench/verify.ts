@@ -13,7 +13,7 @@ import { figure, type Row, times } from './row.js';
 
 /** The usual scenario with a driver that is told of everything: looked at for all rules, and not. */
 
-const ROUNDS = 15;
+const ROUNDS = 60;
 const SCENARIOS = 8;
 
 const listener: DriverOptions = {
