@@ -98,7 +98,12 @@ function HalUpdateNextInterrupt(prcb: PKPRCB): void {
     next = min<u64>(next, HalClockTime(prcb));
     next = min<u64>(next, load<u64>(prcb, KPRCB.DeviceTime64));
   }
-  store<u64>(prcb, max<u64>(next, load<u64>(SYSTEM, KSYSTEM.Time64)), KPRCB.NextInterrupt64);
+  const now = load<u64>(SYSTEM, KSYSTEM.Time64);
+  store<u64>(prcb, max<u64>(next, now), KPRCB.NextInterrupt64);
+  if (load<u32>(prcb, KPRCB.InFlight) == 0) return;
+  // How far the flight has come is known to nobody, but it is not past this.
+  const horizon = now + load<u32>(SYSTEM, KSYSTEM.IpiLatency);
+  if (next < horizon) store<u64>(prcb, horizon, KPRCB.RunTo64);
 }
 
 /** When the clock interrupts: for a tick, or a high-resolution timer. */

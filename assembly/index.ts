@@ -27,7 +27,7 @@ import { KiCharge, KiExitDispatcher, KiIsUndisturbed, KiSetAffinityThread } from
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KeSignalGateBoostPriority } from './ke/gate';
-import { APPROACH, KiApproach } from './ke/flight';
+import { APPROACH, KiApproach, KiFlightProgress } from './ke/flight';
 import { KiCanPushTrapFrame } from './ke/frame';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
@@ -313,7 +313,7 @@ export function KiRun(): u32 {
       if (load<u32>(KeGetPrcb(processor), KPRCB.InFlight) != 0) {
         const approach = KiApproach(KeGetPrcb(processor), now);
         if (approach == APPROACH.Again) continue;
-        if (approach == APPROACH.Wait) return KiStopForFlight(processor, now);
+        if (approach == APPROACH.Wait) return KiStopForFlight(processor);
       }
       if (load<u64>(SYSTEM, KSYSTEM.Steps64) >= limit) return STOP.EventLimit;
       if (load<u64>(SYSTEM, KSYSTEM.TraceWrite64) > traceStop) return STOP.TraceFull;
@@ -328,9 +328,10 @@ export function KiRun(): u32 {
 }
 
 /** A flight is first: how far it may go, whoever advances it. */
-function KiStopForFlight(processor: u32, now: u64): u32 {
+function KiStopForFlight(processor: u32): u32 {
   store<u32>(SYSTEM, processor, KSYSTEM.StopProcessor);
-  store<u64>(SYSTEM, KiBudget(KeGetPrcb(processor), now), KSYSTEM.StopBudget64);
+  const budget = KiBudget(KeGetPrcb(processor), KiFlightProgress(processor));
+  store<u64>(SYSTEM, budget, KSYSTEM.StopBudget64);
   return STOP.Flight;
 }
 

@@ -13,6 +13,7 @@ import { manyThreads } from './threads.js';
 import { manyTimers } from './timers.js';
 import { driverRules } from './verify.js';
 import { manyWaits } from './waits.js';
+import { cpuWorkers } from './workers.js';
 import { plainJavaScript } from './wasm2js.js';
 
 /**
@@ -30,6 +31,7 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   ddi: hostCalls,
   wasm2js: plainJavaScript,
   port: referencePort,
+  workers: cpuWorkers,
   subsystem: linuxSubsystem,
   verify: driverRules,
   replay: longReplay,

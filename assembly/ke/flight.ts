@@ -56,9 +56,9 @@ function KiProgress(flight: usize): u64 {
   return load<u64>(flight, KFLIGHT.Progress64);
 }
 
-/** Why the thread of a context has stopped; Budget: it has not. */
-export function KiPortStop(thread: PKTHREAD): u32 {
-  return load<u32>(<usize>load<u32>(thread, KTHREAD.ProgramBase), PORT_CONTEXT.Reason);
+/** Up to when the guest of a processor in flight has run. */
+export function KiFlightProgress(processor: u32): u64 {
+  return KiProgress(KiFlight(processor));
 }
 
 /**
@@ -77,6 +77,7 @@ export function KiTakeOff(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   store<u64>(flight, now, KFLIGHT.Progress64);
   store<u64>(flight, 0, KFLIGHT.Horizon64);
   store<u32>(prcb, 1, KPRCB.InFlight);
+  store<u64>(prcb, 0, KPRCB.RunTo64);
   store<u64>(prcb, now, KPRCB.ResumeTime64);
   store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.Flights) + 1, KSYSTEM.Flights);
   KiLaunch(flight);
@@ -106,6 +107,22 @@ export const enum APPROACH {
   Wait = 2,
 }
 
+/**
+ * Up to when a flight runs before it is taken back for an interrupt: until that comes, or further if it
+ * was sent too late. `NEVER`: none comes by `time`.
+ */
+function KiLandingTime(prcb: PKPRCB, time: u64): u64 {
+  const interrupt = load<u64>(prcb, KPRCB.NextInterrupt64);
+  if (interrupt > time) return NEVER;
+  return max<u64>(interrupt, KiBounded(load<u64>(prcb, KPRCB.RunTo64)));
+}
+
+/** A time, or when the run has ended. */
+export function KiBounded(time: u64): u64 {
+  const until = load<u64>(SYSTEM, KSYSTEM.Until64);
+  return until == NEVER ? time : min<u64>(time, until + 1);
+}
+
 /** Folds in the progress of a processor in flight that is first; takes it back where its step is next. */
 export function KiApproach(prcb: PKPRCB, now: u64): APPROACH {
   const number = load<u32>(prcb, KPRCB.Number);
@@ -118,7 +135,7 @@ export function KiApproach(prcb: PKPRCB, now: u64): APPROACH {
     HalSetProcessorTime(number, key);
     return APPROACH.Again;
   }
-  if (interrupt > now && state != FLIGHT.Arrived) return APPROACH.Wait;
+  if (state != FLIGHT.Arrived && progress < KiLandingTime(prcb, now)) return APPROACH.Wait;
   if (interrupt > now && KiIsOrder(flight)) {
     store<u32>(flight, 1, KFLIGHT.Ordered);
     KiLaunch(flight);
@@ -161,7 +178,8 @@ export function KiSettleFlights(known: bool): u32 {
       KiLandSettled(prcb, flight);
       continue;
     }
-    const end = min<u64>(horizon, load<u64>(prcb, KPRCB.NextInterrupt64));
+    const landing = KiLandingTime(prcb, horizon);
+    const end = landing == NEVER ? horizon : landing;
     const taken = KiTakeFlight(flight, FLIGHT.Running);
     const progress = KiProgress(flight);
     if (!taken || progress < end) {
@@ -178,9 +196,7 @@ export function KiSettleFlights(known: bool): u32 {
 /** How far flights go before the step that is next, or the end of the run. */
 function KiSettleHorizon(known: bool): u64 {
   const first = known ? HalProcessorTime(HalFirstProcessor()) : load<u64>(SYSTEM, KSYSTEM.Time64);
-  const horizon = first == NEVER ? NEVER : first + load<u32>(SYSTEM, KSYSTEM.IpiLatency);
-  const until = load<u64>(SYSTEM, KSYSTEM.Until64);
-  return until == NEVER ? horizon : min<u64>(horizon, until + 1);
+  return KiBounded(first == NEVER ? NEVER : first + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
 }
 
 function KiLandSettled(prcb: PKPRCB, flight: usize): void {

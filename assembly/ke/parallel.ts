@@ -8,7 +8,7 @@ import {
 } from '../hal';
 import { KENGINE, KFLIGHT, KPRCB, KSYSTEM } from '../shared/layout';
 import { ENGINE, FLIGHT } from '../shared/types';
-import { KiEngine, KiFlight, KiReadState, KiTakeFlight, KiWriteState } from './flight';
+import { KiBounded, KiEngine, KiFlight, KiReadState, KiTakeFlight, KiWriteState } from './flight';
 
 /**
  * What workers do with the machine's memory: advance flights, and step the kernel, one at a time. Built
@@ -44,8 +44,7 @@ function KiFlightHorizon(processor: u32, flight: usize): u64 {
   const own = atomic.load<u64>(flight, KFLIGHT.Horizon64);
   const latest = max<u64>(all == NEVER ? NEVER : all + load<u32>(SYSTEM, KSYSTEM.IpiLatency), own);
   const horizon = min<u64>(latest, atomic.load<u64>(prcb, KPRCB.NextInterrupt64));
-  const until = load<u64>(SYSTEM, KSYSTEM.Until64);
-  return until == NEVER ? horizon : min<u64>(horizon, until + 1);
+  return KiBounded(max<u64>(horizon, atomic.load<u64>(prcb, KPRCB.RunTo64)));
 }
 
 /**

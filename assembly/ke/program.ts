@@ -29,7 +29,7 @@ import { KeBugCheckEx } from './bugcheck';
 import { KiMeetAtBarrier } from './barrier';
 import { KiTakeTime } from './dispatch';
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './dpc';
-import { KiHasPortContext, KiTakeOff } from './flight';
+import { KiBounded, KiHasPortContext, KiTakeOff } from './flight';
 import { KiCanPushTrapFrame, KiEnterFrame, KiPushTrapFrame } from './frame';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './event';
 import { KeLowerIrql, KeRaiseIrql, KiSetWaitNext, KiTakeWaitNext } from './irql';
@@ -625,8 +625,8 @@ export function KiBudget(prcb: PKPRCB, now: u64): u64 {
   const others = HalOthersTime(load<u32>(prcb, KPRCB.Number));
   let until = load<u64>(prcb, KPRCB.NextInterrupt64);
   if (others != NEVER) until = min<u64>(until, others + load<u32>(SYSTEM, KSYSTEM.IpiLatency));
-  const end = load<u64>(SYSTEM, KSYSTEM.Until64);
-  if (end != NEVER) until = min<u64>(until, end + 1);
+  if (load<u32>(prcb, KPRCB.InFlight) != 0) until = max<u64>(until, load<u64>(prcb, KPRCB.RunTo64));
+  until = KiBounded(until);
   return until > now ? until - now : 1;
 }
 

@@ -283,6 +283,9 @@ export const enum KPRCB {
   TimerTime64 = 232,
   /** 1: its next step is for what the host has done between runs, and a port's thread goes on after it. */
   HostStep = 240,
+  Reserved0 = 244,
+  /** Of a flight: to here it goes on before an interrupt that was sent later than the latency before it. [ordered] */
+  RunTo64 = 248,
 
   DispatcherReadyListHead = 256,
   Size = 512,

@@ -35,7 +35,9 @@ test('runAsync has the history of run, with and without workers', async () => {
   ]);
 });
 
-test.each([0, 2])('stop() ends a run that does not block, and the next goes on, %i workers', async (workers) => {
+test.each([
+  0, 2,
+])('stop() ends a run that does not block, and the next goes on, %i workers', async (workers) => {
   const machine = await busyMachine({ workers });
   const run = machine.runAsync();
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -95,7 +97,7 @@ test('without shared memory there is a notice that says what is missing, and the
   const machine = await busyMachine();
   machine.run({ until: 50_000 });
   const notices: string[] = [];
-  const { SharedArrayBuffer } = globalThis;
+  const shared = globalThis.SharedArrayBuffer;
   try {
     Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
     const alone = await busyMachine({ onNotice: (notice) => notices.push(notice) });
@@ -103,7 +105,7 @@ test('without shared memory there is a notice that says what is missing, and the
     expect([alone.digest, alone.workers]).toEqual([machine.digest, 0]);
     expect(alone.notices).toEqual(notices);
   } finally {
-    globalThis.SharedArrayBuffer = SharedArrayBuffer;
+    globalThis.SharedArrayBuffer = shared;
   }
   expect(notices).toEqual([
     'there are no workers: this host has no SharedArrayBuffer. The machine runs without, with the same history',
@@ -135,7 +137,13 @@ test('machines made, run and disposed of 1,000 times leave no worker and no memo
   const once = async () => {
     const machine = await busyMachine({
       workerPool: own,
-      capacities: { threads: 64, objects: 64, waitBlocks: 64, threadExtensions: 64, trapFrames: 64 },
+      capacities: {
+        threads: 64,
+        objects: 64,
+        waitBlocks: 64,
+        threadExtensions: 64,
+        trapFrames: 64,
+      },
     });
     machine.run({ until: 2000 });
     await machine.dispose();
