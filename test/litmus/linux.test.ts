@@ -362,6 +362,25 @@ describe('a signal against wait4', () => {
     expect(found).toEqual(['B [-4 0] | A 0 | C …', 'B [2 0] | A -3 | C …', 'B [2 0] | A 0 | C …']);
   });
 
+  test('two signals at once are taken by the two threads that wait for either: none is lost', async () => {
+    const set = signalSet(SIG.USR1, SIG.USR2);
+    const found = await outcomes({
+      objects: oneProcess,
+      create: (linux, name, body, affinity) => {
+        const thread = linux.create(name, body, affinity);
+        linux.block(name, set);
+        return thread;
+      },
+      threads: (linux) => ({
+        A: [step(linux, 'A', (user) => user.kill(1, SIG.USR1))],
+        B: [step(linux, 'B', (user) => user.sigtimedwait(set))],
+        C: [step(linux, 'C', (user) => user.sigtimedwait(set))],
+        D: [step(linux, 'D', (user) => user.kill(1, SIG.USR2))],
+      }),
+    });
+    expect(found).toEqual(['A 0 | B 10 | C 12 | D 0', 'A 0 | B 12 | C 10 | D 0']);
+  });
+
   test('a stop and its end are told in order, and none is told of twice', async () => {
     const found = await outcomes({
       objects: ({ machine }) => new LitmusLinux(machine, 1, { C: 1 }),

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { program } from '../../src/machine/program';
 import { SA, SIG, SIG_HOW, SYS } from '../../src/subsystem/wsl/abi';
+import { ERRNO } from '../../src/subsystem/wsl/errno';
+import { writeWord64 } from '../../src/subsystem/wsl/memory';
 import { encodeSigInfo, SI } from '../../src/subsystem/wsl/siginfo';
 import { signalSet } from '../../src/subsystem/wsl/signal-calls';
 import { runLinux } from './linux';
+
+const WORDS = 0x1_0000;
 
 describe('a handler is told', () => {
   test('who has sent its signal by kill, and that tkill is another way', async () => {
@@ -140,6 +144,80 @@ describe('a handler is told', () => {
       ...[1, 0, 0, 0],
     ]);
     expect(machine.run()).toMatchObject({ waiting: [] });
+  });
+});
+
+describe('rt_sigtimedwait', () => {
+  const SET = signalSet(SIG.USR1, SIG.CHLD, SIG.TERM);
+
+  test('takes blocked signals without a handler: those that have come, the lowest first, and those that come', async () => {
+    const seen: unknown[] = [];
+    const { spawn } = await runLinux(function* (linux) {
+      yield* linux.sigprocmask(SIG_HOW.BLOCK, SET);
+      yield* linux.kill(1, SIG.TERM);
+      yield* linux.kill(1, SIG.USR1);
+      seen.push(yield* linux.sigtimedwait(SET), yield* linux.sigtimedwait(SET));
+      yield* linux.fork(function* (child) {
+        yield* child.nanosleep(40e6);
+        return 5;
+      });
+      writeWord64(linux.memory, WORDS, SET);
+      seen.push(yield* linux.call(SYS.rt_sigtimedwait, WORDS, WORDS + 8, 0, 8));
+      // si_signo, si_code, si_pid and si_status.
+      seen.push([8, 16, 24, 32].map((offset) => linux.load(WORDS + offset)));
+    });
+    expect(seen).toEqual([SIG.USR1, SIG.TERM, SIG.CHLD, [SIG.CHLD, SI.CLD_EXITED, 2, 5]]);
+    expect(spawn.waitStatus).toBe(0);
+  });
+
+  test('gives up with EAGAIN, and is EINTR when another signal has been handled', async () => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      yield* linux.sigprocmask(SIG_HOW.BLOCK, SET);
+      yield* linux.sigaction(SIG.USR2, () => {
+        seen.push('handled');
+        return undefined;
+      });
+      seen.push(yield* linux.sigtimedwait(SET, 20e6), yield* linux.sigtimedwait(SET, 0));
+      yield* linux.fork(function* (child) {
+        yield* child.nanosleep(20e6);
+        yield* child.kill(1, SIG.USR2);
+      });
+      seen.push(yield* linux.sigtimedwait(signalSet(SIG.USR1)));
+    });
+    expect(seen).toEqual([-ERRNO.EAGAIN, -ERRNO.EAGAIN, 'handled', -ERRNO.EINTR]);
+  });
+
+  test('of two threads that wait gives a signal to one', async () => {
+    const seen: unknown[] = [];
+    await runLinux(function* (linux) {
+      yield* linux.sigprocmask(SIG_HOW.BLOCK, SET);
+      for (let index = 0; index < 2; index++)
+        yield* linux.spawnThread(function* (own) {
+          seen.push(yield* own.sigtimedwait(SET));
+        });
+      yield* linux.nanosleep(20e6);
+      yield* linux.kill(1, SIG.USR1);
+      yield* linux.nanosleep(20e6);
+      seen.push('one');
+      yield* linux.kill(1, SIG.TERM);
+      yield* linux.nanosleep(20e6);
+    });
+    expect(seen).toEqual([SIG.USR1, 'one', SIG.TERM]);
+  });
+
+  test('refuses sets and times that are none', async () => {
+    const seen: number[] = [];
+    await runLinux(function* (linux) {
+      const bad = 0x5000_0000;
+      seen.push(yield* linux.call(SYS.rt_sigtimedwait, bad, 0, 0, 8));
+      seen.push(yield* linux.call(SYS.rt_sigtimedwait, WORDS, 0, bad, 8));
+      seen.push(yield* linux.call(SYS.rt_sigtimedwait, WORDS, 0, 0, 4));
+      linux.store(WORDS + 8, -1);
+      linux.store(WORDS + 12, -1);
+      seen.push(yield* linux.call(SYS.rt_sigtimedwait, WORDS, 0, WORDS + 8, 8));
+    });
+    expect(seen).toEqual([-ERRNO.EFAULT, -ERRNO.EFAULT, -ERRNO.EINVAL, -ERRNO.EINVAL]);
   });
 });
 

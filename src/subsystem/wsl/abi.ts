@@ -40,6 +40,7 @@ export const enum SYS {
   getpgid = 121,
   getsid = 124,
   rt_sigpending = 127,
+  rt_sigtimedwait = 128,
   rt_sigsuspend = 130,
   getpriority = 140,
   setpriority = 141,

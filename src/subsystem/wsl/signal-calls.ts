@@ -1,8 +1,20 @@
+import type { Timeout } from '../../ke/call';
 import { SIG, SIG_HOW } from './abi';
 import { ERRNO } from './errno';
 import { readLong, readWord64, writeLong, writeWord64 } from './memory';
-import { bitOf, blockable, ignoredNow, isSignal, notify, signalReturn, takeable } from './signal';
-import type { LinuxCode, LinuxResult, LinuxThread } from './state';
+import { encodeSigInfo } from './siginfo';
+import {
+  bitOf,
+  blockable,
+  ignoredNow,
+  isSignal,
+  notify,
+  signalReturn,
+  takeable,
+  takePending,
+} from './signal';
+import type { LinuxCode, LinuxResult, LinuxState, LinuxThread } from './state';
+import { deadlineOf, readTimespec, timeoutUntil } from './time';
 import { sleep, WOKEN } from './wait-queue';
 
 /** System calls by which threads say what signals are to do. */
@@ -96,6 +108,51 @@ export function rtSigsuspend(thread: LinuxThread, set: number, size: number): Li
   if (size !== SIGSET_BYTES) return -ERRNO.EINVAL;
   const mask = readWord64(thread.memory, set);
   return mask === undefined ? -ERRNO.EFAULT : suspend(thread, mask);
+}
+
+/** Waits until one of some signals is pending, takes it, and says which; it need not have a handler. */
+function* takeOne(
+  thread: LinuxThread,
+  set: bigint,
+  info: number,
+  timeout: () => Timeout,
+): LinuxCode {
+  let why = WOKEN.Event;
+  thread.awaited = set;
+  try {
+    for (;;) {
+      const taken = takePending(thread, set);
+      if (taken !== undefined) {
+        const told = info === 0 || thread.memory.write(info, encodeSigInfo(taken));
+        return told ? taken.signal : -ERRNO.EFAULT;
+      }
+      if (why === WOKEN.Timeout) return -ERRNO.EAGAIN;
+      if (why === WOKEN.Interrupted) return -ERRNO.EINTR;
+      why = yield* sleep(thread, timeout());
+    }
+  } finally {
+    thread.awaited = 0n;
+  }
+}
+
+/** rt_sigtimedwait(2): signals that are blocked are taken without a handler. */
+export function rtSigtimedwait(
+  { machine }: LinuxState,
+  thread: LinuxThread,
+  set: number,
+  info: number,
+  timespec: number,
+  size: number,
+): LinuxResult {
+  if (size !== SIGSET_BYTES) return -ERRNO.EINVAL;
+  const given = readWord64(thread.memory, set);
+  if (given === undefined) return -ERRNO.EFAULT;
+  if (timespec === 0) return takeOne(thread, blockable(given), info, () => null);
+  const time = readTimespec(thread.memory, timespec);
+  if (time === undefined) return -ERRNO.EFAULT;
+  if (time === 'invalid') return -ERRNO.EINVAL;
+  const deadline = deadlineOf(machine, 'relative', time);
+  return takeOne(thread, blockable(given), info, () => timeoutUntil(machine, deadline));
 }
 
 export function rtSigreturn(thread: LinuxThread): LinuxResult {

@@ -12,6 +12,7 @@ import {
   stoppedStatus,
 } from './siginfo';
 import type { LinuxProcess, LinuxResult, LinuxState, LinuxThread, SignalAction } from './state';
+import { wake } from './wait-queue';
 
 /**
  * Signals: who gets them, and what becomes of them. A handler comes as a special user APC of its thread:
@@ -114,6 +115,7 @@ export function sendSignal(
   const disposition = dispositionOf(process, signal);
   if (open === undefined) {
     addPending(only ?? process, info);
+    wakeAwaiting(bit, only === undefined ? process.threads.values() : [only]);
     return;
   }
   if (disposition === 'ignore') return;
@@ -135,6 +137,11 @@ function whoTakes(bit: bigint, threads: Iterable<LinuxThread>): LinuxThread | un
   for (const thread of threads)
     if ((thread.mask & bit) === 0n || (bit & UNSTOPPABLE) !== 0n) return thread;
   return undefined;
+}
+
+/** A signal that is blocked has come: one of the threads that wait for it takes it, and the others look. */
+function wakeAwaiting(bit: bigint, threads: Iterable<LinuxThread>): void {
+  for (const thread of threads) if ((thread.awaited & bit) !== 0n) wake(thread);
 }
 
 /** A signal waits for a thread, or for one of a group; of several of a kind the first one's information. */
@@ -172,6 +179,12 @@ function firstOf(set: bigint): number {
   const low = Number(set & 0xffff_ffffn);
   const word = low === 0 ? Number(set >> 32n) : low;
   return (low === 0 ? 33 : 1) + (31 - Math.clz32(word & -word));
+}
+
+/** Takes the first of some signals that is pending for a thread; undefined: none is. */
+export function takePending(thread: LinuxThread, set: bigint): SignalInfo | undefined {
+  const signal = firstOf((thread.pending | thread.process.pending) & set);
+  return signal === 0 ? undefined : takeSignal(thread, signal);
 }
 
 /** The signal is not pending any more; what it says. */

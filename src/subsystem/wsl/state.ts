@@ -46,6 +46,8 @@ export class LinuxThread {
   pending = 0n;
   /** What those say, by number; undefined: none has come yet. */
   signalInfos: Map<number, SignalInfo> | undefined;
+  /** Signals that it waits for in rt_sigtimedwait. */
+  awaited = 0n;
   /** What its mask is again when the handler returns that ends rt_sigsuspend. */
   suspendedMask: bigint | undefined;
   /** Brings it to look at its signals on its way to user mode; undefined: none has come yet. */

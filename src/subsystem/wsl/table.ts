@@ -26,6 +26,7 @@ import {
   rtSigprocmask,
   rtSigreturn,
   rtSigsuspend,
+  rtSigtimedwait,
 } from './signal-calls';
 import type { LinuxResult, LinuxThread } from './state';
 import { clockGetres, clockGettime, clockNanosleep, gettimeofday, nanosleep, time } from './time';
@@ -89,6 +90,7 @@ const NUMBERED: Readonly<Record<number, LinuxSystemCall>> = {
   [SYS.rt_sigreturn]: (_k, t) => rtSigreturn(t),
   [SYS.rt_sigpending]: (_k, t, a, b) => rtSigpending(t, a, b),
   [SYS.rt_sigsuspend]: (_k, t, a, b) => rtSigsuspend(t, a, b),
+  [SYS.rt_sigtimedwait]: (k, t, a, b, c, d) => rtSigtimedwait(k.state, t, a, b, c, d),
   [SYS.pause]: (_k, t) => pause(t),
   [SYS.kill]: (k, t, a, b) => kill(k.state, t, a | 0, b | 0),
   [SYS.tkill]: (k, t, a, b) => tgkill(k.state, t, 0, a | 0, b | 0),

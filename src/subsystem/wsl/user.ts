@@ -286,6 +286,14 @@ export class LinuxUser {
     return yield* this.call(SYS.rt_sigsuspend, this.stack, 8);
   }
 
+  /** rt_sigtimedwait(2): the signal that it has taken, or an error number below 0. */
+  *sigtimedwait(set: bigint, timeoutNs?: number): Steps<number> {
+    const { stack, memory } = this;
+    const timeout = timeoutNs === undefined ? 0 : this.putTime(stack + 8, timeoutNs);
+    writeWord64(memory, stack, set);
+    return yield* this.call(SYS.rt_sigtimedwait, stack, 0, timeout, 8);
+  }
+
   *pause(): Steps<number> {
     return yield* this.call(SYS.pause);
   }
