@@ -1403,6 +1403,7 @@ export {
   picoProvider,
   RtlWalkFrameChain,
 } from './subsystem/provider';
+export { PS_PICO_THREAD_DESCRIPTOR_TYPE } from './subsystem/routines';
 export type {
   PicoProcess,
   PicoThread,

@@ -20,6 +20,9 @@ export interface UserRegisters {
   r10: number;
   r8: number;
   r9: number;
+  /** Where segments begin that thread-local storage is in; missing: whoever advances the thread has none. */
+  fsBase?: number;
+  gsBase?: number;
 }
 
 /** Guest memory of a thread. Nothing is transferred unless all of it is mapped. */
@@ -53,6 +56,8 @@ export class ProgramContext implements UserRegisters {
   rax = 0;
   r8 = 0;
   r9 = 0;
+  fsBase = 0;
+  gsBase = 0;
 
   constructor(readonly thread: KThread) {}
 

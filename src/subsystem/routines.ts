@@ -34,6 +34,12 @@ export interface PsPicoProcessAttributes {
   readonly PriorityClass?: PRIORITY_CLASS;
 }
 
+/** The segments that a thread's local storage may be in. */
+export const enum PS_PICO_THREAD_DESCRIPTOR_TYPE {
+  PicoThreadDescriptorTypeFs = 0,
+  PicoThreadDescriptorTypeGs = 1,
+}
+
 /** PS_PICO_THREAD_ATTRIBUTES. */
 export interface PsPicoThreadAttributes {
   readonly Process: KProcess;
@@ -70,6 +76,8 @@ export interface PsPicoRoutines {
   /** Registers of a thread that is in a system call or exception, or has not been started. */
   readonly GetContextThreadInternal: (thread: KThread) => UserRegisters;
   readonly SetContextThreadInternal: (thread: KThread, context: Partial<UserRegisters>) => void;
+  /** Where a segment of the calling thread begins in user mode, if who advances it has such. */
+  readonly SetThreadDescriptorBase: (type: PS_PICO_THREAD_DESCRIPTOR_TYPE, base: number) => void;
   readonly TerminateThread: (thread: KThread, exitStatus: number) => NtCall<number>;
   /** Starts a new thread, or takes a suspension back: the count before, 1 for a new one. */
   readonly ResumeThread: (thread: KThread) => NtCall<number>;
@@ -87,6 +95,8 @@ export class HostRegisters implements UserRegisters {
   r10 = 0;
   r8 = 0;
   r9 = 0;
+  fsBase = 0;
+  gsBase = 0;
 }
 
 /** The registers of a thread of a pico process, by what it runs. */
@@ -210,6 +220,13 @@ function setContext(thread: KThread, context: Partial<UserRegisters>): void {
   Object.assign(registersInUse(thread), context);
 }
 
+function setDescriptorBase(type: PS_PICO_THREAD_DESCRIPTOR_TYPE, base: number): void {
+  const registers = registersInUse(currentGuest('PsPicoSetThreadDescriptorBase').thread);
+  const field =
+    type === PS_PICO_THREAD_DESCRIPTOR_TYPE.PicoThreadDescriptorTypeFs ? 'fsBase' : 'gsBase';
+  if (registers[field] !== undefined) registers[field] = base;
+}
+
 function registersInUse(thread: KThread): UserRegisters {
   thread.userRegisters ??= new ProgramContext(thread);
   return thread.userRegisters;
@@ -230,6 +247,7 @@ export const PICO_ROUTINES: PsPicoRoutines = Object.freeze({
   GetThreadContext: (thread: KThread) => thread.picoContext,
   GetContextThreadInternal: registersInUse,
   SetContextThreadInternal: setContext,
+  SetThreadDescriptorBase: setDescriptorBase,
   TerminateThread: (thread: KThread, exitStatus: number) =>
     new NtCall('PsPicoTerminateThread', () => terminateThread(thread, exitStatus)),
   ResumeThread: (thread: KThread) => new NtCall('PsPicoResumeThread', () => resumeThread(thread)),

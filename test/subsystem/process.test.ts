@@ -3,6 +3,7 @@ import { program } from '../../src/machine/program';
 import { PsSetCreateProcessNotifyRoutineEx2 } from '../../src/ps/register';
 import { CLOCK, SIG, SYS } from '../../src/subsystem/wsl/abi';
 import { ERRNO } from '../../src/subsystem/wsl/errno';
+import { readLong } from '../../src/subsystem/wsl/memory';
 import type { LinuxUser } from '../../src/subsystem/wsl/user';
 import type { WslSubsystem } from '../../src/subsystem/wsl/wsl';
 import { runLinux } from './linux';
@@ -201,5 +202,51 @@ describe('fork', () => {
     await runLinux(main, undefined, { processors: 2, profile });
     await runLinux(main, watch, { processors: 2, profile });
     expect(took.map((ns) => Math.round(ns / 10_000))).toEqual([3, 5]);
+  });
+});
+
+describe('arch_prctl', () => {
+  const SET_GS = 0x1001;
+  const SET_FS = 0x1002;
+  const GET_FS = 0x1003;
+  const GET_GS = 0x1004;
+  const AT = 0x1_0000;
+
+  /** What a thread's FS segment begins at. */
+  function* base(linux: LinuxUser, code = GET_FS) {
+    yield* linux.call(SYS.arch_prctl, code, AT);
+    return readLong(linux.memory, AT);
+  }
+
+  test('sets where a thread’s segments begin, which a fork inherits and execve forgets', async () => {
+    const seen: unknown[] = [];
+    await runLinux(
+      function* (linux) {
+        seen.push(yield* base(linux));
+        seen.push(yield* linux.call(SYS.arch_prctl, SET_FS, 0x7f00_1234_5678));
+        seen.push(yield* linux.call(SYS.arch_prctl, SET_GS, 0x10));
+        seen.push(yield* base(linux), yield* base(linux, GET_GS));
+        yield* linux.fork(function* (child) {
+          seen.push(yield* base(child));
+          yield* child.execve('/bin/next', []);
+        });
+        yield* linux.wait();
+      },
+      (wsl) =>
+        wsl.install('/bin/next', function* (linux) {
+          seen.push(yield* base(linux));
+        }),
+    );
+    expect(seen).toEqual([0, 0, 0, 0x7f00_1234_5678, 0x10, 0x7f00_1234_5678, 0]);
+  });
+
+  test('refuses codes that are none, and addresses that are not of user mode', async () => {
+    const seen: number[] = [];
+    await runLinux(function* (linux) {
+      seen.push(yield* linux.call(SYS.arch_prctl, 0x1000, AT));
+      seen.push(yield* linux.call(SYS.arch_prctl, SET_FS, 2 ** 47));
+      seen.push(yield* linux.call(SYS.arch_prctl, GET_FS, 0x5000_0000));
+    });
+    expect(seen).toEqual([-ERRNO.EINVAL, -ERRNO.EPERM, -ERRNO.EFAULT]);
   });
 });

@@ -50,6 +50,7 @@ export const enum SYS {
   sched_getscheduler = 145,
   sched_get_priority_max = 146,
   sched_get_priority_min = 147,
+  arch_prctl = 158,
   gettid = 186,
   tkill = 200,
   time = 201,
@@ -164,6 +165,14 @@ export const enum IDTYPE {
   P_ALL = 0,
   P_PID = 1,
   P_PGID = 2,
+}
+
+/** Of arch_prctl. */
+export const enum ARCH {
+  SET_GS = 0x1001,
+  SET_FS = 0x1002,
+  GET_FS = 0x1003,
+  GET_GS = 0x1004,
 }
 
 export const enum RUSAGE {

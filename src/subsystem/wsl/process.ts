@@ -137,17 +137,25 @@ function childProcess(kernel: WslKernel, { process }: LinuxThread, flags: number
   return child;
 }
 
+/** Where its local storage is; a CPU core has been told by its clone. */
+function setThreadBase({ guest, kthread }: LinuxThread, base: number): void {
+  const registers = kthread?.userRegisters;
+  if (registers !== undefined && !('run' in guest)) registers.fsBase = base;
+}
+
 /** What a child has of its parent, before it starts. */
 function inherit(
   thread: LinuxThread,
   made: LinuxThread,
-  { flags, parentTid, childTid }: CloneArguments,
+  { flags, parentTid, childTid, tls }: CloneArguments,
 ): void {
   made.mask = thread.mask;
   made.nice = thread.nice;
   made.policy = thread.policy;
   made.realtimePriority = thread.realtimePriority;
   if (made.nice !== 0 || made.policy !== 0) applyPriority(made);
+  const threadBase = (flags & CLONE.SETTLS) === 0 ? thread.kthread?.userRegisters?.fsBase : tls;
+  if (threadBase !== undefined && threadBase !== 0) setThreadBase(made, threadBase);
   if ((flags & CLONE.PARENT_SETTID) !== 0) writeInt(thread.memory, parentTid, made.tid);
   if ((flags & CLONE.CHILD_SETTID) !== 0) writeInt(made.memory, childTid, made.tid);
   if ((flags & CLONE.CHILD_CLEARTID) !== 0) made.clearChildTid = childTid;

@@ -1,4 +1,5 @@
-import { MAP, SYS } from './abi';
+import { PS_PICO_THREAD_DESCRIPTOR_TYPE } from '../routines';
+import { ARCH, MAP, SYS } from './abi';
 import { ERRNO } from './errno';
 import { execve } from './execute';
 import { close, dup, dup2, dup3, fcntl } from './file';
@@ -6,7 +7,7 @@ import { futex } from './futex';
 import { getpgid, getsid, setpgid, setsid, wait4, waitid } from './group';
 import { poll, ppoll, read, write } from './io';
 import type { WslKernel } from './kernel';
-import { AddressSpace, PAGE_BYTES, SharedPages, USER_END } from './memory';
+import { AddressSpace, PAGE_BYTES, SharedPages, USER_END, writeLong } from './memory';
 import { eventfd2, pipe2 } from './pipe';
 import { clone, exit, exitGroup, fork, vfork } from './process';
 import {
@@ -69,6 +70,30 @@ function munmap({ memory }: LinuxThread, address: number, size: number): LinuxRe
   return 0;
 }
 
+/** arch_prctl(2): where segments begin. */
+function archPrctl(
+  { routines }: WslKernel,
+  { kthread, memory }: LinuxThread,
+  code: number,
+  address: number,
+): LinuxResult {
+  if (code < ARCH.SET_GS || code > ARCH.GET_GS) return -ERRNO.EINVAL;
+  const fs = code === ARCH.SET_FS || code === ARCH.GET_FS;
+  const registers = kthread?.userRegisters;
+  const base = fs ? registers?.fsBase : registers?.gsBase;
+  if (base === undefined) return -ERRNO.ENOSYS;
+  if (code === ARCH.GET_FS || code === ARCH.GET_GS)
+    return writeLong(memory, address, base) ? 0 : -ERRNO.EFAULT;
+  if (address < 0 || address >= USER_END) return -ERRNO.EPERM;
+  routines.SetThreadDescriptorBase(
+    fs
+      ? PS_PICO_THREAD_DESCRIPTOR_TYPE.PicoThreadDescriptorTypeFs
+      : PS_PICO_THREAD_DESCRIPTOR_TYPE.PicoThreadDescriptorTypeGs,
+    address,
+  );
+  return 0;
+}
+
 function setTidAddress(thread: LinuxThread, address: number): LinuxResult {
   thread.clearChildTid = address;
   return thread.tid;
@@ -126,6 +151,7 @@ const NUMBERED: Readonly<Record<number, LinuxSystemCall>> = {
   [SYS.getrusage]: (_k, t, a, b) => getrusage(t, a | 0, b),
   [SYS.times]: (k, t, a) => times(k.state, t, a),
   [SYS.wait4]: (k, t, a, b, c, d) => wait4(k, t, a | 0, b, c, d),
+  [SYS.arch_prctl]: (k, t, a, b) => archPrctl(k, t, a, b),
   [SYS.set_tid_address]: (_k, t, a) => setTidAddress(t, a),
   [SYS.futex]: (k, t, a, b, c, d, e, f) => futex(k.state, t, a, b, c, d, e, f),
   [SYS.nanosleep]: (k, t, a, b) => nanosleep(k.state, t, a, b),
