@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { KSYSTEM, KTABLE } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import { openRecording } from '../../src/cli/open';
 import type { DriverOptions } from '../../src/machine/driver';
+import type { Machine } from '../../src/machine/machine';
 import type { KProcess } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import { ObOpenObjectByPointer, ZwClose } from '../../src/ob/handle';
@@ -17,6 +22,7 @@ import { PSCREATETHREADNOTIFYTYPE } from '../../src/ps/thread-notify';
 import { Replay } from '../../src/workload/replay';
 import { type RecordingReplay, replayRecording } from '../../src/workload/replay-recording';
 import { recordedFigures } from '../../src/workload/report';
+import { check } from '../property/check';
 import { event, switchTo, waking } from './trace-text';
 
 const RECORDING = 'examples/recordings/build.ftrace.gz';
@@ -170,6 +176,27 @@ test('forks, execs and ends go through the provider and the callbacks, in their 
     [true, 5_000_000],
     [true, 4_000_000],
   ]);
+});
+
+test('nothing is left of it when all has ended but events for the next threads', async () => {
+  let machine: Machine | undefined;
+  let before = 0;
+  const objects = () =>
+    machine?.memory.u32(KSYSTEM.Address + KSYSTEM.ObjectTable + KTABLE.Count) ?? 0;
+  await replayRecording(once(SHELL), {
+    name: 'text',
+    policies: ['nt'],
+    subsystem: 'wsl',
+    onStart: ([replay]) => {
+      machine = replay?.machine;
+      before = objects();
+    },
+  });
+  expect([...(machine?.allProcesses() ?? [])].map(({ name }) => name)).toEqual(['System']);
+  const left = [...(machine?.allThreads() ?? [])].map(({ process }) => process.name);
+  expect(new Set(left)).toEqual(new Set(['System']));
+  // Events of threads that have ended are kept for the next ones.
+  expect(objects() - before).toBe(2);
 });
 
 test('a process keeps in Linux what it has executed: its children are told of by that', async () => {
@@ -367,6 +394,36 @@ test('where the text is cut into chunks makes no difference to it', async () => 
   const atOnce = await replayRecording(once(text), options);
   const cut = await replayRecording(once(text.subarray(0, 777), text.subarray(777)), options);
   expect(cut.reports).toEqual(atOnce.reports);
+});
+
+test('lines cut out, doubled and swapped are replayed to an end, and what ran is conserved', async () => {
+  const text = gunzipSync(readFileSync(RECORDING)).toString('latin1');
+  const lines = text.split('\n').slice(11, 1511);
+  const edits = fc.array(fc.tuple(fc.constantFrom('cut', 'double', 'swap'), fc.nat(1498)), {
+    minLength: 1,
+    maxLength: 60,
+    size: 'max',
+  });
+  await check('test/workload/linux-replay.test.ts', edits, 15, async (plan) => {
+    const edited = [...lines];
+    for (const [how, at] of plan) {
+      const line = edited[at] ?? '';
+      if (how === 'cut') edited.splice(at, 1);
+      else if (how === 'double') edited.splice(at, 0, line);
+      else edited.splice(at, 2, edited[at + 1] ?? '', line);
+    }
+    const { recording, reports } = await asLinux(`${edited.join('\n')}\n`);
+    expect(reports[0]).toMatchObject({ notConserved: 0, stopped: 'idle' });
+    expect(reports[0]?.subsystem).toMatchObject({ refused: 0, cutShort: 0 });
+    const ended = reports[0]?.threads.flatMap((thread, index) =>
+      thread.ended ? [[index, thread.replayed.runNs]] : [],
+    );
+    const recorded = (ended ?? []).map(([index]) => [
+      index,
+      recording.threads[index as number]?.runNs,
+    ]);
+    expect(ended).toEqual(recorded);
+  });
 });
 
 test('more threads than there is room for are an error that says what to raise', async () => {
