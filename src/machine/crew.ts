@@ -7,8 +7,8 @@ import type { ResolvedOptions } from './options';
 import { hostProcessors, type WorkerHandle, type WorkerPool } from './worker-pool';
 import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
 
-/** Ns that a guest runs before its worker looks round: two of them at a latency are in step by half. */
-const PIECES_A_LATENCY = 2;
+/** Ns that a guest runs at the most before its worker looks round: it is not to keep the others waiting. */
+const PIECE_NS = 100_000;
 
 /** How often a worker that has nothing to do looks before it sleeps; with more workers than processors, less. */
 const SPINS = 4000;
@@ -81,10 +81,7 @@ export class Crew {
         engineBase: crew.system(KSYSTEM.EngineBase),
         guestBase: memory.guests,
         guestBytes: options.capacities.guestBytes,
-        pieceNs: Math.max(
-          1,
-          Math.floor(options.profile.interprocessorLatencyNs / PIECES_A_LATENCY),
-        ),
+        pieceNs: PIECE_NS,
         spins: crowded ? SPINS_IN_A_CROWD : SPINS,
         pauseUs: options.workerPauseUs,
       }));

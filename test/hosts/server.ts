@@ -7,6 +7,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.wasm': 'application/wasm',
 };
 
@@ -17,6 +18,8 @@ export interface Site {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Policies by whole path. */
   readonly policies?: Readonly<Record<string, string>>;
+  /** Whether pages are cross-origin isolated: they may share memory with workers. */
+  readonly isolated?: boolean;
 }
 
 export interface Server {
@@ -40,6 +43,10 @@ export async function serve(site: Site): Promise<Server> {
     const content = await contentOf(site, pathname);
     const policy = site.policies?.[pathname];
     if (policy !== undefined) response.setHeader('Content-Security-Policy', policy);
+    if (site.isolated === true) {
+      response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+      response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
+    }
     const type = TYPES[extname(pathname)] ?? 'application/octet-stream';
     response.setHeader('Content-Type', type);
     response.writeHead(content === undefined ? 404 : 200).end(content);
