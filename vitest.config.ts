@@ -7,6 +7,8 @@ export default defineConfig({
     // A machine that others use too is slow, not wrong: only what hangs is to fail.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Every scenario has one history, on however many workers.
+    setupFiles: process.env.NTPS_WORKERS === undefined ? [] : ['test/parallel/setup.ts'],
     projects: [
       { extends: true, test: { name: 'release', include: ['test/**/*.test.ts'] } },
       {

@@ -184,6 +184,11 @@ export class Machine {
   /** Lays out the memory, instantiates the core and boots it: idle processors and the System process. */
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const resolved = resolveOptions(options);
+    if (resolved.workers !== 0 && options.core !== undefined) {
+      throw new MachineError(
+        'option core: workers have a core of their own, which the host shares; leave core or workers out',
+      );
+    }
     const lacking = resolved.workers === 0 ? undefined : lackingForWorkers();
     if (lacking !== undefined) {
       const notice = `there are no workers: ${lacking}. The machine runs without, with the same history`;

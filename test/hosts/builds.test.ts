@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import * as ntps from '../../src/index';
+import { dealWorkers } from '../parallel/deal';
 import { recordingPrefix } from './recording';
 import { histories } from './scenarios';
 
@@ -26,4 +27,15 @@ test('the debug build has the histories of the release build', async () => {
 test('the core in plain JavaScript has the histories of the release build', async () => {
   const { default: plain } = await import('../../build/ntps.plain.js');
   expect(await histories(ntps, plain, recording)).toBe(release);
+});
+
+test.each([
+  1, 2, 3, 8,
+])('the core for workers has the histories of the release build, %i workers a machine', async (workers) => {
+  const takeBack = dealWorkers(workers);
+  try {
+    expect(await histories(ntps, undefined, recording)).toBe(release);
+  } finally {
+    await takeBack();
+  }
 });

@@ -127,3 +127,9 @@ test('a thread too many for the contexts is refused with the capacity to raise',
   process.createThread(port);
   expect(() => process.createThread(port)).toThrow(/raise capacities\.portContexts/);
 });
+
+test('a core of the embedder’s and workers are refused together', async () => {
+  await expect(Machine.create({ workers: 1, core: () => ({}) })).rejects.toThrow(
+    'option core: workers have a core of their own',
+  );
+});
