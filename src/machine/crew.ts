@@ -1,6 +1,6 @@
 import { KENGINE, KFLIGHT, KSYSTEM } from '../../assembly/shared/layout';
 import { ENGINE, FLIGHT, type STOP } from '../../assembly/shared/types';
-import type { ThreadsExports } from './core';
+import type { ThreadsExports, WorkerCode } from './core';
 import { MachineError } from './errors';
 import type { MachineMemory } from './memory';
 import type { ResolvedOptions } from './options';
@@ -42,62 +42,55 @@ export class Crew {
   private ended: LostWorker | undefined;
   private lastPulse = 0;
 
-  private constructor(
+  private workers: WorkerHandle[] = [];
+  private started: Promise<void> | undefined;
+  private disposed = false;
+
+  /** The host has the kernel. Workers are taken with the first port: nothing else is theirs. */
+  constructor(
     readonly core: ThreadsExports,
     private readonly memory: MachineMemory,
     private readonly options: ResolvedOptions,
+    private readonly code: WorkerCode,
     private readonly pool: WorkerPool,
     private readonly ownPool: boolean,
-    private workers: WorkerHandle[],
   ) {
     this.control = new Int32Array(
       new SharedArrayBuffer((CONTROL.State + options.workers) * Int32Array.BYTES_PER_ELEMENT),
     );
+    this.storeEngine(KENGINE.Lock, ENGINE.Host);
   }
 
-  /** Takes workers and lets them look at the machine's memory. The host has its kernel. */
-  static async create(
-    core: ThreadsExports,
-    memory: MachineMemory,
-    options: ResolvedOptions,
-    code: { readonly script: string; readonly module: unknown },
-    pool: WorkerPool,
-    ownPool: boolean,
-  ): Promise<Crew> {
-    const workers = await pool.take(options.workers, code.script);
-    const crowded = workers.length > (await hostProcessors());
-    const crew = new Crew(core, memory, options, pool, ownPool, workers);
-    crew.storeEngine(KENGINE.Lock, ENGINE.Host);
-    try {
-      await crew.askAll('attached', (index) => ({
-        kind: 'attach',
-        index,
-        count: workers.length,
-        processors: options.processors,
-        memory: memory.memory,
-        module: code.module,
-        control: crew.control,
-        flightBase: crew.system(KSYSTEM.FlightBase),
-        engineBase: crew.system(KSYSTEM.EngineBase),
-        guestBase: memory.guests,
-        guestBytes: options.capacities.guestBytes,
-        pieceNs: PIECE_NS,
-        spins: crowded ? SPINS_IN_A_CROWD : SPINS,
-        pauseUs: options.workerPauseUs,
-      }));
-    } catch (error) {
-      await Promise.all(workers.map((worker) => worker.end()));
-      throw error;
-    }
-    workers.forEach((worker, index) => {
-      worker.listener = (message) => crew.hear(message);
-      worker.ended = (why) => crew.lose(index, why);
+  /** Takes workers and lets them look at the machine's memory. */
+  private async start(): Promise<void> {
+    const { options, memory } = this;
+    const crowded = options.workers > (await hostProcessors());
+    this.workers = await this.pool.take(options.workers, this.code.script);
+    await this.askAll('attached', (index) => ({
+      kind: 'attach',
+      index,
+      count: options.workers,
+      processors: options.processors,
+      memory: memory.memory,
+      module: this.code.module,
+      control: this.control,
+      flightBase: this.system(KSYSTEM.FlightBase),
+      engineBase: this.system(KSYSTEM.EngineBase),
+      guestBase: memory.guests,
+      guestBytes: options.capacities.guestBytes,
+      pieceNs: PIECE_NS,
+      spins: crowded ? SPINS_IN_A_CROWD : SPINS,
+      pauseUs: options.workerPauseUs,
+    }));
+    this.workers.forEach((worker, index) => {
+      worker.listener = (message) => this.hear(message);
+      worker.ended = (why) => this.lose(index, why);
     });
-    return crew;
   }
 
+  /** How many workers the machine has. */
   get size(): number {
-    return this.workers.length;
+    return this.disposed ? 0 : this.options.workers;
   }
 
   private system(field: number): number {
@@ -141,6 +134,8 @@ export class Crew {
 
   /** Lets every worker import a port. */
   async openPort(index: number, url: string, data: unknown): Promise<void> {
+    this.started ??= this.start();
+    await this.started;
     try {
       await this.askAll('port', () => ({ kind: 'port', index, url, data }));
     } catch (error) {
@@ -308,6 +303,7 @@ export class Crew {
 
   /** Gives the workers back, or ends them. */
   async dispose(): Promise<void> {
+    this.disposed = true;
     const { workers } = this;
     this.workers = [];
     for (const worker of workers) {

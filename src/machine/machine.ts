@@ -216,7 +216,7 @@ export class Machine {
     const pool = options.workerPool ?? new WorkerPool();
     const ownPool = options.workerPool === undefined;
     const threads = core as ThreadsExports;
-    const crew = await Crew.create(threads, memory, resolved, code, pool, ownPool);
+    const crew = new Crew(threads, memory, resolved, code, pool, ownPool);
     return new Machine(core, memory, resolved, crew, notices);
   }
 
@@ -237,7 +237,19 @@ export class Machine {
    * Loads a worker port: an ES module, which every worker imports, and the host too. What comes back is
    * a body of threads; `portState` of their options is what their contexts begin with.
    */
-  async loadPort({ url, data }: PortOptions): Promise<LoadedPort> {
+  loadPort(options: PortOptions): Promise<LoadedPort> {
+    const loading = this.portsLoaded.then(() => this.loadNextPort(options));
+    this.portsLoaded = loading.then(
+      () => undefined,
+      () => undefined,
+    );
+    return loading;
+  }
+
+  /** When those have been loaded that were asked for: one after the other. */
+  private portsLoaded: Promise<void> = Promise.resolve();
+
+  private async loadNextPort({ url, data }: PortOptions): Promise<LoadedPort> {
     const address = absoluteUrl(url);
     const core = await openPort(this, address, data);
     const port = new LoadedPort(this, this.ports.count, address);
@@ -1138,6 +1150,7 @@ export class Machine {
     this.core = refusing(DISPOSED);
     this.stop();
     while (this.running) await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.portsLoaded;
     await this.crew?.dispose();
   }
 
