@@ -10,8 +10,11 @@ import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
 /** Ns that a guest runs at the most before its worker looks round: it is not to keep the others waiting. */
 const PIECE_NS = 100_000;
 
-/** How often a worker that has nothing to do looks before it sleeps; with more workers than processors, less. */
-const SPINS = 4000;
+/**
+ * How often a worker that has nothing to do looks before it sleeps: for about as long as it takes to wake
+ * one, or two would wake each other for every piece. With more workers than processors, less.
+ */
+const SPINS = 40_000;
 const SPINS_IN_A_CROWD = 50;
 
 const DOZE_MS = 0.1;
