@@ -1070,7 +1070,8 @@ export class Machine {
         KSYSTEM.Address + KSYSTEM.StepLimit64,
         Math.min(stepLimit, this.steps + SLICE_STEPS),
       );
-      const stop = yield* this.toStop();
+      let stop = this.callCore();
+      if (stop === STOP.Flight) stop = yield* this.advanceFlights();
       switch (stop) {
         case STOP.TimeReached:
           return this.settled(true, { reason: 'time', now: this.now });
@@ -1114,19 +1115,18 @@ export class Machine {
     }
   }
 
-  /** Steps the kernel, and lets flights come further, up to where the host has something else to do. */
-  private *toStop(): Generator<Pause, STOP, STOP> {
-    let stop = this.callCore();
-    for (let pieces = 1; stop === STOP.Flight; pieces++) {
-      if (this.crew !== undefined) return yield 'workers';
+  /** Lets flights come further, and steps the kernel, up to where the host has something else to do. */
+  private *advanceFlights(): Generator<Pause, STOP, STOP> {
+    if (this.crew !== undefined) return yield 'workers';
+    for (let pieces = 1; ; pieces++) {
       this.ports.advanceFirst();
       if (pieces % PIECES_A_REST === 0) {
         yield 'rest';
         if (this.stopRequested) return STOP.Requested;
       }
-      stop = this.callCore();
+      const stop = this.callCore();
+      if (stop !== STOP.Flight) return stop;
     }
-    return stop;
   }
 
   /** A run's end; how far the guests have come does not depend on who advanced them. */
@@ -1190,13 +1190,8 @@ export class Machine {
       if (request === HOST_REQUEST.HostThread) {
         const instruction = this.guests.nextHostRequest(thread);
         this.watcher?.instruction(thread, instruction);
-        const word = instruction[0] as number;
-        this.locks.beforeInstruction(thread, word & 0xff);
-        this.setInstruction(instruction);
-        const argument = instruction[1] ?? 0;
-        if ((word & 0xff) === OP.SystemCall) this.answerSystemCall(thread, word >>> 16, argument);
-        else if ((word & 0xff) === OP.HostCall)
-          this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
+        this.locks.beforeInstruction(thread, (instruction[0] as number) & 0xff);
+        this.giveInstruction(thread, instruction);
       } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
       else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
       else
@@ -1247,12 +1242,18 @@ export class Machine {
       stop === undefined
         ? this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER))
         : this.guests.requestOf(thread, stop);
-    this.setInstruction(request);
-    const [word = 0, argument = 0] = request;
+    this.giveInstruction(thread, request);
+  }
+
+  /** Gives the core a thread's instruction; a call is answered with it. */
+  private giveInstruction(thread: KThread, instruction: Request): void {
+    this.setInstruction(instruction);
+    const word = instruction[0] as number;
     const opcode = word & 0xff;
+    if (opcode !== OP.SystemCall && opcode !== OP.HostCall) return;
+    const argument = instruction[1] ?? 0;
     if (opcode === OP.SystemCall) this.answerSystemCall(thread, word >>> 16, argument);
-    if (opcode === OP.HostCall)
-      this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
+    else this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
   }
 
   /** What a process's own services answer to a call or fault of its thread, in that's context. */
