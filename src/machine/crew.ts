@@ -248,9 +248,14 @@ export class Crew {
     throw new LostWorkerError(this.silentWorker());
   }
 
+  /** What is wrong with a worker that does not answer. */
+  private get silence(): string {
+    return `it has not answered for ${this.options.workerTimeoutMs} ms (workerTimeoutMs)`;
+  }
+
   /** The worker that the others wait for. */
   private silentWorker(): LostWorker {
-    const why = `it has not answered for ${this.options.workerTimeoutMs} ms (workerTimeoutMs)`;
+    const why = this.silence;
     const running = this.processors().find((processor) => this.isRunning(processor));
     if (running !== undefined) {
       const thread = this.threadOn(running);
@@ -353,7 +358,7 @@ export class Crew {
   /** Waits until a worker has done with its piece, which is short. */
   waitForPiece(processor: number, tries: number): void {
     if (tries * DOZE_MS > this.options.workerTimeoutMs) {
-      const why = `it has not answered for ${this.options.workerTimeoutMs} ms (workerTimeoutMs)`;
+      const why = this.silence;
       const thread = this.threadOn(processor);
       throw new LostWorkerError({ worker: processor % this.size, processor, thread, why });
     }

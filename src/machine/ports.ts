@@ -5,7 +5,7 @@ import type { PortResult } from './guest';
 import type { Machine } from './machine';
 import type { MachineMemory } from './memory';
 import type { PortCore, PortModule } from './port';
-import { complaintOf } from './port-contract';
+import { runGuest } from './port-contract';
 import type { KThread } from './views';
 
 /** Where a worker port is, and what it is given. */
@@ -148,16 +148,9 @@ export class Ports {
   advance(processor: number, budget: number): void {
     const limit = Math.min(budget, this.longestNs(), LONGEST_NS);
     const flight = this.system(KSYSTEM.FlightBase) + processor * KFLIGHT.Size;
-    const context = this.memory.u32(flight + KFLIGHT.Context);
-    const ordered = this.memory.u32(flight + KFLIGHT.Ordered);
-    const core = this.cores[this.memory.u32(context + PORT_CONTEXT.Port)] as PortCore;
     let used: number;
     try {
-      used = core.run(context, limit, ordered);
-      const reason = this.memory.u32(context + PORT_CONTEXT.Reason);
-      const number = this.memory.u32(context + PORT_CONTEXT.Number);
-      const complaint = complaintOf(used, limit, reason, number, ordered);
-      if (complaint !== undefined) throw new MachineError(complaint);
+      used = runGuest(this.memory.words, flight, this.cores, limit);
     } catch (error) {
       // Nobody has it: it is where it was.
       Atomics.store(this.memory.words, (flight + KFLIGHT.State) >>> 2, FLIGHT.Aloft);

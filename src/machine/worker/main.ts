@@ -1,8 +1,8 @@
-import { KENGINE, KFLIGHT, PORT_CONTEXT } from '../../../assembly/shared/layout';
+import { KENGINE, KFLIGHT } from '../../../assembly/shared/layout';
 import { ENGINE, FLIGHT } from '../../../assembly/shared/types';
 import type { ThreadsExports } from '../core';
 import type { PortCore, PortModule } from '../port';
-import { complaintOf } from '../port-contract';
+import { runGuest } from '../port-contract';
 import { type Attachment, CONTROL, type FromWorker, type ToWorker, WORKER_STATE } from './messages';
 
 /**
@@ -161,21 +161,12 @@ class Job {
 
   private run(processor: number, budget: number): boolean {
     const { words } = this;
-    const flight = (this.attachment.flightBase + processor * KFLIGHT.Size) >>> 2;
-    const context = words[flight + KFLIGHT.Context / 4] as number;
-    const ordered = words[flight + KFLIGHT.Ordered / 4] as number;
-    const first = context >>> 2;
+    const flight = this.attachment.flightBase + processor * KFLIGHT.Size;
     try {
-      const port = this.ports[words[first + PORT_CONTEXT.Port / 4] as number] as PortCore;
-      const used = port.run(context, budget, ordered);
-      const reason = words[first + PORT_CONTEXT.Reason / 4] as number;
-      const number = words[first + PORT_CONTEXT.Number / 4] as number;
-      const complaint = complaintOf(used, budget, reason, number, ordered);
-      if (complaint !== undefined) throw new Error(complaint);
-      this.core.KiAdvanceFlight(processor, used);
+      this.core.KiAdvanceFlight(processor, runGuest(words, flight, this.ports, budget));
       return true;
     } catch (error) {
-      Atomics.store(words, flight + KFLIGHT.State / 4, FLIGHT.Aloft);
+      Atomics.store(words, (flight + KFLIGHT.State) >>> 2, FLIGHT.Aloft);
       this.fail(processor, error);
       return false;
     }
