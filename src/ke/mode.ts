@@ -43,6 +43,11 @@ export function ddiTime(machine: Machine): Request {
   return [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.ddi, 0];
 }
 
+/** Time that a system call takes. */
+export function systemCallTime(machine: Machine): Request {
+  return [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+}
+
 /** Both names of a system service. */
 export interface SystemService<A extends readonly unknown[], T> {
   readonly nt: (...parameters: A) => NtCall<T>;
@@ -83,7 +88,7 @@ function* serve<T>(
   let returns = false;
   let result: T;
   try {
-    yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+    yield systemCallTime(machine);
     result = yield* body(mode);
   } finally {
     thread.serviceMode = outer;

@@ -1,10 +1,9 @@
-import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
 import { KeWaitForSingleObject } from '../ke/ddi';
+import { systemCallTime } from '../ke/mode';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
-import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
 import type { KEvent } from '../machine/views';
 
@@ -16,6 +15,14 @@ function* request(machine: Machine, ask: (done: KEvent) => void): Generator<Requ
   ask(done);
   yield* KeWaitForSingleObject(done, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
   done.delete();
+}
+
+/** What both services begin with. */
+function* beginService(routine: string): Generator<Request, Machine, number> {
+  requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
+  const { machine } = currentGuest(routine);
+  yield systemCallTime(machine);
+  return machine;
 }
 
 /**
@@ -35,9 +42,7 @@ function* loadDriver(
   routine: string,
   driverServiceName: string,
 ): Generator<Request, number, number> {
-  requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
-  const { machine } = currentGuest(routine);
-  yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+  const machine = yield* beginService(routine);
   const service = machine.drivers.service(driverServiceName);
   if (service === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
   if (machine.drivers.find(driverServiceName) !== undefined) return STATUS.IMAGE_ALREADY_LOADED;
@@ -68,9 +73,7 @@ function* unloadDriver(
   routine: string,
   driverServiceName: string,
 ): Generator<Request, number, number> {
-  requireIrql(routine, VIOLATION.IrqlZwPassive, IRQL.PASSIVE_LEVEL);
-  const { machine } = currentGuest(routine);
-  yield [encode(OP.Compute, MODE.KernelMode), machine.profile.costs.systemCall, 0];
+  const machine = yield* beginService(routine);
   const driver = machine.drivers.find(driverServiceName);
   if (driver === undefined) return STATUS.OBJECT_NAME_NOT_FOUND;
   if (driver.state !== 'loaded' || driver.DriverUnload === null)

@@ -181,30 +181,16 @@ export function IoCreateSystemThread(
   startContext: unknown,
 ): NtCall<SystemThread> {
   const routine = 'IoCreateSystemThread';
-  return new NtCall(routine, () =>
-    createSystemThread(
-      routine,
-      ioObject,
-      desiredAccess,
-      objectAttributes,
-      processHandle,
-      startRoutine,
-      startContext,
-    ),
-  );
+  const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
+  return new NtCall(routine, () => createFor(routine, ioObject, asked));
 }
 
-function* createSystemThread(
+function* createFor(
   routine: string,
   ioObject: IoObject,
-  desiredAccess: number,
-  objectAttributes: ObjectAttributes | null,
-  processHandle: Handle | null,
-  startRoutine: StartRoutine,
-  startContext: unknown,
+  asked: Asked,
 ): Generator<Request, SystemThread, number> {
   if (!(ioObject instanceof IoObject)) return failed(STATUS.INVALID_PARAMETER);
-  const asked = { desiredAccess, objectAttributes, processHandle, startRoutine, startContext };
   return yield* create(routine, ioObject, asked);
 }
 
