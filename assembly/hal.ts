@@ -68,6 +68,29 @@ export function HalInitializeTree(): void {
   }
 }
 
+/** When a processor's step comes first, or its next interrupt if it is in flight. */
+export function HalStepTime(processor: u32): u64 {
+  const time = HalProcessorTime(processor);
+  if (time == NEVER) return NEVER;
+  const prcb = KeGetPrcb(processor);
+  const inFlight = load<u32>(prcb, KPRCB.InFlight) != 0;
+  return inFlight ? load<u64>(prcb, KPRCB.NextInterrupt64) : time;
+}
+
+/**
+ * The processor below a node of the tree whose HalStepTime is the smallest: as many nodes are visited as
+ * processors in flight are before it, and a path to each.
+ */
+export function HalFirstStep(node: u32 = 1): u32 {
+  const winner = load<u32>(WinnerBase + (node << 2));
+  const time = HalProcessorTime(winner);
+  // What a flight is in the tree by is not after its interrupt.
+  if (node >= TreeLeaves || HalStepTime(winner) == time) return winner;
+  const left = HalFirstStep(node << 1);
+  const right = HalFirstStep((node << 1) + 1);
+  return HalStepTime(left) <= HalStepTime(right) ? left : right;
+}
+
 /** The earliest time of any processor but `processor`: how far that one may run ahead, less the latency. */
 export function HalOthersTime(processor: u32): u64 {
   let earliest = NEVER;

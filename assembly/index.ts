@@ -27,7 +27,7 @@ import { KiCharge, KiExitDispatcher, KiIsUndisturbed, KiSetAffinityThread } from
 import { KeInsertQueueDpc, KeRemoveQueueDpc } from './ke/dpc';
 import { KePulseEvent, KeResetEvent, KeSetEvent } from './ke/event';
 import { KeSignalGateBoostPriority } from './ke/gate';
-import { APPROACH, KiApproach, KiFlightProgress } from './ke/flight';
+import { APPROACH, KiApproach, KiFlightProgress, KiInitializeFlights } from './ke/flight';
 import { KiCanPushTrapFrame } from './ke/frame';
 import { KiScheduleInterrupt, KiTakeInterrupts } from './ke/interrupt';
 import { KeRaiseIrql } from './ke/irql';
@@ -150,6 +150,7 @@ function KiCreateSystemThread(system: usize, program: usize, priority: i32): usi
 export function KiInitializeSystem(): bool {
   HalAttach();
   HalInitializeTree();
+  KiInitializeFlights();
   KiInitializeTimerTables();
   RtlInitializeListHead(SYSTEM + KSYSTEM.SwapListHead);
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);

@@ -1,11 +1,5 @@
 import { KiRun } from './index';
-import {
-  KiHandToHost,
-  KiIsWanted,
-  KiPublishHorizon,
-  KiReleaseEngine,
-  KiTryEngine,
-} from './ke/parallel';
+import { KiHandToHost, KiIsWanted, KiReleaseEngine, KiTryEngine } from './ke/parallel';
 import { STOP } from './shared/types';
 
 /** What the core has for workers besides what it has for the host. */
@@ -13,11 +7,11 @@ import { STOP } from './shared/types';
 export * from './index';
 export {
   KiBeginPiece,
-  KiEpoch,
+  KiEndPiece,
   KiIdle,
-  KiPublishHorizon,
   KiReleaseEngine,
   KiWake,
+  KiWantsTurn,
 } from './ke/parallel';
 
 /** What a worker's turn with the kernel came to. */
@@ -33,9 +27,8 @@ const enum TURN {
 export function KiEngineTurn(owner: u32): u32 {
   if (!KiTryEngine(owner)) return TURN.None;
   const stop = KiIsWanted() ? STOP.Requested : KiRun();
-  const moved = KiPublishHorizon();
   if (stop == STOP.Flight) {
-    KiReleaseEngine(moved);
+    KiReleaseEngine(false);
     return TURN.Done;
   }
   KiHandToHost(stop);

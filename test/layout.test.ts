@@ -33,7 +33,7 @@ test('the map has these structs, of these sizes in bytes', () => {
     'KBARRIER 64',
     'KINTERRUPT_OBJECT 64',
     'KINTERRUPT 32',
-    'KFLIGHT 64',
+    'KFLIGHT 128',
     'KENGINE 256',
     'KTIMER_TABLE 4352',
     'PORT_CONTEXT 512',

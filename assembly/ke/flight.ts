@@ -1,6 +1,6 @@
 import {
-  HalProcessorTime,
   HalFirstProcessor,
+  HalProcessorTime,
   HalPublish,
   HalSetProcessorTime,
   KeGetPrcb,
@@ -19,8 +19,8 @@ import { KiThreadIndex } from './object';
  * flight's own row: a processor in flight cannot act before its progress, which is its key in the time
  * tree, and whoever has the engine folds it in.
  *
- * A flight goes to the horizon: no step to come is before KENGINE.Horizon64, so no interrupt that is
- * not there yet comes before that plus the latency.
+ * A flight goes to the horizon: the latency after where all others are, since no interrupt that is not
+ * there yet comes before that.
  */
 
 export function KiFlight(processor: u32): usize {
@@ -51,9 +51,31 @@ export function KiTakeFlight(flight: usize, state: FLIGHT): bool {
   return true;
 }
 
-function KiProgress(flight: usize): u64 {
+export function KiProgress(flight: usize): u64 {
   if (ASC_FEATURE_THREADS) return atomic.load<u64>(flight, KFLIGHT.Progress64);
   return load<u64>(flight, KFLIGHT.Progress64);
+}
+
+/** Whether the guest of a flight has stopped for a reason of its own, at its progress. */
+export function KiHasStopped(flight: usize): bool {
+  if (ASC_FEATURE_THREADS) return atomic.load<u32>(flight, KFLIGHT.Stopped) != 0;
+  return load<u32>(flight, KFLIGHT.Stopped) != 0;
+}
+
+function KiWriteStopped(flight: usize, stopped: bool): void {
+  if (ASC_FEATURE_THREADS) atomic.store<u32>(flight, stopped, KFLIGHT.Stopped);
+  else store<u32>(flight, stopped, KFLIGHT.Stopped);
+}
+
+function KiWriteProgress(flight: usize, time: u64): void {
+  if (ASC_FEATURE_THREADS) atomic.store<u64>(flight, time, KFLIGHT.Progress64);
+  else store<u64>(flight, time, KFLIGHT.Progress64);
+}
+
+/** No processor is in flight. */
+export function KiInitializeFlights(): void {
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  for (let number: u32 = 0; number < processors; number++) KiWriteProgress(KiFlight(number), NEVER);
 }
 
 /** Up to when the guest of a processor in flight has run. */
@@ -74,8 +96,8 @@ export function KiTakeOff(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
   store<u32>(flight, 1, KFLIGHT.Ordered);
   store<u32>(flight, <u32>context, KFLIGHT.Context);
   store<u32>(flight, KiThreadIndex(thread), KFLIGHT.Thread);
-  store<u64>(flight, now, KFLIGHT.Progress64);
   store<u64>(flight, 0, KFLIGHT.Horizon64);
+  KiWriteProgress(flight, now);
   store<u32>(prcb, 1, KPRCB.InFlight);
   store<u64>(prcb, 0, KPRCB.RunTo64);
   store<u64>(prcb, now, KPRCB.ResumeTime64);
@@ -85,6 +107,7 @@ export function KiTakeOff(prcb: PKPRCB, thread: PKTHREAD, now: u64): void {
 
 /** A flight may go on, and whoever advances it may be asleep. */
 function KiLaunch(flight: usize): void {
+  KiWriteStopped(flight, false);
   KiWriteState(flight, FLIGHT.Aloft);
   if (ASC_FEATURE_THREADS) store<u32>(KiEngine(), 1, KENGINE.Launched);
 }
@@ -95,6 +118,7 @@ function KiLand(prcb: PKPRCB, flight: usize): void {
   store<u32>(prcb, 0, KPRCB.InFlight);
   store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.Flights) - 1, KSYSTEM.Flights);
   KiWriteState(flight, FLIGHT.Landed);
+  KiWriteProgress(flight, NEVER);
 }
 
 /** What is to be done with the processor that is first by its key. */
@@ -111,7 +135,7 @@ export const enum APPROACH {
  * Up to when a flight runs before it is taken back for an interrupt: until that comes, or further if it
  * was sent too late. `NEVER`: none comes by `time`.
  */
-function KiLandingTime(prcb: PKPRCB, time: u64): u64 {
+export function KiLandingTime(prcb: PKPRCB, time: u64): u64 {
   const interrupt = load<u64>(prcb, KPRCB.NextInterrupt64);
   if (interrupt > time) return NEVER;
   return max<u64>(interrupt, KiBounded(load<u64>(prcb, KPRCB.RunTo64)));
@@ -163,10 +187,7 @@ function KiIsOrder(flight: usize): bool {
  *   ns, or another has it (0 ns). 0: all are back.
  */
 export function KiSettleFlights(known: bool): u32 {
-  if (load<u32>(SYSTEM, KSYSTEM.Flights) == 0) {
-    KiResetHorizon();
-    return 0;
-  }
+  if (load<u32>(SYSTEM, KSYSTEM.Flights) == 0) return 0;
   const horizon = KiSettleHorizon(known);
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
   for (let number: u32 = 0; number < processors; number++) {
@@ -189,7 +210,6 @@ export function KiSettleFlights(known: bool): u32 {
     }
     KiLandSettled(prcb, flight);
   }
-  KiResetHorizon();
   return 0;
 }
 
@@ -215,13 +235,7 @@ export function KiLandAll(): bool {
     if (KiReadState(flight) != FLIGHT.Arrived && !KiTakeFlight(flight, FLIGHT.Landed)) return false;
     KiLandSettled(prcb, flight);
   }
-  KiResetHorizon();
   return true;
-}
-
-/** What the host does between runs may be before what the last run has promised. */
-function KiResetHorizon(): void {
-  if (ASC_FEATURE_THREADS) atomic.store<u64>(KiEngine(), 0, KENGINE.Horizon64);
 }
 
 /**
@@ -231,11 +245,11 @@ function KiResetHorizon(): void {
 export function KiAdvanceFlight(processor: u32, used: u32): void {
   const flight = KiFlight(processor);
   const context: usize = load<u32>(flight, KFLIGHT.Context);
-  const progress = load<u64>(flight, KFLIGHT.Progress64) + used;
+  const progress = KiProgress(flight) + used;
   const stopped = load<u32>(context, PORT_CONTEXT.Reason) != PORT_STOP.Budget;
   store<u32>(flight, 0, KFLIGHT.Ordered);
-  if (ASC_FEATURE_THREADS) atomic.store<u64>(flight, progress, KFLIGHT.Progress64);
-  else store<u64>(flight, progress, KFLIGHT.Progress64);
+  if (stopped) KiWriteStopped(flight, true);
+  KiWriteProgress(flight, progress);
   KiWriteState(flight, stopped ? FLIGHT.Arrived : FLIGHT.Aloft);
 }
 

@@ -1,22 +1,74 @@
-import {
-  HalFirstProcessor,
-  HalOthersTime,
-  HalProcessorTime,
-  KeGetPrcb,
-  NEVER,
-  SYSTEM,
-} from '../hal';
+import { HalFirstStep, HalStepTime, KeGetPrcb, NEVER, SYSTEM } from '../hal';
 import { KENGINE, KFLIGHT, KPRCB, KSYSTEM } from '../shared/layout';
 import { ENGINE, FLIGHT } from '../shared/types';
-import { KiBounded, KiEngine, KiFlight, KiReadState, KiTakeFlight, KiWriteState } from './flight';
+import {
+  KiAdvanceFlight,
+  KiBounded,
+  KiEngine,
+  KiFlight,
+  KiHasStopped,
+  KiLandingTime,
+  KiProgress,
+  KiReadState,
+  KiTakeFlight,
+  KiWriteState,
+} from './flight';
 
 /**
  * What workers do with the machine's memory: advance flights, and step the kernel, one at a time. Built
  * into the core for workers only.
  *
- * Who waits reads the epoch, looks once more, and sleeps while it is the same. Whoever has the kernel
- * changes it when it lets go: if the horizon has moved, or somebody sleeps who wants the kernel.
+ * How far a flight may go is found out by who advances it, from the progress of the others and from what
+ * the kernel has published, without having the kernel. Nobody acts before where it is, but whom an act
+ * of another brings forward; so those times hold together only as they were between two turns with the
+ * kernel, which is what KENGINE.Version tells. A horizon so found holds from then on: who acts later does
+ * it at one of those times or after, and is felt the latency after that.
+ *
+ * Whose flights are at their horizons, and who has nothing to do, looks for a while, then reads the
+ * epoch, looks once more, and sleeps while it is the same.
  */
+
+/** Where the flight is that has come least far, leaving out that of a processor. */
+function KiOthersProgress(processor: u32): u64 {
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  let least = NEVER;
+  for (let number: u32 = 0; number < processors; number++) {
+    if (number == processor) continue;
+    least = min<u64>(least, KiProgress(KiFlight(number)));
+  }
+  return least;
+}
+
+/** When another than the flight of a processor can act at the earliest. */
+function KiOthersTime(processor: u32): u64 {
+  const first = atomic.load<u64>(KiEngine(), KENGINE.FirstTime64);
+  return min<u64>(first, KiOthersProgress(processor));
+}
+
+/** Changes with every turn of the kernel; odd in one. */
+function KiVersion(): u32 {
+  return atomic.load<u32>(KiEngine(), KENGINE.Version);
+}
+
+/** Up to when the flight of a processor may run; 0: that cannot be told, somebody has had the kernel. */
+function KiFlightHorizon(processor: u32): u64 {
+  const version = KiVersion();
+  if ((version & 1) != 0) return 0;
+  const others = KiOthersTime(processor);
+  const prcb = KeGetPrcb(processor);
+  const latest = others == NEVER ? NEVER : others + load<u32>(SYSTEM, KSYSTEM.IpiLatency);
+  const horizon = min<u64>(latest, atomic.load<u64>(prcb, KPRCB.NextInterrupt64));
+  const bounded = KiBounded(max<u64>(horizon, atomic.load<u64>(prcb, KPRCB.RunTo64)));
+  return KiVersion() == version ? bounded : 0;
+}
+
+/** Whether the flight of a processor may go on. */
+function KiMayGoOn(processor: u32): bool {
+  const flight = KiFlight(processor);
+  if (KiReadState(flight) != FLIGHT.Aloft) return false;
+  const progress = KiProgress(flight);
+  return load<u64>(flight, KFLIGHT.Horizon64) > progress || KiFlightHorizon(processor) > progress;
+}
 
 /**
  * Takes the flight of a processor, to advance it.
@@ -26,48 +78,75 @@ import { KiBounded, KiEngine, KiFlight, KiReadState, KiTakeFlight, KiWriteState 
 export function KiBeginPiece(processor: u32, piece: u32): u32 {
   const flight = KiFlight(processor);
   if (KiReadState(flight) != FLIGHT.Aloft) return 0;
-  const seen = atomic.load<u64>(flight, KFLIGHT.Progress64);
-  if (KiFlightHorizon(processor, flight) <= seen) return 0;
+  const version = KiVersion();
+  const looks = load<u64>(flight, KFLIGHT.Horizon64) <= KiProgress(flight);
+  const found = looks ? KiFlightHorizon(processor) : 0;
+  if (looks && found <= KiProgress(flight)) return 0;
   if (!KiTakeFlight(flight, FLIGHT.Running)) return 0;
-  // It may be another flight by now than the one that was looked at.
-  const progress = load<u64>(flight, KFLIGHT.Progress64);
-  const horizon = KiFlightHorizon(processor, flight);
+  // It is the flight that was looked at if nobody has had the kernel meanwhile.
+  if (looks && KiVersion() == version) store<u64>(flight, found, KFLIGHT.Horizon64);
+  const horizon = load<u64>(flight, KFLIGHT.Horizon64);
+  const progress = KiProgress(flight);
   if (horizon > progress) return <u32>min<u64>(horizon - progress, piece);
   KiWriteState(flight, FLIGHT.Aloft);
   return 0;
 }
 
-/** Up to when a flight may run. What all may do is read before what interrupts it. */
-function KiFlightHorizon(processor: u32, flight: usize): u64 {
-  const prcb = KeGetPrcb(processor);
-  const all = atomic.load<u64>(KiEngine(), KENGINE.Horizon64);
-  const own = atomic.load<u64>(flight, KFLIGHT.Horizon64);
-  const latest = max<u64>(all == NEVER ? NEVER : all + load<u32>(SYSTEM, KSYSTEM.IpiLatency), own);
-  const horizon = min<u64>(latest, atomic.load<u64>(prcb, KPRCB.NextInterrupt64));
-  return KiBounded(max<u64>(horizon, atomic.load<u64>(prcb, KPRCB.RunTo64)));
+/** Ends what KiBeginPiece has begun: see KiAdvanceFlight. */
+export function KiEndPiece(processor: u32, used: u32): void {
+  const before = KiProgress(KiFlight(processor));
+  KiAdvanceFlight(processor, used);
+  if (atomic.load<u32>(KiEngine(), KENGINE.Wanting) == 0) return;
+  // Who sleeps at a horizon waits for the one that has come least far.
+  if (before <= KiOthersTime(processor)) KiWake();
 }
 
 /**
- * Publishes how far flights may run: all by the first key, the first, if it is in flight, by the others'.
- *
- * @returns whether somebody may go on who could not.
+ * Whether the kernel has something to do before flights come further, and nobody has it: the same as
+ * KiRun would find out.
  */
-export function KiPublishHorizon(): bool {
-  const first = HalFirstProcessor();
-  const time = HalProcessorTime(first);
+function KiIsTurnDue(): bool {
   const engine = KiEngine();
-  let moved = load<u32>(engine, KENGINE.Launched) != 0;
-  store<u32>(engine, 0, KENGINE.Launched);
-  if (load<u64>(engine, KENGINE.Horizon64) != time) {
-    atomic.store<u64>(engine, time, KENGINE.Horizon64);
-    moved = true;
+  if ((KiVersion() & 1) != 0) return false;
+  if (KiIsWanted()) return true;
+  const first = atomic.load<u32>(engine, KENGINE.FirstProcessor);
+  const step = atomic.load<u64>(engine, KENGINE.FirstTime64);
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  let flight: u32 = 0;
+  let progress = NEVER;
+  for (let number: u32 = 0; number < processors; number++) {
+    const time = KiProgress(KiFlight(number));
+    if (time >= progress) continue;
+    progress = time;
+    flight = number;
   }
-  if (load<u32>(KeGetPrcb(first), KPRCB.InFlight) == 0) return moved;
-  const others = HalOthersTime(first);
-  const latency = load<u32>(SYSTEM, KSYSTEM.IpiLatency);
-  const flight = KiFlight(first);
-  atomic.store<u64>(flight, others == NEVER ? NEVER : others + latency, KFLIGHT.Horizon64);
-  return moved;
+  if (min<u64>(step, progress) > load<u64>(SYSTEM, KSYSTEM.Until64)) return true;
+  if (step > progress || (step == progress && first > flight))
+    return KiHasStopped(KiFlight(flight));
+  const row = KiFlight(first);
+  const own = KiProgress(row);
+  return own == NEVER || own >= KiLandingTime(KeGetPrcb(first), step) || KiHasStopped(row);
+}
+
+/**
+ * Whether a worker should take a turn with the kernel. That has most of what it touches in the cache of
+ * who had it last, so another lets that one go first, and looks `patience` times whether it does.
+ */
+export function KiWantsTurn(owner: u32, patience: u32): bool {
+  if (!KiIsTurnDue()) return false;
+  if (atomic.load<u32>(KiEngine(), KENGINE.Owner) == owner) return true;
+  for (let look: u32 = 0; look < patience; look++) {
+    if ((KiVersion() & 1) != 0) return false;
+  }
+  return patience != 0;
+}
+
+/** Tells workers what there is apart from where flights have come. */
+function KiPublishFirst(): void {
+  const engine = KiEngine();
+  const first = HalFirstStep();
+  atomic.store<u32>(engine, first, KENGINE.FirstProcessor);
+  atomic.store<u64>(engine, HalStepTime(first), KENGINE.FirstTime64);
 }
 
 /** Lets all who sleep look again. */
@@ -82,22 +161,28 @@ export function KiWake(): void {
 /** Takes the kernel, if nobody has it. */
 export function KiTryEngine(owner: u32): bool {
   const engine = KiEngine();
-  if (atomic.load<u32>(engine, KENGINE.Lock) != 0) return false;
-  return atomic.cmpxchg<u32>(engine, 0, owner, KENGINE.Lock) == 0;
+  const version = KiVersion();
+  if ((version & 1) != 0) return false;
+  if (atomic.cmpxchg<u32>(engine, version, version + 1, KENGINE.Version) != version) return false;
+  atomic.store<u32>(engine, owner, KENGINE.Owner);
+  return true;
 }
 
-/** Lets go of the kernel, after its flights' horizon has been published. */
-export function KiReleaseEngine(moved: bool): void {
+/** Lets go of the kernel, which is the caller's; `wake`: all who sleep are to look, whatever has happened. */
+export function KiReleaseEngine(wake: bool): void {
   const engine = KiEngine();
-  atomic.store<u32>(engine, 0, KENGINE.Lock);
-  if (moved || atomic.load<u32>(engine, KENGINE.Wanting) != 0) KiWake();
+  const launched = load<u32>(engine, KENGINE.Launched) != 0;
+  if (launched) store<u32>(engine, 0, KENGINE.Launched);
+  KiPublishFirst();
+  atomic.store<u32>(engine, KiVersion() + 1, KENGINE.Version);
+  if (wake || launched || atomic.load<u32>(engine, KENGINE.Wanting) != 0) KiWake();
 }
 
 /** Hands the kernel over to the host, for what a STOP asks of it. */
 export function KiHandToHost(stop: u32): void {
   const engine = KiEngine();
   store<u32>(engine, stop, KENGINE.Stop);
-  atomic.store<u32>(engine, ENGINE.Host, KENGINE.Lock);
+  atomic.store<u32>(engine, ENGINE.Host, KENGINE.Owner);
   atomic.store<u32>(engine, 1, KENGINE.HostTurn);
   atomic.notify(engine + KENGINE.HostTurn, -1);
 }
@@ -107,26 +192,47 @@ export function KiIsWanted(): bool {
   return atomic.load<u32>(KiEngine(), KENGINE.Wanted) != 0;
 }
 
-export function KiEpoch(): u32 {
-  return atomic.load<u32>(KiEngine(), KENGINE.Epoch);
+/** What memory.atomic.wait32 answers when nobody has woken it. */
+const TIMED_OUT: i32 = 2;
+
+/** What the processors of a worker have to do: those of `count` that begin with `worker`. */
+const enum WORK {
+  None = 0,
+  /** A flight may go on, or the kernel has something to do. */
+  Now = 1,
+  /** Flights are at their horizons. */
+  Later = 2,
+}
+
+function KiFindWork(worker: u32, count: u32): WORK {
+  const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
+  let work = WORK.None;
+  for (let number = worker; number < processors; number += count) {
+    if (KiMayGoOn(number)) return WORK.Now;
+    if (KiReadState(KiFlight(number)) == FLIGHT.Aloft) work = WORK.Later;
+  }
+  return KiIsTurnDue() ? WORK.Now : work;
 }
 
 /**
- * Waits until the epoch is another than `epoch`: at first in a loop, then asleep for at most `timeout`
- * ns. Who has not been able to fold its own progress in does not sleep while it could.
+ * Waits until a worker has something to do, or the epoch is another than `epoch`: at first in a loop,
+ * then asleep for at most `timeout` ns.
+ *
+ * @returns false if nothing has happened.
  */
-export function KiIdle(epoch: u32, spins: u32, unfolded: bool, timeout: i64): void {
+export function KiIdle(worker: u32, count: u32, epoch: u32, spins: u32, timeout: i64): bool {
   const engine = KiEngine();
   for (let spin: u32 = 0; spin < spins; spin++) {
-    if (atomic.load<u32>(engine, KENGINE.Epoch) != epoch) return;
-    if (unfolded && atomic.load<u32>(engine, KENGINE.Lock) == 0) return;
+    if (KiFindWork(worker, count) == WORK.Now) return true;
+    if (atomic.load<u32>(engine, KENGINE.Epoch) != epoch) return true;
   }
-  const wanting: u32 = unfolded ? 1 : 0;
   atomic.add<u32>(engine, 1, KENGINE.Sleepers);
+  // Whoever has flights is woken for their horizons; that is known before it looks again.
+  const wanting: u32 = KiFindWork(worker, count) == WORK.Later ? 1 : 0;
   atomic.add<u32>(engine, wanting, KENGINE.Wanting);
-  if (!unfolded || atomic.load<u32>(engine, KENGINE.Lock) != 0) {
-    atomic.wait<i32>(engine + KENGINE.Epoch, <i32>epoch, timeout);
-  }
+  let woken = KiFindWork(worker, count) == WORK.Now;
+  if (!woken) woken = atomic.wait<i32>(engine + KENGINE.Epoch, <i32>epoch, timeout) != TIMED_OUT;
   atomic.sub<u32>(engine, wanting, KENGINE.Wanting);
   atomic.sub<u32>(engine, 1, KENGINE.Sleepers);
+  return woken;
 }

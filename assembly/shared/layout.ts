@@ -802,50 +802,56 @@ export const enum KINTERRUPT {
 
 /**
  * The run of a worker port's thread on a processor. Who has it is said by State: the engine puts it into
- * the air and takes it back, the processor's worker advances it between. [atomic] but where noted.
+ * the air and takes it back, the processor's worker advances it between. A cache line is of these two,
+ * another, with the progress, is what all workers look at.
  */
 export const enum KFLIGHT {
-  /** FLIGHT. */
+  /** FLIGHT. [atomic] */
   State = 0,
   /** 1: the next run may begin with an instruction that others observe. */
   Ordered = 4,
-  /** Up to when the guest has run: not after any step of its processor to come. */
-  Progress64 = 8,
-  /** Up to when it may run besides what all may; 0: no further than that. */
-  Horizon64 = 16,
+  /** Up to when it may run, as far as who advances it has found out. */
+  Horizon64 = 8,
   /** The address of the thread's PORT_CONTEXT. [const] while it is in flight */
-  Context = 24,
+  Context = 16,
   /** Table index. [const] while it is in flight */
-  Thread = 28,
-  Reserved0_64 = 32,
-  Reserved1_64 = 40,
-  Reserved2_64 = 48,
-  Reserved3_64 = 56,
-  Size = 64,
+  Thread = 20,
+  StateLine = 24,
+
+  /** Up to when the guest has run: not after any step of its processor to come, but for an interrupt. NEVER: it is not in flight. [atomic] */
+  Progress64 = 64,
+  /** 1: it has stopped there for a reason of its own. [atomic] */
+  Stopped = 72,
+  ProgressLine = 76,
+  Size = 128,
 }
 
 /** What workers and the host agree by. Each group of fields is a cache line. [atomic] */
 export const enum KENGINE {
-  /** Whose the kernel is: 0 nobody's, ENGINE.Host, or a worker's number plus one. */
-  Lock = 0,
+  /** Odd while somebody has the kernel: what others read of it then may not belong together. */
+  Version = 0,
+  /** Who has it, or had it last: ENGINE.Host, or a worker's number plus one; 0: nobody has had it since the host. */
+  Owner = 4,
+  /** When the first step or interrupt is, leaving out where flights have come. */
+  FirstTime64 = 8,
+  /** Whose that is. */
+  FirstProcessor = 16,
   /** 1: the host wants the kernel back. */
-  Wanted = 4,
-  /** STOP with which a worker has handed the kernel to the host. [Lock] */
-  Stop = 8,
-  /** 1: a flight may go on that could not. [Lock] */
-  Launched = 12,
+  Wanted = 20,
+  VersionLine = 24,
+
+  /** STOP with which a worker has handed the kernel to the host. [Version] */
+  Stop = 64,
+  /** 1: a flight may go on that could not. [Version] */
+  Launched = 68,
   /** 1: the host is told by message. [const] in a run */
-  Message = 16,
-  LockLine = 20,
+  Message = 72,
+  StopLine = 76,
 
-  /** Not after any step to come: how far all may run, less the latency. Grows. */
-  Horizon64 = 64,
-  HorizonLine = 72,
-
-  /** Changes when somebody who waits should look again. */
+  /** Changes when somebody who sleeps should look again. */
   Epoch = 128,
   Sleepers = 132,
-  /** Of those, who wait for the kernel. */
+  /** Of those, who have flights at their horizons. */
   Wanting = 136,
   EpochLine = 140,
 

@@ -304,7 +304,7 @@ export const enum FLIGHT {
   Arrived = 3,
 }
 
-/** KENGINE.Lock when the host has the kernel. */
+/** KENGINE.Owner when the host has the kernel. */
 export const enum ENGINE {
   Host = 0x80000000,
 }

@@ -116,9 +116,9 @@ export interface CoreExports {
 export interface ThreadsExports extends CoreExports {
   KiBeginPiece(processor: number, piece: number): number;
   KiEngineTurn(owner: number): number;
-  KiEpoch(): number;
-  KiIdle(epoch: number, spins: number, unfolded: number, timeout: bigint): void;
-  KiPublishHorizon(): number;
+  KiEndPiece(processor: number, used: number): void;
+  KiWantsTurn(owner: number, patience: number): number;
+  KiIdle(worker: number, count: number, epoch: number, spins: number, timeout: bigint): number;
   KiReleaseEngine(moved: number): void;
   KiWake(): void;
 }

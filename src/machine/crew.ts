@@ -4,15 +4,18 @@ import type { ThreadsExports, WorkerCode } from './core';
 import { MachineError } from './errors';
 import type { MachineMemory } from './memory';
 import type { ResolvedOptions } from './options';
-import { hostProcessors, type WorkerHandle, type WorkerPool } from './worker-pool';
 import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
-
-/** Ns that a guest runs at the most before its worker looks round: it is not to keep the others waiting. */
-const PIECE_NS = 100_000;
+import { hostProcessors, type WorkerHandle, type WorkerPool } from './worker-pool';
 
 /**
- * How often a worker that has nothing to do looks before it sleeps: for about as long as it takes to wake
- * one, or two would wake each other for every piece. With more workers than processors, less.
+ * Ns that a guest runs at the most before its worker looks round and the others see how far it has come:
+ * short enough to keep them from waiting, long beside what a look costs.
+ */
+const PIECE_NS = 2000;
+
+/**
+ * How often a worker that has nothing to do looks at a processor before it sleeps: for some times as long
+ * as it takes to wake one. With more workers than the host has processors, less.
  */
 const SPINS = 40_000;
 const SPINS_IN_A_CROWD = 50;
@@ -61,7 +64,8 @@ export class Crew {
     this.control = new Int32Array(
       new SharedArrayBuffer((CONTROL.State + options.workers) * Int32Array.BYTES_PER_ELEMENT),
     );
-    this.storeEngine(KENGINE.Lock, ENGINE.Host);
+    this.storeEngine(KENGINE.Version, 1);
+    this.storeEngine(KENGINE.Owner, ENGINE.Host);
   }
 
   /** Takes workers and lets them look at the machine's memory. */
@@ -82,7 +86,7 @@ export class Crew {
       guestBase: memory.guests,
       guestBytes: options.capacities.guestBytes,
       pieceNs: PIECE_NS,
-      spins: crowded ? SPINS_IN_A_CROWD : SPINS,
+      spins: crowded ? SPINS_IN_A_CROWD : Math.ceil(SPINS / options.processors),
       pauseUs: options.workerPauseUs,
     }));
     this.workers.forEach((worker, index) => {
@@ -110,6 +114,11 @@ export class Crew {
 
   private storeEngine(field: number, value: number): void {
     Atomics.store(this.memory.words, this.engineIndex(field), value);
+  }
+
+  /** Who has the kernel: ENGINE.Host, or a worker's number plus one; 0: nobody, or one that has just taken it. */
+  private owner(): number {
+    return this.engine(KENGINE.Version) % 2 === 0 ? 0 : this.engine(KENGINE.Owner);
   }
 
   /** Tells every worker something, and waits until each has answered. */
@@ -162,7 +171,7 @@ export class Crew {
   private handOver(message: boolean): void {
     this.storeEngine(KENGINE.Message, message ? 1 : 0);
     this.storeEngine(KENGINE.HostTurn, 0);
-    this.core.KiPublishHorizon();
+    this.storeEngine(KENGINE.Owner, 0);
     this.core.KiReleaseEngine(1);
     this.workers.forEach((worker, index) => {
       // Nothing is dealt to more workers than there are processors.
@@ -238,8 +247,9 @@ export class Crew {
     let pulse = this.memory.u64(KSYSTEM.Address + KSYSTEM.Steps64);
     for (let processor = 0; processor < this.options.processors; processor++) {
       const flight = this.flight(processor);
-      const progress = flight + KFLIGHT.Progress64;
-      pulse += this.memory.u64(progress) + this.memory.u32(flight + KFLIGHT.State);
+      const state = this.memory.u32(flight + KFLIGHT.State);
+      pulse += state;
+      if (state !== FLIGHT.Landed) pulse += this.memory.u64(flight + KFLIGHT.Progress64);
     }
     if (pulse !== this.lastPulse) {
       this.lastPulse = pulse;
@@ -261,9 +271,9 @@ export class Crew {
       const thread = this.threadOn(running);
       return { worker: running % this.size, processor: running, thread, why };
     }
-    const lock = this.engine(KENGINE.Lock);
-    if (lock !== 0 && lock !== ENGINE.Host)
-      return { worker: lock - 1, processor: undefined, thread: undefined, why };
+    const owner = this.owner();
+    if (owner !== 0 && owner !== ENGINE.Host)
+      return { worker: owner - 1, processor: undefined, thread: undefined, why };
     const processor = this.system(KSYSTEM.StopProcessor);
     return { worker: processor % this.size, processor, thread: this.threadOn(processor), why };
   }
@@ -340,19 +350,26 @@ export class Crew {
 
   /** Takes the kernel, and what is in the air, from workers of which one is lost. */
   seize(lost: LostWorker): void {
-    const word = this.engineIndex(KENGINE.Lock);
     this.storeEngine(KENGINE.Wanted, 1);
-    for (let tries = 0; tries < LAST_TRIES; tries++) {
-      const owner = Atomics.compareExchange(this.memory.words, word, 0, ENGINE.Host);
-      // The others let go of it after their steps; the lost one does not.
-      if (owner === 0 || owner === ENGINE.Host || owner === lost.worker + 1) break;
-      this.doze(tries);
-    }
-    this.storeEngine(KENGINE.Lock, ENGINE.Host);
+    for (let tries = 0; tries < LAST_TRIES && !this.take(lost); tries++) this.doze(tries);
+    this.storeEngine(KENGINE.Owner, ENGINE.Host);
     for (const processor of this.processors()) {
       const state = (this.flight(processor) + KFLIGHT.State) >>> 2;
       Atomics.compareExchange(this.memory.words, state, FLIGHT.Running, FLIGHT.Aloft);
     }
+  }
+
+  /** Takes the kernel if nobody has it who will let go of it. */
+  private take(lost: LostWorker): boolean {
+    const owner = this.owner();
+    // The others let go of it after their steps; the lost one does not.
+    if (owner === ENGINE.Host || owner === lost.worker + 1) return true;
+    const word = this.engineIndex(KENGINE.Version);
+    const version = this.engine(KENGINE.Version);
+    const isFree = version % 2 === 0;
+    return (
+      isFree && Atomics.compareExchange(this.memory.words, word, version, version + 1) === version
+    );
   }
 
   /** Waits until a worker has done with its piece, which is short. */

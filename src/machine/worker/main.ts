@@ -23,6 +23,8 @@ interface NodePort {
 
 /** Ns that it sleeps at the most before it looks anyway. */
 const SLEEP_NS = 5_000_000n;
+/** How often it looks whether another, who had the kernel last, takes it: for as long as a piece takes. */
+const PATIENCE = 2000;
 /** Sleeps without a change after which it waits for a message, while the host has the kernel. */
 const SLEEPS = 4;
 
@@ -91,29 +93,25 @@ class Job {
 
   /** Works until the host has kept the kernel for a while. */
   work(): void {
-    const { pauseUs } = this.attachment;
+    const { index, count, spins, pauseUs } = this.attachment;
     const { core } = this;
-    // Whether the kernel may not have seen yet how far its flights have come.
-    let unfolded = true;
     let sleeps = 0;
     for (;;) {
-      const epoch = core.KiEpoch();
       const ran = this.advance();
       if (ran < 0) return;
-      if (ran > 0) unfolded = true;
       if (pauseUs !== 0) this.pause();
-      if (unfolded || this.engineWord(KENGINE.Wanted) !== 0) {
-        const turn = this.takeTurn();
-        if (turn === TURN.Failed) return;
-        if (turn !== TURN.None) unfolded = false;
-      }
-      if (ran > 0) {
+      const isDue = core.KiWantsTurn(index + 1, ran > 0 ? 0 : PATIENCE) !== 0;
+      if (isDue && this.takeTurn() === TURN.Failed) return;
+      if (ran > 0 || isDue) {
         sleeps = 0;
         continue;
       }
-      core.KiIdle(epoch, this.attachment.spins, unfolded ? 1 : 0, SLEEP_NS);
-      sleeps = core.KiEpoch() === epoch ? sleeps + 1 : 0;
+      // What is changed after this shows in the epoch.
+      const epoch = this.engineWord(KENGINE.Epoch);
       if ((sleeps > SLEEPS || this.isToLeave()) && this.park()) return;
+      // Who has slept for nothing is not needed soon.
+      const looks = sleeps === 0 ? spins : 0;
+      sleeps = core.KiIdle(index, count, epoch, looks, SLEEP_NS) === 0 ? sleeps + 1 : 0;
     }
   }
 
@@ -121,13 +119,18 @@ class Job {
     return Atomics.load(this.attachment.control, CONTROL.Leave) !== 0;
   }
 
+  /** Whether the host has the kernel. */
+  private isHostsTurn(): boolean {
+    return this.engineWord(KENGINE.Owner) === ENGINE.Host;
+  }
+
   /** Waits for a message from now on, unless the kernel is not the host's. */
   private park(): boolean {
     const { control, index } = this.attachment;
-    if (this.engineWord(KENGINE.Lock) !== ENGINE.Host) return false;
+    if (!this.isHostsTurn()) return false;
     const word = CONTROL.State + index;
     Atomics.store(control, word, WORKER_STATE.Parked);
-    if (this.engineWord(KENGINE.Lock) === ENGINE.Host) return true;
+    if (this.isHostsTurn()) return true;
     // The host has let go of it meanwhile; if it has seen the worker parked, a message comes too.
     Atomics.store(control, word, WORKER_STATE.Active);
     return false;
@@ -163,7 +166,7 @@ class Job {
     const { words } = this;
     const flight = this.attachment.flightBase + processor * KFLIGHT.Size;
     try {
-      this.core.KiAdvanceFlight(processor, runGuest(words, flight, this.ports, budget));
+      this.core.KiEndPiece(processor, runGuest(words, flight, this.ports, budget));
       return true;
     } catch (error) {
       Atomics.store(words, (flight + KFLIGHT.State) >>> 2, FLIGHT.Aloft);
