@@ -75,12 +75,20 @@ test('so does a worker that never answers, after workerTimeoutMs', async () => {
   expectInspectable(machine, thread);
 });
 
-test('so does a worker that exits; a run that does not block learns of it at once', async () => {
+test('so does a worker that exits, in a run that does not block', async () => {
   const { machine, thread } = await machineOf([[SCRIPT.Exit, 0, 0]]);
   const failure = await machine.runAsync({ until: 1_000_000 }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(WorkerError);
   expect(String(failure)).toBe(
     "WorkerError: worker 1 was lost on processor 1, in thread 'stray': it exited with 7",
+  );
+  expectInspectable(machine, thread);
+});
+
+test('and in one that blocks, long before workerTimeoutMs', async () => {
+  const { machine, thread } = await machineOf([[SCRIPT.Exit, 0, 0]], { workerTimeoutMs: 400_000 });
+  expect(failureOf(() => machine.run({ until: 1_000_000 })).message).toBe(
+    "worker 1 was lost on processor 1, in thread 'stray': it exited with 7",
   );
   expectInspectable(machine, thread);
 });

@@ -13,12 +13,18 @@ import { type Attachment, CONTROL, type FromWorker, type ToWorker, WORKER_STATE 
 interface Parent {
   tell(message: FromWorker): void;
   listen(listener: (message: ToWorker) => void): void;
+  /** Calls back when the worker ends by itself; the host may be waiting in memory, and hears of nothing there. */
+  beforeExit(listener: (code: number) => void): void;
 }
 
 /** The end of a channel, as Node has it. */
 interface NodePort {
   postMessage(message: FromWorker): void;
   on(event: 'message', listener: (message: ToWorker) => void): void;
+}
+
+interface NodeProcess {
+  on(event: 'exit', listener: (code: number) => void): void;
 }
 
 /** Ns that it sleeps at the most before it looks anyway. */
@@ -48,14 +54,20 @@ async function findParent(): Promise<Parent> {
       listen: (listener) => {
         scope.onmessage = ({ data }) => listener(data);
       },
+      // One of a browser waits for messages for ever.
+      beforeExit: () => undefined,
     };
   }
   const name = 'node:worker_threads';
   const { parentPort } = (await import(name)) as { parentPort: NodePort };
+  const { process: nodeProcess } = globalThis as unknown as { process: NodeProcess };
   return {
     tell: (message) => parentPort.postMessage(message),
     listen: (listener) => {
       parentPort.on('message', listener);
+    },
+    beforeExit: (listener) => {
+      nodeProcess.on('exit', listener);
     },
   };
 }
@@ -66,6 +78,8 @@ class Job {
   private readonly signed: Int32Array;
   private readonly ports: PortCore[] = [];
   private readonly random: () => number;
+  /** Whose guest it runs; -1: none. */
+  private running = -1;
 
   constructor(
     private readonly parent: Parent,
@@ -165,6 +179,7 @@ class Job {
   private run(processor: number, budget: number): boolean {
     const { words } = this;
     const flight = this.attachment.flightBase + processor * KFLIGHT.Size;
+    this.running = processor;
     try {
       this.core.KiEndPiece(processor, runGuest(words, flight, this.ports, budget));
       return true;
@@ -172,7 +187,14 @@ class Job {
       Atomics.store(words, (flight + KFLIGHT.State) >>> 2, FLIGHT.Aloft);
       this.fail(processor, error);
       return false;
+    } finally {
+      this.running = -1;
     }
+  }
+
+  /** The worker ends. */
+  exit(code: number): void {
+    this.fail(this.running, `it exited with ${code}`);
   }
 
   /** Tells the host what went wrong, in memory: it may be waiting there. */
@@ -227,6 +249,7 @@ async function attach(parent: Parent, attachment: Attachment): Promise<Job> {
 
 const parent = await findParent();
 let job: Job | undefined;
+parent.beforeExit((code) => job?.exit(code));
 parent.listen((message) => {
   if (message.kind === 'attach') {
     void answer(parent, 'attached', async () => {
