@@ -5,7 +5,7 @@ import { MachineError } from './errors';
 import type { MachineMemory } from './memory';
 import type { ResolvedOptions } from './options';
 import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
-import { hostProcessors, type WorkerHandle, type WorkerPool } from './worker-pool';
+import { hostProcessors, NoWorkerError, type WorkerHandle, type WorkerPool } from './worker-pool';
 
 /**
  * Ns that a guest runs at the most before its worker looks round and the others see how far it has come:
@@ -70,9 +70,21 @@ export class Crew {
 
   /** Takes workers and lets them look at the machine's memory. */
   private async start(): Promise<void> {
+    this.workers = await this.pool.take(this.options.workers, this.code.script);
+    try {
+      await this.attach();
+    } catch (error) {
+      throw new NoWorkerError((error as Error).message);
+    }
+    this.workers.forEach((worker, index) => {
+      worker.listener = (message) => this.hear(message);
+      worker.ended = (why) => this.lose(index, why);
+    });
+  }
+
+  private async attach(): Promise<void> {
     const { options, memory } = this;
     const crowded = options.workers > (await hostProcessors());
-    this.workers = await this.pool.take(options.workers, this.code.script);
     await this.askAll('attached', (index) => ({
       kind: 'attach',
       index,
@@ -89,10 +101,6 @@ export class Crew {
       spins: crowded ? SPINS_IN_A_CROWD : Math.ceil(SPINS / options.processors),
       pauseUs: options.workerPauseUs,
     }));
-    this.workers.forEach((worker, index) => {
-      worker.listener = (message) => this.hear(message);
-      worker.ended = (why) => this.lose(index, why);
-    });
   }
 
   /** How many workers the machine has. */
@@ -144,7 +152,13 @@ export class Crew {
     Atomics.store(this.control, CONTROL.Leave, 0);
   }
 
-  /** Lets every worker import a port. */
+  /** Ends workers that could not be begun with. */
+  async giveUp(): Promise<void> {
+    this.disposed = true;
+    await Promise.all(this.workers.map((worker) => worker.end()));
+  }
+
+  /** Lets every worker import a port. NoWorkerError: there are no workers. */
   async openPort(index: number, url: string, data: unknown): Promise<void> {
     this.started ??= this.start();
     await this.started;

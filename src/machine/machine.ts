@@ -69,7 +69,7 @@ import {
   type ThreadOptions,
 } from './views';
 import type { Watcher } from './watch';
-import { lackingForWorkers, WorkerPool } from './worker-pool';
+import { lackingForWorkers, NoWorkerError, WorkerPool } from './worker-pool';
 
 /**
  * What a host call or system call does: the status goes to the thread that made it. A generator's
@@ -165,9 +165,8 @@ export class Machine {
     /** @internal */ readonly engineCore: CoreExports,
     /** @internal */ readonly memory: MachineMemory,
     private readonly options: ResolvedOptions,
-    private readonly crew: Crew | undefined,
-    /** What this host does not have that was asked for. */
-    readonly notices: readonly string[],
+    private crew: Crew | undefined,
+    private readonly onNotice: ((notice: string) => void) | undefined,
   ) {
     this.core = engineCore;
     this.ports = new Ports(this, options.capacities.portContexts);
@@ -190,19 +189,13 @@ export class Machine {
       );
     }
     const lacking = resolved.workers === 0 ? undefined : lackingForWorkers();
-    if (lacking !== undefined) {
-      const notice = `there are no workers: ${lacking}. The machine runs without, with the same history`;
-      options.onNotice?.(notice);
-      return Machine.boot({ ...resolved, workers: 0 }, options, [notice]);
-    }
-    return Machine.boot(resolved, options, []);
+    if (lacking === undefined) return Machine.boot(resolved, options);
+    const machine = await Machine.boot({ ...resolved, workers: 0 }, options);
+    machine.noticeWorkers(lacking);
+    return machine;
   }
 
-  private static async boot(
-    resolved: ResolvedOptions,
-    options: MachineOptions,
-    notices: readonly string[],
-  ): Promise<Machine> {
+  private static async boot(resolved: ResolvedOptions, options: MachineOptions): Promise<Machine> {
     const parallel = resolved.workers !== 0;
     const memory = createMemory(resolved, parallel);
     const code = parallel ? await loadWorkerCode() : undefined;
@@ -212,12 +205,26 @@ export class Machine {
         'the tables have no room for the System process; raise capacities.threads and capacities.processes',
       );
     }
-    if (code === undefined) return new Machine(core, memory, resolved, undefined, notices);
+    const { onNotice } = options;
+    if (code === undefined) return new Machine(core, memory, resolved, undefined, onNotice);
     const pool = options.workerPool ?? new WorkerPool();
     const ownPool = options.workerPool === undefined;
     const threads = core as ThreadsExports;
     const crew = new Crew(threads, memory, resolved, code, pool, ownPool);
-    return new Machine(core, memory, resolved, crew, notices);
+    return new Machine(core, memory, resolved, crew, onNotice);
+  }
+
+  private readonly told: string[] = [];
+
+  /** What this host does not have that was asked for. */
+  get notices(): readonly string[] {
+    return this.told;
+  }
+
+  private noticeWorkers(lacking: string): void {
+    const notice = `there are no workers: ${lacking}. The machine runs without, with the same history`;
+    this.told.push(notice);
+    this.onNotice?.(notice);
   }
 
   /** How many workers it has. */
@@ -253,7 +260,14 @@ export class Machine {
     const address = absoluteUrl(url);
     const core = await openPort(this, address, data);
     const port = new LoadedPort(this, this.ports.count, address);
-    await this.crew?.openPort(port.index, address, data);
+    try {
+      await this.crew?.openPort(port.index, address, data);
+    } catch (error) {
+      if (!(error instanceof NoWorkerError)) throw error;
+      await this.crew?.giveUp();
+      this.crew = undefined;
+      this.noticeWorkers(`the host refuses them (${error.message})`);
+    }
     this.ports.add(core);
     return port;
   }

@@ -15,6 +15,9 @@ export interface WorkerHandle {
   end(): Promise<void>;
 }
 
+/** The host has workers, but does not let this one be made, or load its script. */
+export class NoWorkerError extends MachineError {}
+
 interface Underlying {
   postMessage(message: unknown): void;
   terminate(): unknown;
@@ -136,14 +139,19 @@ export class WorkerPool {
     return this.idle.length;
   }
 
-  /** @internal So many workers that run `script`, made if need be. */
-  take(count: number, script: string): Promise<WorkerHandle[]> {
+  /** @internal So many workers that run `script`, made if need be. NoWorkerError: that cannot be. */
+  async take(count: number, script: string): Promise<WorkerHandle[]> {
     if (this.disposed) throw new MachineError('the WorkerPool has been disposed of');
-    const taken = this.idle.splice(0, count);
-    const missing = Array.from({ length: count - taken.length }, () =>
-      isNode() ? makeNodeWorker(script) : makeWebWorker(script),
-    );
-    return Promise.all([...taken, ...missing]);
+    const workers = this.idle.splice(0, count);
+    try {
+      while (workers.length < count) {
+        workers.push(isNode() ? await makeNodeWorker(script) : makeWebWorker(script));
+      }
+      return workers;
+    } catch (error) {
+      await Promise.all(workers.map((worker) => worker.end()));
+      throw new NoWorkerError(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** @internal Takes workers back. */

@@ -40,6 +40,9 @@ globalThis.blocking = async () => {
 };
 `;
 
+/** What forbids a page workers whose script is not its own. */
+const STRICT = "worker-src 'self'";
+
 function transpiled(name: string): string {
   const text = readFileSync(join(import.meta.dirname, name), 'utf8');
   return ts.transpileModule(text, {
@@ -52,6 +55,7 @@ const SITE: Site = {
   files: {
     '/index.html': PAGE,
     '/page.js': PAGE_SCRIPT,
+    '/strict.html': PAGE,
     '/guests.js': transpiled('page.ts'),
     '/script-port.mjs': readFileSync(SCRIPT_PORT),
   },
@@ -69,7 +73,7 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
   let plain: Server;
   beforeAll(async () => {
     browser = await launchBrowser();
-    isolated = await serve({ ...SITE, isolated: true });
+    isolated = await serve({ ...SITE, isolated: true, policies: { '/strict.html': STRICT } });
     plain = await serve(SITE);
   });
   afterAll(async () => {
@@ -105,6 +109,16 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
     expect(await page.evaluate('outcome(2)')).toEqual(['time', 0, await outcomeInNode(), [notice]]);
     expect(await page.evaluate('blocking()')).toBe('time');
     expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('a page that may not make workers is told so, and has the same history', async () => {
+    const { page } = await openPage(browser, `${isolated.origin}/strict.html`);
+    const notice =
+      'there are no workers: the host refuses them (a worker has ended: its script was not loaded). ' +
+      'The machine runs without, with the same history';
+    expect(await page.evaluate('outcome(2)')).toEqual(['time', 0, await outcomeInNode(), [notice]]);
+    expect(await page.evaluate('blocking()')).toBe('time');
     await page.close();
   });
 });
