@@ -556,6 +556,7 @@ export {
   ZwGetCurrentProcessorNumber,
   ZwGetCurrentProcessorNumberEx,
 } from './ke/topology';
+export type { AnyCallHandler, CallHandler } from './machine/answers';
 export { KBarrier } from './machine/barrier';
 export {
   type ApcCall,
@@ -597,8 +598,6 @@ export type { ObjectOperand } from './machine/instruction';
 export type { Created, Lifecycle } from './machine/lifecycle';
 export { KernelStackOverflow, type StackFrame } from './machine/kernel-stack';
 export {
-  type AnyCallHandler,
-  type CallHandler,
   Machine,
   type ProcessOptions,
 } from './machine/machine';

@@ -1,43 +1,26 @@
-import { BUGCHECK } from '../../assembly/shared/bugcheck';
-import {
-  KGROUP,
-  KPRCB,
-  KPROCESS,
-  KSYSTEM,
-  KTABLE,
-  KTHREAD,
-  KTRAP_FRAME,
-} from '../../assembly/shared/layout';
+import { KGROUP, KPRCB, KPROCESS, KSYSTEM, KTABLE, KTHREAD } from '../../assembly/shared/layout';
 import { LIMIT } from '../../assembly/shared/limits';
 import { OP } from '../../assembly/shared/opcode';
-import { STATUS } from '../../assembly/shared/status';
 import {
-  ACTIVATION,
-  HOST_REQUEST,
   IRQL,
   KOBJECTS,
   KTHREAD_STATE,
-  MODE,
   PRIORITY_CLASS,
-  STOP,
   TABLE,
   THREAD_FLAG,
 } from '../../assembly/shared/types';
-import { Activation } from './activation';
+import { type AnyCallHandler, Answers, type CallHandler } from './answers';
 import { KBarrier } from './barrier';
 import { type ApcOptions, KApc } from './apc';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore, loadWorkerCode, type ThreadsExports } from './core';
-import { Crew, LostWorkerError } from './crew';
-import { spinningCircle, waitingCircle } from './deadlock';
+import { Crew } from './crew';
 import { type DeferredRoutine, type GuestResult, KDpc } from './dpc';
 import { type DriverObject, type DriverOptions, Drivers } from './driver';
-import { MachineError, WorkerError } from './errors';
-import type { CallRoutine } from './frames';
-import { isGenerator, type Request } from './generator';
-import { type CpuPort, Guests, type HostBody, NtStatusError } from './guest';
+import { MachineError } from './errors';
+import { type CpuPort, Guests, type HostBody } from './guest';
 import { encode, words64 } from './instruction';
-import type { Created, Lifecycle } from './lifecycle';
+import type { Lifecycle } from './lifecycle';
 import { LockTable } from './lock';
 import { createMemory, type MachineMemory, quantumUnits } from './memory';
 import {
@@ -53,10 +36,9 @@ import type { PortEnvironment } from './port';
 import { absoluteUrl, LoadedPort, openPort, type PortOptions, Ports } from './ports';
 import { KGate, KQueue } from './queue';
 import type { RunOptions, RunResult } from './result';
-import { describeBugCheck, lastRecords, remainingThreads } from './result';
+import { Runner } from './runner';
 import { type InterruptOptions, KInterrupt, KSpinLock, type ServiceRoutine } from './spinlock';
 import { TraceRing } from './trace';
-import { FAULT_CALL, type SystemServices } from './user-context';
 import { Values } from './values';
 import {
   KEvent,
@@ -69,19 +51,7 @@ import {
   type ThreadOptions,
 } from './views';
 import type { Watcher } from './watch';
-import { lackingForWorkers, NoWorkerError, WorkerPool } from './worker-pool';
-
-/**
- * What a host call or system call does: the status goes to the thread that made it. A generator's
- * routine runs in the thread, which may block in it, and its result is the status.
- */
-export type CallHandler = (thread: KThread, argument: number) => number | undefined | CallRoutine;
-/** The same for every number without a handler of its own. */
-export type AnyCallHandler = (
-  thread: KThread,
-  number: number,
-  argument: number,
-) => number | undefined | CallRoutine;
+import { lackingForWorkers, WorkerPool } from './worker-pool';
 
 /** What a thread runs. */
 export type ThreadBody = LoadedProgram | HostBody | CpuPort | LoadedPort;
@@ -100,26 +70,6 @@ const NO_ROUTINE = 0xffffffff;
 
 /** Words that the core's own threads take at the start of program memory. */
 const SYSTEM_PROGRAM_WORDS = 32;
-
-/** Steps of one call into the core; between them the host looks at requests to stop. */
-const SLICE_STEPS = 1_000_000;
-
-/** Runs of guests, and turns of the host's, between which a run that does not block lets others have theirs. */
-const PIECES_A_REST = 1000;
-const HOST_TURNS_A_REST = 10_000;
-
-const DISPOSED = 'the machine has been disposed of';
-
-/** Why a run pauses: its workers go on, or the host has a rest. */
-type Pause = 'workers' | 'rest';
-
-/** What takes the place of the core's exports while nobody may call them. */
-function refusing(why: string): CoreExports {
-  const refuse = () => {
-    throw new MachineError(why);
-  };
-  return new Proxy({} as CoreExports, { get: () => refuse });
-}
 
 /** An emulated machine: processors, threads, virtual time. See `Machine.create`. */
 export class Machine {
@@ -144,32 +94,28 @@ export class Machine {
   private readonly threads: (KThread | undefined)[];
   private readonly processes: (KProcess | undefined)[];
   private readonly programs = new Map<number, LoadedProgram>();
-  private readonly hostCalls = new Map<number, CallHandler>();
-  private readonly systemCalls = new Map<number, CallHandler>();
-  private anySystemCall: AnyCallHandler | undefined;
   private lifecycleHooks: Lifecycle | undefined;
-  private refill: ((thread: number) => void) | undefined;
   private programWords = SYSTEM_PROGRAM_WORDS;
   private returnAddress = 0;
-  private stopRequested = false;
-  private running = false;
-  private failure: unknown;
+  private readonly answers: Answers;
+  private readonly runner: Runner;
 
   /** @internal What the host calls; while it must not, what throws. */
   core: CoreExports;
   /** @internal */ readonly ports: Ports;
   private disposal: Promise<void> | undefined;
-  private lost: WorkerError | undefined;
 
   private constructor(
     /** @internal */ readonly engineCore: CoreExports,
     /** @internal */ readonly memory: MachineMemory,
     private readonly options: ResolvedOptions,
-    private crew: Crew | undefined,
+    crew: Crew | undefined,
     private readonly onNotice: ((notice: string) => void) | undefined,
   ) {
     this.core = engineCore;
     this.ports = new Ports(this, options.capacities.portContexts);
+    this.answers = new Answers(this, memory, options.capacities.systemCalls);
+    this.runner = new Runner(this, engineCore, memory, this.answers, crew);
     this.profile = options.profile;
     this.quanta = quantumUnits(options.profile);
     this.trace = new TraceRing(memory);
@@ -229,7 +175,7 @@ export class Machine {
 
   /** How many workers it has. */
   get workers(): number {
-    return this.crew?.size ?? 0;
+    return this.runner.workers;
   }
 
   /** Memory that belongs to the guests of worker ports, and where it is in the machine's. */
@@ -260,14 +206,8 @@ export class Machine {
     const address = absoluteUrl(url);
     const core = await openPort(this, address, data);
     const port = new LoadedPort(this, this.ports.count, address);
-    try {
-      await this.crew?.openPort(port.index, address, data);
-    } catch (error) {
-      if (!(error instanceof NoWorkerError)) throw error;
-      await this.crew?.giveUp();
-      this.crew = undefined;
-      this.noticeWorkers(`the host refuses them (${error.message})`);
-    }
+    const lacking = await this.runner.openPort(port.index, address, data);
+    if (lacking !== undefined) this.noticeWorkers(lacking);
     this.ports.add(core);
     return port;
   }
@@ -594,6 +534,11 @@ export class Machine {
     return loaded;
   }
 
+  /** @internal The program that begins at an address. */
+  programAt(address: number): LoadedProgram | undefined {
+    return this.programs.get(address);
+  }
+
   /** @internal Program memory without a program in it yet: the caller streams one through `onRefill`. */
   reserveProgramWords(count: number, name: string): number {
     if (this.programWords + count > this.options.capacities.programWords) {
@@ -731,7 +676,7 @@ export class Machine {
 
   /** The function that a program's `hostCall(number)` runs. Its return value is the call's status. */
   onHostCall(number: number, handler: CallHandler): void {
-    this.hostCalls.set(requireInteger('number', number, 0, FAULT_CALL - 1), handler);
+    this.answers.onHostCall(number, handler);
   }
 
   /**
@@ -745,37 +690,7 @@ export class Machine {
     number: number | 'any',
     handler: CallHandler | AnyCallHandler | LoadedProgram,
   ): void {
-    if (number === 'any') {
-      if (typeof handler !== 'function')
-        throw new MachineError('onSystemCall: a program answers one number; give that');
-      this.anySystemCall = handler as AnyCallHandler;
-      return;
-    }
-    requireInteger('number', number, 0, 0xffff);
-    if (typeof handler === 'function') {
-      this.systemCalls.set(number, handler as CallHandler);
-      if (number < this.options.capacities.systemCalls) this.setSystemCall(number, 0);
-      return;
-    }
-    const { systemCalls } = this.options.capacities;
-    if (number >= systemCalls) {
-      throw new MachineError(
-        `onSystemCall: number ${number} is not below ${systemCalls}, as those are that programs answer; raise capacities.systemCalls`,
-      );
-    }
-    this.systemCalls.delete(number);
-    this.setSystemCall(number, handler.address);
-  }
-
-  private setSystemCall(number: number, program: number): void {
-    this.memory.setU32(this.system(KSYSTEM.SystemCallBase) + number * 4, program);
-  }
-
-  /** Whether a program answers a system call of a thread. */
-  private isProgramCall(thread: KThread, number: number): boolean {
-    if (number >= this.options.capacities.systemCalls) return false;
-    if (thread.process.systemServices !== undefined) return false;
-    return this.memory.u32(this.system(KSYSTEM.SystemCallBase) + number * 4) !== 0;
+    this.answers.onSystemCall(number, handler);
   }
 
   /** What goes around the life of threads; undefined: the core does it all. */
@@ -798,7 +713,7 @@ export class Machine {
 
   /** @internal Called with a thread's index when its streamed program has run out. */
   onRefill(handler: (thread: number) => void): void {
-    this.refill = handler;
+    this.answers.onRefill(handler);
   }
 
   /**
@@ -965,12 +880,8 @@ export class Machine {
 
   /** Makes `run` return after the step at hand. For host calls, subscribers and signal handlers. */
   stop(): void {
-    this.stopRequested = true;
-    if (this.handedOver) this.crew?.interrupt();
+    this.runner.stop();
   }
-
-  /** Whether the workers have the kernel, in a run that does not block. */
-  private handedOver = false;
 
   /** Stops the machine with a bugcheck. @irql any @nt KeBugCheckEx */
   bugCheck(code: number, ...parameters: number[]): void {
@@ -985,385 +896,26 @@ export class Machine {
    * with workers waits for them; a page's main thread may not: see `runAsync`.
    */
   run(options: RunOptions = {}): RunResult {
-    const { crew } = this;
-    if (crew?.mayBlock === false) {
-      throw new MachineError(
-        "run waits for the machine's workers, which a page's main thread may not; await runAsync",
-      );
-    }
-    const steps = this.begin(options);
-    try {
-      let next = steps.next(0);
-      while (next.done !== true) {
-        next = steps.next(next.value === 'workers' ? (crew as Crew).run() : 0);
-      }
-      return next.value;
-    } catch (error) {
-      throw this.failed(error);
-    } finally {
-      this.running = false;
-    }
+    return this.runner.run(options);
   }
 
   /**
    * The same without blocking: whatever else the host has to do goes on meanwhile, but this machine is
    * its run's. Only `stop` and `dispose` may be called before it has ended.
    */
-  async runAsync(options: RunOptions = {}): Promise<RunResult> {
-    const steps = this.begin(options);
-    try {
-      let next = steps.next(0);
-      while (next.done !== true) next = steps.next(await this.pause(next.value));
-      return next.value;
-    } catch (error) {
-      if (error instanceof LostWorkerError) await this.crew?.abandon(error.lost);
-      throw this.failed(error);
-    } finally {
-      this.running = false;
-    }
-  }
-
-  /** Lets the workers, or the host, go on; nobody else touches the machine. */
-  private async pause(kind: Pause): Promise<STOP> {
-    this.core = refusing('the machine runs; only stop() and dispose() may be called meanwhile');
-    this.handedOver = true;
-    try {
-      if (kind === 'workers') return await (this.crew as Crew).runAsync();
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      return STOP.None;
-    } finally {
-      this.handedOver = false;
-      if (this.disposal === undefined) this.core = this.engineCore;
-    }
-  }
-
-  /** Checks what a run is asked for, and begins it. */
-  private begin(options: RunOptions): Generator<Pause, RunResult, STOP> {
-    if (this.running)
-      throw new MachineError(
-        'run was called from inside run; use stop() there, and run again when it has returned',
-      );
-    if (this.disposal !== undefined) throw new MachineError(DISPOSED);
-    if (this.lost !== undefined) throw this.lost;
-    const until = options.until ?? Number.POSITIVE_INFINITY;
-    if (until !== Number.POSITIVE_INFINITY)
-      requireInteger('until', until, 0, Number.MAX_SAFE_INTEGER);
-    const maxEvents = requireInteger(
-      'maxEvents',
-      options.maxEvents ?? 100_000_000,
-      0,
-      Number.MAX_SAFE_INTEGER,
-    );
-    this.running = true;
-    this.stopRequested = false;
-    return this.runLoop(until, this.steps + maxEvents);
-  }
-
-  /** What a run throws; what was in the air is taken back. */
-  private failed(error: unknown): unknown {
-    if (!(error instanceof LostWorkerError)) {
-      for (let tries = 0; this.engineCore.KiLandAll() === 0; tries++) this.waitForFlight(0, tries);
-      return error;
-    }
-    const { lost } = error;
-    this.crew?.seize(lost);
-    void this.crew?.abandon(lost);
-    this.engineCore.KiLandAll();
-    const thread = lost.thread === undefined ? undefined : this.thread(lost.thread)?.name;
-    const { why, worker, processor } = lost;
-    this.lost = new WorkerError(why, worker, processor, thread, lastRecords(this));
-    return this.lost;
-  }
-
-  private *runLoop(until: number, stepLimit: number): Generator<Pause, RunResult, STOP> {
-    this.memory.setU64(KSYSTEM.Address + KSYSTEM.Until64, until);
-    for (let rests = 0; ; rests++) {
-      if (this.stopRequested) return this.settled(false, { reason: 'requested', now: this.now });
-      if (rests % HOST_TURNS_A_REST === HOST_TURNS_A_REST - 1) yield 'rest';
-      this.memory.setU64(
-        KSYSTEM.Address + KSYSTEM.StepLimit64,
-        Math.min(stepLimit, this.steps + SLICE_STEPS),
-      );
-      let stop = this.callCore();
-      if (stop === STOP.Flight) stop = yield* this.advanceFlights();
-      switch (stop) {
-        case STOP.TimeReached:
-          return this.settled(true, { reason: 'time', now: this.now });
-        case STOP.Idle:
-          return this.settled(true, this.idleResult());
-        case STOP.EventLimit:
-          this.ports.settle(true);
-          this.trace.drain();
-          if (this.steps >= stepLimit) return { reason: 'events', now: this.now };
-          yield 'rest';
-          break;
-        case STOP.Host:
-          this.answer();
-          break;
-        case STOP.TraceFull:
-          this.ports.settle(true);
-          if (!this.trace.drain()) return { reason: 'trace-full', now: this.now };
-          break;
-        case STOP.Deadlock:
-          return this.settled(false, {
-            reason: 'deadlock',
-            now: this.now,
-            circle: spinningCircle(this),
-          });
-        case STOP.Livelock:
-          return this.settled(false, {
-            reason: 'livelock',
-            now: this.now,
-            threads: remainingThreads(this),
-          });
-        case STOP.Requested:
-          break;
-        default:
-          return this.settled(false, {
-            reason: 'bugcheck',
-            now: this.now,
-            ...describeBugCheck(this, this.failure),
-            cause: this.failure,
-          });
-      }
-    }
-  }
-
-  /** Lets flights come further, and steps the kernel, up to where the host has something else to do. */
-  private *advanceFlights(): Generator<Pause, STOP, STOP> {
-    if (this.crew !== undefined) return yield 'workers';
-    for (let pieces = 1; ; pieces++) {
-      this.ports.advanceFirst();
-      if (pieces % PIECES_A_REST === 0) {
-        yield 'rest';
-        if (this.stopRequested) return STOP.Requested;
-      }
-      const stop = this.callCore();
-      if (stop !== STOP.Flight) return stop;
-    }
-  }
-
-  /** A run's end; how far the guests have come does not depend on who advanced them. */
-  private settled(known: boolean, result: RunResult): RunResult {
-    this.ports.settle(known);
-    return result;
+  runAsync(options: RunOptions = {}): Promise<RunResult> {
+    return this.runner.runAsync(options);
   }
 
   /** @internal Waits until a worker has done with its piece of a flight. */
   waitForFlight(processor: number, tries: number): void {
-    this.crew?.waitForPiece(processor, tries);
+    this.runner.waitForFlight(processor, tries);
   }
 
   /** Ends the workers, and gives all up that the machine has; whatever is asked of it later is refused. */
   dispose(): Promise<void> {
-    this.disposal ??= this.end();
+    this.disposal ??= this.runner.dispose(this.portsLoaded);
     return this.disposal;
-  }
-
-  private async end(): Promise<void> {
-    this.core = refusing(DISPOSED);
-    this.stop();
-    while (this.running) await new Promise((resolve) => setTimeout(resolve, 1));
-    await this.portsLoaded;
-    await this.crew?.dispose();
-  }
-
-  private idleResult(): RunResult {
-    const circle = waitingCircle(this);
-    if (circle.length !== 0) return { reason: 'deadlock', now: this.now, circle };
-    return { reason: 'idle', now: this.now, waiting: remainingThreads(this) };
-  }
-
-  private callCore(): STOP {
-    try {
-      return this.engineCore.KiRun();
-    } catch (error) {
-      // A trap: an assertion of the core has left its place in the system block, or the core is broken.
-      if (this.system(KSYSTEM.BugCheckCode) === BUGCHECK.NONE) this.bugCheck(BUGCHECK.ASSERTION);
-      this.failure = error;
-      return STOP.BugCheck;
-    }
-  }
-
-  /** Does what the stopped step asks of the host. What a guest throws is a bugcheck; what the host does wrong is thrown on. */
-  private answer(): void {
-    const index = this.system(KSYSTEM.StopThread);
-    const request = this.system(KSYSTEM.StopRequest);
-    if (request === HOST_REQUEST.Refill) {
-      if (this.refill === undefined)
-        throw new MachineError('a streamed program has run out and nobody refills it');
-      this.refill(index);
-      return;
-    }
-    try {
-      if (index >= ACTIVATION.Mark) {
-        this.answerActivation(index, request);
-        return;
-      }
-      const thread = this.thread(index) as KThread;
-      if (request === HOST_REQUEST.HostThread) {
-        const instruction = this.guests.nextHostRequest(thread);
-        this.watcher?.instruction(thread, instruction);
-        this.locks.beforeInstruction(thread, (instruction[0] as number) & 0xff);
-        this.giveInstruction(thread, instruction);
-      } else if (request === HOST_REQUEST.PortThread) this.answerPort(thread);
-      else if (request === HOST_REQUEST.Create) this.answerCreate(thread);
-      else
-        this.answerCall(
-          thread,
-          request,
-          this.system(KSYSTEM.StopNumber),
-          this.system(KSYSTEM.StopArgument),
-        );
-    } catch (error) {
-      if (error instanceof MachineError) throw error;
-      this.failure = error;
-      const status = error instanceof NtStatusError ? error.status : STATUS.UNSUCCESSFUL;
-      this.exceptionNotHandled(index, status);
-      return;
-    }
-    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
-  }
-
-  /** The bugcheck of what nobody caught, by who threw it. */
-  private exceptionNotHandled(index: number, status: number): void {
-    const inRoutine = index >= ACTIVATION.Mark;
-    if (inRoutine && new Activation(this, index).isServiceRoutine)
-      this.bugCheck(BUGCHECK.INTERRUPT_EXCEPTION_NOT_HANDLED, status);
-    else if (!inRoutine && this.thread(index)?.isSystemThread === true)
-      this.bugCheck(BUGCHECK.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, status);
-    else this.bugCheck(BUGCHECK.KMODE_EXCEPTION_NOT_HANDLED, status, 0, index);
-  }
-
-  /** A routine in front of a thread: its next instruction, or the host call of a program. */
-  private answerActivation(index: number, request: number): void {
-    if (request === HOST_REQUEST.HostThread) {
-      const instruction = this.guests.nextActivationRequest(index);
-      this.watcher?.activation(index, instruction);
-      this.setInstruction(instruction);
-    } else {
-      const { thread } = new Activation(this, index);
-      const argument = this.system(KSYSTEM.StopArgument);
-      this.answerCall(thread, request, this.system(KSYSTEM.StopNumber), argument);
-    }
-    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostAnswered, 1);
-  }
-
-  private answerPort(thread: KThread): void {
-    const budget = this.memory.u64(KSYSTEM.Address + KSYSTEM.StopBudget64);
-    const stop = this.ports.takeStop(thread);
-    const request =
-      stop === undefined
-        ? this.guests.nextPortRequest(thread, Math.min(budget, Number.MAX_SAFE_INTEGER))
-        : this.guests.requestOf(thread, stop);
-    this.giveInstruction(thread, request);
-  }
-
-  /** Gives the core a thread's instruction; a call is answered with it. */
-  private giveInstruction(thread: KThread, instruction: Request): void {
-    this.setInstruction(instruction);
-    const word = instruction[0] as number;
-    const opcode = word & 0xff;
-    if (opcode !== OP.SystemCall && opcode !== OP.HostCall) return;
-    const argument = instruction[1] ?? 0;
-    if (opcode === OP.SystemCall) this.answerSystemCall(thread, word >>> 16, argument);
-    else this.answerCall(thread, HOST_REQUEST.HostCall, word >>> 16, argument);
-  }
-
-  /** What a process's own services answer to a call or fault of its thread, in that's context. */
-  private answerService(
-    services: SystemServices,
-    thread: KThread,
-    request: number,
-    number: number,
-    argument: number,
-  ): void {
-    const answer = this.guests.begin<number | undefined>(thread, () =>
-      request === HOST_REQUEST.SystemCall
-        ? services.systemCall(thread, number, argument)
-        : services.fault(thread, argument),
-    );
-    if (isGenerator(answer)) this.answerBy(thread, answer, services.noFrameStatus);
-    else this.setStatus(answer ?? STATUS.SUCCESS);
-  }
-
-  /** A system call that the host has given itself, unless the core has a program for it. */
-  private answerSystemCall(thread: KThread, number: number, argument: number): void {
-    if (!this.isProgramCall(thread, number))
-      this.answerCall(thread, HOST_REQUEST.SystemCall, number, argument);
-  }
-
-  private answerCall(thread: KThread, request: number, number: number, argument: number): void {
-    const { systemServices } = thread.process;
-    const fault = number === FAULT_CALL && request === HOST_REQUEST.HostCall;
-    if (fault && systemServices === undefined) {
-      this.faultOfNoSubsystem(thread, argument);
-      return;
-    }
-    if (systemServices !== undefined && (fault || request === HOST_REQUEST.SystemCall)) {
-      this.answerService(systemServices, thread, request, number, argument);
-      return;
-    }
-    let answer: ReturnType<CallHandler> = STATUS.NOT_IMPLEMENTED;
-    const handler = (request === HOST_REQUEST.HostCall ? this.hostCalls : this.systemCalls).get(
-      number,
-    );
-    if (handler !== undefined) answer = handler(thread, argument);
-    else if (request === HOST_REQUEST.SystemCall && this.anySystemCall !== undefined) {
-      answer = this.anySystemCall(thread, number, argument);
-    }
-    if (isGenerator(answer)) this.answerBy(thread, answer);
-    else this.setStatus(answer ?? STATUS.SUCCESS);
-  }
-
-  /** A fault of a program that no subsystem handles: its thread ends; of the kernel's, the machine stops. */
-  private faultOfNoSubsystem(thread: KThread, status: number): void {
-    const index = this.system(KSYSTEM.StopThread);
-    if (index >= ACTIVATION.Mark || thread.isSystemThread) throw new NtStatusError(status);
-    thread.terminate(status);
-    this.setStatus(status);
-  }
-
-  private setStatus(status: number): void {
-    this.memory.setU32(KSYSTEM.Address + KSYSTEM.HostStatus, status);
-  }
-
-  /** Lets a routine in front of the thread answer its call. */
-  private answerBy(
-    thread: KThread,
-    routine: CallRoutine,
-    noFrameStatus: number = STATUS.INSUFFICIENT_RESOURCES,
-  ): void {
-    if (this.system(KSYSTEM.StopThread) >= ACTIVATION.Mark) {
-      throw new MachineError(
-        'the host call of a DPC or interrupt routine was answered by a generator; only a thread can wait for one: queue a work item',
-      );
-    }
-    const room = this.guests.frames.answerCall(thread, routine);
-    // What it has begun is taken back by its finally blocks, which ask for nothing.
-    if (!room) routine.return(noFrameStatus);
-    this.setStatus(room ? STATUS.PENDING : noFrameStatus);
-  }
-
-  /** A program's createThread or createProcess, by the lifecycle. */
-  private answerCreate(thread: KThread): void {
-    const pc = this.system(KSYSTEM.StopArgument);
-    const { lifecycle } = this;
-    const program = this.programs.get(this.memory.u32(pc + 4));
-    if (lifecycle === undefined || program === undefined) {
-      this.setStatus(STATUS.INVALID_PARAMETER);
-      return;
-    }
-    const result = this.guests.begin(thread, () =>
-      this.system(KSYSTEM.StopNumber) === OP.CreateThread
-        ? lifecycle.createThread(thread, program, this.memory.i32(pc + 8))
-        : lifecycle.createProcess(thread, program, this.memory.u32(pc + 8)),
-    );
-    if (isGenerator(result)) this.answerBy(thread, this.createFor(thread, result, pc));
-    else {
-      this.setHostCost(result.costNs ?? 0);
-      this.setStatus(this.giveThread(result, pc, thread.address + KTHREAD.Register64));
-    }
   }
 
   /** @internal The instruction that is answered takes longer than its cost, by so many ns. */
@@ -1374,34 +926,6 @@ export class Machine {
   /** @internal The same, on top of what has been said already. */
   addHostCost(ns: number): void {
     this.setHostCost(this.system(KSYSTEM.HostCost) + ns);
-  }
-
-  private *createFor(
-    thread: KThread,
-    creation: Generator<Request, Created, number>,
-    pc: number,
-  ): CallRoutine {
-    const created = yield* creation;
-    const { costNs = 0 } = created;
-    if (costNs !== 0) yield [encode(OP.Compute, MODE.KernelMode), costNs, 0];
-    const frame = this.guests.frames.topFrame(thread);
-    return this.giveThread(created, pc, frame + KTRAP_FRAME.Register64);
-  }
-
-  /** Puts a new thread's handle where an instruction says. */
-  private giveThread({ status, thread }: Created, pc: number, registers: number): number {
-    if (thread === undefined) return status;
-    const register = registers + ((this.memory.u32(pc) >>> 8) & 0xff) * 8;
-    const { handle } = thread;
-    this.memory.setU32(register, handle % 2 ** 32);
-    this.memory.setU32(register + 4, Math.floor(handle / 2 ** 32));
-    return status;
-  }
-
-  private setInstruction(words: readonly number[]): void {
-    const address = KSYSTEM.Address + KSYSTEM.HostInstruction;
-    for (let index = 0; index < words.length; index++)
-      this.memory.setU32(address + index * 4, words[index] as number);
   }
 
   private system(field: number): number {
