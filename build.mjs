@@ -76,6 +76,11 @@ async function buildDebug() {
   await compile('assembly/debug.ts', 'debug', 'build/ntps.debug.wasm');
 }
 
+async function buildThreadsDebug() {
+  if (!isStale('build/ntps.threads.debug.wasm', CORE)) return;
+  await compile('assembly/threads.ts', 'threads-debug', 'build/ntps.threads.debug.wasm');
+}
+
 const PLAIN_EXPORT = `
 /** Makes the exports of the core on a memory of fixed size: an option \`core\` of a machine. */
 export default ({ env }) => instantiate({ env: { memory: { buffer: env.memory.buffer } } });
@@ -134,6 +139,7 @@ await Promise.all([
   buildDebug(),
   buildPlain(),
   buildThreads(),
+  buildThreadsDebug(),
   buildPort(),
   compileSources(),
 ]);

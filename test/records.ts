@@ -49,15 +49,20 @@ const QUIET: ProfileOptions = {
   starvationNs: 0,
 };
 
-/** The core that tests of the core run on: the release build, or the debug build with its assertions. */
-const core =
+/** The cores that tests of the core run on: the release builds, or the debug builds with their assertions. */
+const cores =
   process.env.NTPS_CORE === 'debug'
-    ? await WebAssembly.compile(await readFile('build/ntps.debug.wasm'))
+    ? {
+        alone: await WebAssembly.compile(await readFile('build/ntps.debug.wasm')),
+        workers: await WebAssembly.compile(await readFile('build/ntps.threads.debug.wasm')),
+      }
     : undefined;
 
 /** A machine on the core under test. */
 export function createMachine(options: MachineOptions = {}): Promise<Machine> {
-  return Machine.create(core === undefined ? options : { core, ...options });
+  if (cores === undefined) return Machine.create(options);
+  const core = (options.workers ?? 0) === 0 ? cores.alone : cores.workers;
+  return Machine.create({ core, ...options });
 }
 
 /** A machine where every operation costs 1 ns; `profile` overrides that and the rest. */

@@ -1,4 +1,5 @@
 import {
+  DBG,
   HalFirstProcessor,
   HalProcessorTime,
   HalPublish,
@@ -154,6 +155,8 @@ export function KiApproach(prcb: PKPRCB, now: u64): APPROACH {
   const state = KiReadState(flight);
   const progress = KiProgress(flight);
   const interrupt = load<u64>(prcb, KPRCB.NextInterrupt64);
+  // No guest is past an interrupt that has been sent to its processor.
+  if (DBG) assert(progress <= max<u64>(interrupt, load<u64>(prcb, KPRCB.RunTo64)));
   const key = min<u64>(progress, interrupt);
   if (key > now) {
     HalSetProcessorTime(number, key);

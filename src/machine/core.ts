@@ -147,10 +147,17 @@ async function compileWorkerCode(): Promise<WorkerCode> {
   return { script, module: await WebAssembly.compile(bytes) };
 }
 
-/** The code of workers, which is beside the bundle; loaded once. */
-export function loadWorkerCode(): Promise<WorkerCode> {
+/** The code of workers, which is beside the bundle and loaded once; on another core for shared memory. */
+export async function loadWorkerCode(core?: CoreSource): Promise<WorkerCode> {
+  if (typeof core === 'function')
+    throw new MachineError(
+      'option core: workers need a module of ntps.threads.wasm or its bytes; a function makes no core that they could share',
+    );
   workerCode ??= compileWorkerCode();
-  return workerCode;
+  const code = await workerCode;
+  if (core === undefined) return code;
+  const isBytes = core instanceof ArrayBuffer || ArrayBuffer.isView(core);
+  return { script: code.script, module: isBytes ? await WebAssembly.compile(core as BufferSource) : core };
 }
 
 /** Makes an instance of the core on `memory`, and refuses one that was built for another map. */
@@ -164,7 +171,14 @@ export async function instantiateCore(
     exports = await source(imports);
   } else {
     const module = source ?? (await compileBundled());
-    exports = (await instantiate(module as WebAssembly.Module, imports)).exports;
+    try {
+      exports = (await instantiate(module as WebAssembly.Module, imports)).exports;
+    } catch (error) {
+      if (!(error instanceof WebAssembly.LinkError)) throw error;
+      throw new MachineError(
+        `option core: ${error.message}; use ntps.threads.wasm with workers, ntps.wasm without`,
+      );
+    }
   }
   const core = exports as CoreExports;
   const expected = ABI.Signature ^ ABI.Version ^ (KSYSTEM.Size << 8) ^ (KTHREAD.Size << 16);

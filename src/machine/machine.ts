@@ -129,14 +129,11 @@ export class Machine {
   /** Lays out the memory, instantiates the core and boots it: idle processors and the System process. */
   static async create(options: MachineOptions = {}): Promise<Machine> {
     const resolved = resolveOptions(options);
-    if (resolved.workers !== 0 && options.core !== undefined) {
-      throw new MachineError(
-        'option core: workers have a core of their own, which the host shares; leave core or workers out',
-      );
-    }
     const lacking = resolved.workers === 0 ? undefined : lackingForWorkers();
     if (lacking === undefined) return Machine.boot(resolved, options);
-    const machine = await Machine.boot({ ...resolved, workers: 0 }, options);
+    // A core for workers is none for a machine without.
+    const { core: _, ...others } = options;
+    const machine = await Machine.boot({ ...resolved, workers: 0 }, others);
     machine.noticeWorkers(lacking);
     return machine;
   }
@@ -144,7 +141,7 @@ export class Machine {
   private static async boot(resolved: ResolvedOptions, options: MachineOptions): Promise<Machine> {
     const parallel = resolved.workers !== 0;
     const memory = createMemory(resolved, parallel);
-    const code = parallel ? await loadWorkerCode() : undefined;
+    const code = parallel ? await loadWorkerCode(options.core) : undefined;
     const core = await instantiateCore(memory, code === undefined ? options.core : code.module);
     if (core.KiInitializeSystem() === 0) {
       throw new MachineError(

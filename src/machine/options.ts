@@ -99,7 +99,10 @@ export interface MachineOptions extends Partial<Topology> {
    * as under Driver Verifier; false: what a free build does, which is often nothing. Default true.
    */
   readonly checkIrql?: boolean;
-  /** The core to run on: bytes or a module of `ntps.wasm`, or a function that makes its exports. Default: built in. */
+  /**
+   * The core to run on: bytes or a module of `ntps.wasm`, or a function that makes its exports; with
+   * workers, bytes or a module of `ntps.threads.wasm`. Default: built in.
+   */
   readonly core?: CoreSource;
   /**
    * Workers that advance the guests of worker ports (see `loadPort`) while the kernel goes on; the history

@@ -39,6 +39,7 @@ test('the package has these files', () => {
     'build/ntps.js',
     'build/ntps.plain.d.ts',
     'build/ntps.plain.js',
+    'build/ntps.threads.debug.wasm',
     'build/ntps.threads.wasm',
     'build/ntps.wasm',
     'build/ntps.wasm.d.ts',

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
 import { type KThread, Machine, type MachineOptions, WorkerError } from '../../src/index';
 import { type Operation, SCRIPT, SCRIPT_PORT } from './machines';
@@ -136,8 +137,13 @@ test('a thread too many for the contexts is refused with the capacity to raise',
   expect(() => process.createThread(port)).toThrow(/raise capacities\.portContexts/);
 });
 
-test('a core of the embedder’s and workers are refused together', async () => {
+test('a core that workers cannot share is refused, and theirs without them', async () => {
   await expect(Machine.create({ workers: 1, core: () => ({}) })).rejects.toThrow(
-    'option core: workers have a core of their own',
+    'option core: workers need a module of ntps.threads.wasm or its bytes',
   );
+  const remedy = /^option core: .*; use ntps\.threads\.wasm with workers, ntps\.wasm without$/;
+  const core = await readFile('build/ntps.wasm');
+  await expect(Machine.create({ workers: 1, core })).rejects.toThrow(remedy);
+  const shared = await readFile('build/ntps.threads.wasm');
+  await expect(Machine.create({ core: shared })).rejects.toThrow(remedy);
 });

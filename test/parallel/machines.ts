@@ -10,13 +10,14 @@ import {
   type KEvent,
   type KThread,
   type LoadedPort,
-  Machine,
+  type Machine,
   type MachineOptions,
   MODE,
   PORT_CONTEXT,
   program,
 } from '../../src/index';
 import { openPort } from './script-port.mjs';
+import { createMachine } from '../records';
 
 /** Machines at random whose guests are worker ports', and what became of them: the same, whoever advances them. */
 
@@ -141,7 +142,7 @@ export class Subject {
   }
 
   static async create(plan: Plan, guests: Guests, options: MachineOptions = {}): Promise<Subject> {
-    const machine = await Machine.create({
+    const machine = await createMachine({
       processors: plan.processors,
       seed: plan.seed,
       profile: {

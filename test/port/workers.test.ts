@@ -7,6 +7,7 @@ import type { KThread, ThreadOptions } from '../../src/machine/views';
 import { assemblePort } from '../../src/port/assemble';
 import { PortGuests } from '../../src/port/guests';
 import { portState } from '../../src/port/state';
+import { createMachine } from '../records';
 
 const PORT_URL = new URL('../../build/port.js', import.meta.url);
 
@@ -56,7 +57,7 @@ async function historyOf(machine: Machine, bodyOf: (state: Uint32Array) => Body)
 }
 
 async function historyOnWorkers(workers: number) {
-  const machine = await Machine.create({ processors: 4, workers });
+  const machine = await createMachine({ processors: 4, workers });
   try {
     const port = await machine.loadPort({ url: PORT_URL });
     machine.guestMemory.bytes.set(IMAGE.bytes, IMAGE.origin);
