@@ -19,7 +19,7 @@ export default defineConfig({
           include: [
             'test/{facts,scenario}/**/*.test.ts',
             'test/property/{apc,dispatcher,slices,waits}.test.ts',
-            'test/parallel/random.test.ts',
+            'test/parallel/{order,random}.test.ts',
             'test/port/workers.test.ts',
           ],
           env: { NTPS_CORE: 'debug' },

@@ -163,7 +163,8 @@ export function KiApproach(prcb: PKPRCB, now: u64): APPROACH {
     return APPROACH.Again;
   }
   if (state != FLIGHT.Arrived && progress < KiLandingTime(prcb, now)) return APPROACH.Wait;
-  if (interrupt > now && KiIsOrder(flight)) {
+  // One that an interrupt comes before goes on with its instruction when it has the processor again.
+  if (state == FLIGHT.Arrived && KiIsOrder(flight) && interrupt > now) {
     store<u32>(flight, 1, KFLIGHT.Ordered);
     KiLaunch(flight);
     return APPROACH.Wait;

@@ -130,7 +130,11 @@ export class Ports {
     const context = this.memory.u32(thread.address + KTHREAD.ProgramBase);
     if (context === 0) return undefined;
     const word = (field: number) => this.memory.u32(context + field);
-    const reason = REASONS[word(PORT_CONTEXT.Reason)] ?? 'halt';
+    const reason = REASONS[word(PORT_CONTEXT.Reason)];
+    if (reason === undefined)
+      throw new MachineError(
+        `thread '${thread.name}' was taken out of the air without a reason to stop (${word(PORT_CONTEXT.Reason)})`,
+      );
     const argument = word(PORT_CONTEXT.Argument64);
     const number = word(PORT_CONTEXT.Number);
     this.memory.setU32(context + PORT_CONTEXT.Reason, PORT_STOP.Budget);
