@@ -118,6 +118,7 @@ function KiLand(prcb: PKPRCB, flight: usize): void {
   store<u64>(prcb, KiProgress(flight), KPRCB.ResumeTime64);
   store<u32>(prcb, 0, KPRCB.InFlight);
   store<u32>(SYSTEM, load<u32>(SYSTEM, KSYSTEM.Flights) - 1, KSYSTEM.Flights);
+  store<u64>(flight, 0, KFLIGHT.Horizon64);
   KiWriteState(flight, FLIGHT.Landed);
   KiWriteProgress(flight, NEVER);
 }
@@ -229,17 +230,22 @@ function KiLandSettled(prcb: PKPRCB, flight: usize): void {
   HalPublish(prcb);
 }
 
-/** Takes all flights back as they are; false, and to be called again, if one is being advanced. */
-export function KiLandAll(): bool {
+/**
+ * Takes all flights back as they are.
+ *
+ * @returns a processor, plus one, whose flight is being advanced: to be called again. 0: all are back.
+ */
+export function KiLandAll(): u32 {
   const processors = load<u32>(SYSTEM, KSYSTEM.ProcessorCount);
   for (let number: u32 = 0; number < processors; number++) {
     const prcb = KeGetPrcb(number);
     if (load<u32>(prcb, KPRCB.InFlight) == 0) continue;
     const flight = KiFlight(number);
-    if (KiReadState(flight) != FLIGHT.Arrived && !KiTakeFlight(flight, FLIGHT.Landed)) return false;
+    if (KiReadState(flight) != FLIGHT.Arrived && !KiTakeFlight(flight, FLIGHT.Landed))
+      return number + 1;
     KiLandSettled(prcb, flight);
   }
-  return true;
+  return 0;
 }
 
 /**

@@ -130,11 +130,14 @@ function KiIsTurnDue(): bool {
 
 /**
  * Whether a worker should take a turn with the kernel. That has most of what it touches in the cache of
- * who had it last, so another lets that one go first, and looks `patience` times whether it does.
+ * who had it last, so another lets that one go first unless it may be asleep, and looks `patience` times
+ * whether it does.
  */
 export function KiWantsTurn(owner: u32, patience: u32): bool {
   if (!KiIsTurnDue()) return false;
-  if (atomic.load<u32>(KiEngine(), KENGINE.Owner) == owner) return true;
+  const engine = KiEngine();
+  const last = atomic.load<u32>(engine, KENGINE.Owner);
+  if (last == owner || last == 0 || atomic.load<u32>(engine, KENGINE.Sleepers) != 0) return true;
   for (let look: u32 = 0; look < patience; look++) {
     if ((KiVersion() & 1) != 0) return false;
   }
@@ -228,9 +231,10 @@ export function KiIdle(worker: u32, count: u32, epoch: u32, spins: u32, timeout:
   }
   atomic.add<u32>(engine, 1, KENGINE.Sleepers);
   // Whoever has flights is woken for their horizons; that is known before it looks again.
-  const wanting: u32 = KiFindWork(worker, count) == WORK.Later ? 1 : 0;
+  const work = KiFindWork(worker, count);
+  const wanting: u32 = work == WORK.Later ? 1 : 0;
   atomic.add<u32>(engine, wanting, KENGINE.Wanting);
-  let woken = KiFindWork(worker, count) == WORK.Now;
+  let woken = work == WORK.Now || KiFindWork(worker, count) == WORK.Now;
   if (!woken) woken = atomic.wait<i32>(engine + KENGINE.Epoch, <i32>epoch, timeout) != TIMED_OUT;
   atomic.sub<u32>(engine, wanting, KENGINE.Wanting);
   atomic.sub<u32>(engine, 1, KENGINE.Sleepers);

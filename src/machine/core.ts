@@ -157,7 +157,10 @@ export async function loadWorkerCode(core?: CoreSource): Promise<WorkerCode> {
   const code = await workerCode;
   if (core === undefined) return code;
   const isBytes = core instanceof ArrayBuffer || ArrayBuffer.isView(core);
-  return { script: code.script, module: isBytes ? await WebAssembly.compile(core as BufferSource) : core };
+  return {
+    script: code.script,
+    module: isBytes ? await WebAssembly.compile(core as BufferSource) : core,
+  };
 }
 
 /** Makes an instance of the core on `memory`, and refuses one that was built for another map. */

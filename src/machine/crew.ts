@@ -4,7 +4,7 @@ import type { ThreadsExports, WorkerCode } from './core';
 import { MachineError } from './errors';
 import type { MachineMemory } from './memory';
 import type { ResolvedOptions } from './options';
-import { CONTROL, type FromWorker, WORKER_STATE } from './worker/messages';
+import { CONTROL, type FromWorker, type ToWorker, WORKER_STATE } from './worker/messages';
 import { hostProcessors, NoWorkerError, type WorkerHandle, type WorkerPool } from './worker-pool';
 
 /**
@@ -21,7 +21,8 @@ const SPINS = 40_000;
 const SPINS_IN_A_CROWD = 50;
 
 const DOZE_MS = 0.1;
-const LAST_TRIES = 10_000;
+/** How long workers have to let go of what they have when one is lost. */
+const LAST_MS = 1000;
 
 /** What became of a worker that a run has given up. */
 export interface LostWorker {
@@ -51,6 +52,8 @@ export class Crew {
   private workers: WorkerHandle[] = [];
   private started: Promise<void> | undefined;
   private disposed = false;
+  /** All workers have been ended. */
+  private gone = false;
 
   /** The host has the kernel. Workers are taken with the first port: nothing else is theirs. */
   constructor(
@@ -132,24 +135,37 @@ export class Crew {
   /** Tells every worker something, and waits until each has answered. */
   private async askAll(
     kind: FromWorker['kind'],
-    message: (index: number) => Parameters<WorkerHandle['tell']>[0],
+    message: (index: number) => ToWorker,
   ): Promise<void> {
     Atomics.store(this.control, CONTROL.Leave, 1);
     this.core.KiWake();
-    await Promise.all(
-      this.workers.map(async (worker, index) => {
-        worker.hold(true);
-        const answer = worker.next();
-        worker.tell(message(index));
-        const said = await answer;
-        worker.hold(false);
-        if (said.kind !== kind)
-          throw new MachineError(`worker ${index} said '${said.kind}' for '${kind}'`);
-        if ('error' in said && said.error !== undefined)
-          throw new MachineError(`worker ${index}: ${said.error}`);
-      }),
-    );
-    Atomics.store(this.control, CONTROL.Leave, 0);
+    try {
+      await Promise.all(
+        this.workers.map((worker, index) => this.ask(worker, index, kind, message(index))),
+      );
+    } finally {
+      Atomics.store(this.control, CONTROL.Leave, 0);
+    }
+  }
+
+  private async ask(
+    worker: WorkerHandle,
+    index: number,
+    kind: FromWorker['kind'],
+    message: ToWorker,
+  ): Promise<void> {
+    worker.hold(true);
+    try {
+      const answer = worker.next();
+      worker.tell(message);
+      const said = await answer;
+      if (said.kind !== kind)
+        throw new MachineError(`worker ${index} said '${said.kind}' for '${kind}'`);
+      if ('error' in said && said.error !== undefined)
+        throw new MachineError(`worker ${index}: ${said.error}`);
+    } finally {
+      worker.hold(false);
+    }
   }
 
   /** Ends workers that could not be begun with. */
@@ -185,6 +201,12 @@ export class Crew {
   private handOver(message: boolean): void {
     this.storeEngine(KENGINE.Message, message ? 1 : 0);
     this.storeEngine(KENGINE.HostTurn, 0);
+    // One that failed during the host's turn has told of it before that.
+    if (this.lostWorker() !== undefined) {
+      this.storeEngine(KENGINE.HostTurn, 1);
+      this.turn?.();
+      return;
+    }
     this.storeEngine(KENGINE.Owner, 0);
     this.core.KiReleaseEngine(1);
     this.workers.forEach((worker, index) => {
@@ -199,7 +221,7 @@ export class Crew {
   /** Takes the kernel back as the workers have left it: a STOP. */
   private takeBack(): STOP {
     this.storeEngine(KENGINE.Wanted, 0);
-    const lost = this.ended ?? this.failedWorker();
+    const lost = this.lostWorker();
     if (lost !== undefined) throw new LostWorkerError(lost);
     return this.engine(KENGINE.Stop);
   }
@@ -269,7 +291,7 @@ export class Crew {
       this.lastPulse = pulse;
       return;
     }
-    throw new LostWorkerError(this.silentWorker());
+    throw new LostWorkerError(this.lostWorker() ?? this.silentWorker());
   }
 
   /** What is wrong with a worker that does not answer. */
@@ -315,6 +337,11 @@ export class Crew {
     return this.memory.u32(this.flight(processor) + KFLIGHT.Thread);
   }
 
+  /** A worker that has said what is wrong, or of which it is known. */
+  private lostWorker(): LostWorker | undefined {
+    return this.failedWorker() ?? this.ended;
+  }
+
   private failedWorker(): LostWorker | undefined {
     const { control } = this;
     const failed = Atomics.load(control, CONTROL.Failed);
@@ -352,7 +379,7 @@ export class Crew {
     await this.pool.give(workers);
   }
 
-  /** Ends the workers at once: what they have in hand is lost. The host has the kernel. */
+  /** Ends the workers at once: what they have in hand is lost. */
   async abandon(lost: LostWorker): Promise<void> {
     this.ended ??= lost;
     for (const worker of this.workers) {
@@ -360,14 +387,19 @@ export class Crew {
       worker.ended = undefined;
     }
     await Promise.all(this.workers.map((worker) => worker.end()));
+    this.gone = true;
   }
 
   /** Takes the kernel, and what is in the air, from workers of which one is lost. */
   seize(lost: LostWorker): void {
     this.storeEngine(KENGINE.Wanted, 1);
-    for (let tries = 0; tries < LAST_TRIES && !this.take(lost); tries++) this.doze(tries);
+    const start = performance.now();
+    const isInTime = () => !this.gone && performance.now() - start < LAST_MS;
+    while (!this.take(lost) && isInTime()) this.doze(start);
     this.storeEngine(KENGINE.Owner, ENGINE.Host);
     for (const processor of this.processors()) {
+      const isLost = processor % this.options.workers === lost.worker;
+      while (!isLost && this.isRunning(processor) && isInTime()) this.doze(start);
       const state = (this.flight(processor) + KFLIGHT.State) >>> 2;
       Atomics.compareExchange(this.memory.words, state, FLIGHT.Running, FLIGHT.Aloft);
     }
@@ -386,24 +418,19 @@ export class Crew {
     );
   }
 
-  /** Waits until a worker has done with its piece, which is short. */
-  waitForPiece(processor: number, tries: number): void {
-    if (tries * DOZE_MS > this.options.workerTimeoutMs) {
+  /** Waits, since `start`, until a worker has done with its piece, which is short. */
+  waitForPiece(processor: number, start: number): void {
+    if (performance.now() - start > this.options.workerTimeoutMs) {
       const why = this.silence;
       const thread = this.threadOn(processor);
       throw new LostWorkerError({ worker: processor % this.size, processor, thread, why });
     }
-    if (this.isRunning(processor)) this.doze(tries);
+    if (this.isRunning(processor)) this.doze(start);
   }
 
-  /** A moment: at first none, where that may block later one asleep. */
-  private doze(tries: number): void {
-    if (tries < 100) return;
-    if (this.mayBlock) {
-      Atomics.wait(this.control, CONTROL.Nothing, 0, DOZE_MS);
-      return;
-    }
-    const end = performance.now() + DOZE_MS;
-    while (performance.now() < end);
+  /** A moment: none soon after `start`; where that may block, later one asleep. */
+  private doze(start: number): void {
+    if (performance.now() - start < DOZE_MS || !this.mayBlock) return;
+    Atomics.wait(this.control, CONTROL.Nothing, 0, DOZE_MS);
   }
 }

@@ -905,8 +905,8 @@ export class Machine {
   }
 
   /** @internal Waits until a worker has done with its piece of a flight. */
-  waitForFlight(processor: number, tries: number): void {
-    this.runner.waitForFlight(processor, tries);
+  waitForFlight(processor: number, start: number): void {
+    this.runner.waitForFlight(processor, start);
   }
 
   /** Ends the workers, and gives all up that the machine has; whatever is asked of it later is refused. */

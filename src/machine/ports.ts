@@ -173,13 +173,13 @@ export class Ports {
   /** Brings all flights to where a run ends, and takes them back. */
   settle(known: boolean): void {
     const { engineCore } = this.machine;
-    let tries = 0;
+    const start = performance.now();
     for (;;) {
       const processor = engineCore.KiSettleFlights(known ? 1 : 0) - 1;
       if (processor < 0) return;
       const budget = this.memory.u64(KSYSTEM.Address + KSYSTEM.StopBudget64);
       if (budget !== 0) this.advance(processor, budget);
-      else this.machine.waitForFlight(processor, tries++);
+      else this.machine.waitForFlight(processor, start);
     }
   }
 }

@@ -152,7 +152,7 @@ export class Runner {
   /** What a run throws; what was in the air is taken back. */
   private failed(error: unknown): unknown {
     if (!(error instanceof LostWorkerError)) {
-      for (let tries = 0; this.engineCore.KiLandAll() === 0; tries++) this.waitForFlight(0, tries);
+      this.landAll();
       return error;
     }
     const { lost } = error;
@@ -163,6 +163,20 @@ export class Runner {
     const { why, worker, processor } = lost;
     this.lost = new WorkerError(why, worker, processor, thread, lastRecords(this.machine));
     return this.lost;
+  }
+
+  /** Takes back what is in the air; a worker that does not let go of it is lost too. */
+  private landAll(): void {
+    const start = performance.now();
+    try {
+      for (;;) {
+        const processor = this.engineCore.KiLandAll() - 1;
+        if (processor < 0) return;
+        this.waitForFlight(processor, start);
+      }
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   private *runLoop(until: number, stepLimit: number): Generator<Pause, RunResult, STOP> {
@@ -241,8 +255,8 @@ export class Runner {
   }
 
   /** Waits until a worker has done with its piece of a flight. */
-  waitForFlight(processor: number, tries: number): void {
-    this.crew?.waitForPiece(processor, tries);
+  waitForFlight(processor: number, start: number): void {
+    this.crew?.waitForPiece(processor, start);
   }
 
   private idleResult(): RunResult {

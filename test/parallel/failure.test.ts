@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
-import { type KThread, Machine, type MachineOptions, WorkerError } from '../../src/index';
+import {
+  type KThread,
+  Machine,
+  MachineError,
+  type MachineOptions,
+  program,
+  WorkerError,
+} from '../../src/index';
 import { type Operation, SCRIPT, SCRIPT_PORT } from './machines';
 
 let machine: Machine | undefined;
@@ -92,6 +99,69 @@ test('and in one that blocks, long before workerTimeoutMs', async () => {
     "worker 1 was lost on processor 1, in thread 'stray': it exited with 7",
   );
   expectInspectable(machine, thread);
+});
+
+/** A machine where a program calls the host, which does `answer`, while a guest runs `script` on another processor. */
+async function callingMachine(script: readonly Operation[], answer: () => number) {
+  machine = await Machine.create({
+    ...{ processors: 2, workers: 2, workerTimeoutMs: 400_000 },
+    profile: { interprocessorLatencyNs: 1_000_000 },
+  });
+  const port = await machine.loadPort({ url: SCRIPT_PORT });
+  const { bytes } = machine.guestMemory;
+  new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4).set(script.flat());
+  machine.onHostCall(1, answer);
+  const call = program('call', (p) => p.compute(1_010_000).hostCall(1, 0).compute(9_000_000));
+  const process = machine.createProcess();
+  process.createThread(machine.loadProgram(call), { affinity: 1n });
+  process.createThread(port, { name: 'stray', affinity: 2n });
+  return machine;
+}
+
+function waitForHost(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+const FAILS_DURING_THE_CALL: readonly Operation[] = [
+  [SCRIPT.Compute, 1_500_000, 0],
+  [SCRIPT.Throw, 0, 0],
+];
+const LOST = "worker 1 was lost on processor 1, in thread 'stray': the guest has lost its way";
+
+test('a worker that fails while the host answers a call is known when it has', async () => {
+  const answering = await callingMachine(FAILS_DURING_THE_CALL, () => {
+    waitForHost(100);
+    return 0;
+  });
+  expect(failureOf(() => answering.run({ until: 8_000_000 })).message).toBe(LOST);
+});
+
+test('and in a run that does not block', async () => {
+  const answering = await callingMachine(FAILS_DURING_THE_CALL, () => {
+    waitForHost(100);
+    return 0;
+  });
+  await expect(answering.runAsync({ until: 8_000_000 })).rejects.toThrow(LOST);
+});
+
+test('what the host throws comes through while a worker is in a piece, and the run can go on', async () => {
+  const script: readonly Operation[] = [
+    [SCRIPT.Compute, 1_020_000, 0],
+    [SCRIPT.Slow, 300, 0],
+    [SCRIPT.Halt, 0, 0],
+  ];
+  let calls = 0;
+  const answering = await callingMachine(script, () => {
+    waitForHost(50);
+    if (calls++ === 0) throw new MachineError('the host is at a loss');
+    return 0;
+  });
+  expect(() => answering.run({ until: 8_000_000 })).toThrow(
+    new MachineError('the host is at a loss'),
+  );
+  expect(answering.run({ until: 8_000_000 }).reason).toBe('time');
+  expect(calls).toBe(2);
 });
 
 test('without workers, a port that throws is a MachineError with its thread and processor', async () => {

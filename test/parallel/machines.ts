@@ -35,7 +35,8 @@ export const enum SCRIPT {
   Overrun = 8,
   Hang = 9,
   Exit = 10,
-  Halt = 11,
+  Slow = 11,
+  Halt = 12,
 }
 
 export type Operation = readonly [SCRIPT, number, number];

@@ -12,6 +12,7 @@ const THROW = 7;
 const OVERRUN = 8;
 const HANG = 9;
 const EXIT = 10;
+const SLOW = 11;
 
 const SYSTEM_CALL_STOP = 1;
 const FAULT_STOP = 2;
@@ -71,7 +72,10 @@ export function openPort({ memory, guestBase }) {
         else if (operation === OVERRUN) return budget + 1;
         else if (operation === HANG) for (;;);
         else if (operation === EXIT) process.exit(7);
-        else {
+        else if (operation === SLOW) {
+          const end = performance.now() + a;
+          while (performance.now() < end);
+        } else {
           stop(at, HALT_STOP, 0, a);
           return used;
         }
