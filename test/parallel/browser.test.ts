@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,9 +8,10 @@ import * as ntps from '../../src/index';
 import { browserPath, launchBrowser, openPage } from '../hosts/browser';
 import { type Server, type Site, serve } from '../hosts/server';
 import { SCRIPT_PORT } from './machines';
-import { guestMachine, outcomeOf } from './page';
+import { guestMachine, outcomeOf, referenceMachine } from './page';
 
 const ROOT = join(import.meta.dirname, '../..');
+const PORT = pathToFileURL(join(ROOT, 'build/port.js'));
 const UNTIL = 900_000;
 
 const PAGE = `<!doctype html><title>ntps</title><link rel="icon" href="data:," />
@@ -18,13 +20,20 @@ const PAGE = `<!doctype html><title>ntps</title><link rel="icon" href="data:," /
 /** `histories(workers)`: what a machine comes to that the page's main thread runs. */
 const PAGE_SCRIPT = `
 import * as ntps from '/build/ntps.js';
-import { guestMachine, outcomeOf } from '/guests.js';
+import { guestMachine, outcomeOf, referenceMachine } from '/guests.js';
 
 const port = './script-port.mjs';
 globalThis.outcome = async (workers) => {
   const machine = await guestMachine(ntps, port, { workers });
   const { reason } = await machine.runAsync({ until: ${UNTIL} });
   const outcome = [reason, machine.workers, outcomeOf(machine), machine.notices];
+  await machine.dispose();
+  return outcome;
+};
+globalThis.reference = async (workers) => {
+  const machine = await referenceMachine(ntps, '/build/port.js', { workers });
+  await machine.runAsync({ until: ${UNTIL} });
+  const outcome = outcomeOf(machine);
   await machine.dispose();
   return outcome;
 };
@@ -88,6 +97,15 @@ describe.skipIf(browserPath === undefined)('in Chromium', () => {
     const { page, complaints } = await openPage(browser, `${isolated.origin}/index.html`);
     const outcome = await page.evaluate(`outcome(${workers})`);
     expect(outcome).toEqual(['time', workers, await outcomeInNode(), []]);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test.each([0, 2])('so have guests of the reference port, %i workers', async (workers) => {
+    const { page, complaints } = await openPage(browser, `${isolated.origin}/index.html`);
+    const machine = await referenceMachine(ntps, PORT, {});
+    machine.run({ until: UNTIL });
+    expect(await page.evaluate(`reference(${workers})`)).toBe(outcomeOf(machine));
     expect(complaints).toEqual([]);
     await page.close();
   });

@@ -39,6 +39,41 @@ export async function guestMachine(
   return machine;
 }
 
+/** Guests of the reference port that add to a word they share, and make system calls. */
+const SOURCE = `
+  CALL = 1
+  start: li r2, 1
+         li r5, 0x800
+  round: li r3, 400
+  stir:  mul r2, r2, r3
+         addi r2, r2, 12345
+         addi r3, r3, -1
+         bne r3, r0, stir
+         aadd r4, [r5], r1
+         syscall CALL, r2
+         jmp round
+`;
+
+/** The same with guests of the reference port, which is at `url`. */
+export async function referenceMachine(
+  { Machine: machines, assemblePort, portState, program }: Ntps,
+  url: string | URL,
+  options: MachineOptions,
+): Promise<Machine> {
+  const machine = await machines.create({ processors: 3, seed: 11, ...options });
+  const port = await machine.loadPort({ url });
+  const image = assemblePort(SOURCE, { name: 'add' });
+  machine.guestMemory.bytes.set(image.bytes, image.origin);
+  const call = program('call', (p) => p.compute(150));
+  machine.onSystemCall(1, machine.loadProgram(call));
+  const process = machine.createProcess();
+  for (let guest = 1; guest <= 4; guest++) {
+    const state = portState({ entry: image.entry, registers: { r1: guest } });
+    process.createThread(port, { portState: state });
+  }
+  return machine;
+}
+
 /** What a machine has come to, after a run. */
 export function outcomeOf(machine: Machine): string {
   const { bytes } = machine.guestMemory;
