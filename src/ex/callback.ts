@@ -1,7 +1,8 @@
 import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { HOST_ROUTINE, requireIrql, resultOf, VIOLATION } from '../ke/call';
+import { HOST_ROUTINE, requireIrql, VIOLATION } from '../ke/call';
 import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
+import { resultOf } from '../machine/generator';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import type { KEvent } from '../machine/views';

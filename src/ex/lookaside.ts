@@ -1,8 +1,9 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
-import { HOST_ROUTINE, requireIrql, resultOf, stopGuest, VIOLATION } from '../ke/call';
+import { HOST_ROUTINE, requireIrql, stopGuest, VIOLATION } from '../ke/call';
 import type { GuestResult } from '../machine/dpc';
+import { resultOf } from '../machine/generator';
 import { currentGuest, NtCall, NtStatusError, type Request } from '../machine/guest';
 import { Kept } from '../machine/watch';
 import { requireInteger } from '../machine/profile';

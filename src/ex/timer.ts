@@ -6,7 +6,6 @@ import {
   encodeTimeout,
   HOST_ROUTINE,
   requireIrql,
-  resultOf,
   stopGuest,
   type Timeout,
   VIOLATION,
@@ -14,6 +13,7 @@ import {
 import { KeSetEvent, KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult, KDpc } from '../machine/dpc';
 import { MachineError } from '../machine/errors';
+import { resultOf } from '../machine/generator';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import type { Machine } from '../machine/machine';

@@ -1,7 +1,6 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP, TIMEOUT } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
-import type { GuestResult } from '../machine/dpc';
 import { MachineError, VerifierError } from '../machine/errors';
 import { currentGuest, isInGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
@@ -54,12 +53,6 @@ export function stopGuest(
 
 /** What a routine of the host costs that does what it does without the core. */
 export const HOST_ROUTINE: Request = [encode(OP.HostRoutine)];
-
-/** What a routine of a guest returns, once it has run. */
-export function* resultOf<T>(result: GuestResult<T>): Generator<Request, T, number> {
-  if (typeof result === 'object' && result !== null && 'next' in result) return yield* result;
-  return result as T;
-}
 
 /** Parameter 1 of DRIVER_VERIFIER_DETECTED_VIOLATION: which rule was broken. */
 export const enum VIOLATION {

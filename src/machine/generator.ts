@@ -37,6 +37,13 @@ export function isGenerator<T = unknown>(value: unknown): value is Generator<Req
   return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
 }
 
+/** What a guest returned, once it has run. */
+export function* resultOf<T>(
+  result: T | Generator<Request, T, number>,
+): Generator<Request, T, number> {
+  return isGenerator<T>(result) ? yield* result : result;
+}
+
 /**
  * Goes on with what something came to: at once, unless it is a generator that has to run first. So
  * what nobody waits in costs no generator.

@@ -1,10 +1,11 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, MODE } from '../../assembly/shared/types';
-import { requireIrql, resultOf, VerifierError, VIOLATION } from '../ke/call';
+import { requireIrql, VerifierError, VIOLATION } from '../ke/call';
 import type { KernelCode } from '../ke/mode';
 import type { GuestResult } from '../machine/dpc';
 import { IoObject } from '../machine/driver';
+import { resultOf } from '../machine/generator';
 import { Answer, currentGuest, NtCall, type Request } from '../machine/guest';
 import { deleteObject, KernelObject, KMutant, KProcess, KThread } from '../machine/views';
 import { Kept } from '../machine/watch';

@@ -1,9 +1,9 @@
 import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { KTHREAD_STATE } from '../../assembly/shared/types';
-import { resultOf } from '../ke/call';
 import { KeAlertResumeThread, KeResumeThread, KeSuspendThread } from '../ke/apc';
 import { type KernelCode, systemService } from '../ke/mode';
+import { resultOf } from '../machine/generator';
 import { currentGuest, type NtCall, NtStatusError } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import type { KProcess, KThread } from '../machine/views';

@@ -1,9 +1,8 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
-import { resultOf } from '../ke/call';
 import { KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
-import { after, isGenerator, type Request } from '../machine/generator';
+import { after, isGenerator, type Request, resultOf } from '../machine/generator';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';

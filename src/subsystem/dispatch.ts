@@ -1,11 +1,10 @@
 import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
-import { resultOf } from '../ke/call';
 import type { GuestResult } from '../machine/dpc';
 import { MachineError } from '../machine/errors';
 import type { CallRoutine } from '../machine/frames';
-import { isGenerator } from '../machine/generator';
+import { isGenerator, resultOf } from '../machine/generator';
 import { NtStatusError, type Request } from '../machine/guest';
 import type { Machine } from '../machine/machine';
 import { ProgramContext, type UserRegisters } from '../machine/user-context';

@@ -196,6 +196,25 @@ describe('lookaside lists', () => {
     expect(value).toEqual([0, [1, 32, 'Ownr', true, 4], 1]);
   });
 
+  test('may have entries that are linked by a field `next`', async () => {
+    interface Node {
+      readonly next: Node | null;
+    }
+    const { value } = await runGuest(function* () {
+      const { value: list } = ExInitializeLookasideListEx<Node>(
+        () => ({ next: null }),
+        () => undefined,
+        POOL_TYPE.PagedPool,
+        0,
+        32,
+        'Node',
+        0,
+      );
+      return yield* ExAllocateFromLookasideListEx(list as LookasideList<Node>);
+    });
+    expect(value).toEqual({ next: null });
+  });
+
   test('raise a failure to allocate, or return NULL', async () => {
     const { value } = await runGuest(function* () {
       const results: unknown[] = [];

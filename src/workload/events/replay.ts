@@ -7,8 +7,8 @@
 import { OP } from '../../../assembly/shared/opcode';
 import { STATUS } from '../../../assembly/shared/status';
 import { KWAIT_REASON, MODE } from '../../../assembly/shared/types';
-import { resultOf } from '../../ke/call';
 import { KeWaitForSingleObject } from '../../ke/ddi';
+import { resultOf } from '../../machine/generator';
 import { currentGuest, type HostBody, type Request } from '../../machine/guest';
 import { encode } from '../../machine/instruction';
 import { Machine } from '../../machine/machine';
