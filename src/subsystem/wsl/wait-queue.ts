@@ -16,21 +16,30 @@ export const enum WOKEN {
   Interrupted = 2,
 }
 
-/** Waits for the thread's event, in user mode and alertably: a signal's APC ends it. */
+/**
+ * Waits for the thread's event, in user mode and alertably: a signal's APC ends it. Meanwhile the
+ * thread is in `queue`, if there is one.
+ */
 export function* sleep(
   thread: LinuxThread,
   timeout100ns: Timeout,
+  queue?: WaitQueue,
 ): Generator<Request, WOKEN, number> {
-  if (timeout100ns === null) return wokenBy(yield thread.waitRequest);
-  return wokenBy(
-    yield* KeWaitForSingleObject(
-      thread.event,
-      KWAIT_REASON.UserRequest,
-      MODE.UserMode,
-      true,
-      timeout100ns,
-    ),
-  );
+  queue?.add(thread);
+  try {
+    if (timeout100ns === null) return wokenBy(yield thread.waitRequest);
+    return wokenBy(
+      yield* KeWaitForSingleObject(
+        thread.event,
+        KWAIT_REASON.UserRequest,
+        MODE.UserMode,
+        true,
+        timeout100ns,
+      ),
+    );
+  } finally {
+    queue?.remove(thread);
+  }
 }
 
 function wokenBy(status: number): WOKEN {
@@ -66,13 +75,7 @@ export class WaitQueue {
   }
 
   /** Sleeps until something changes. */
-  *sleep(thread: LinuxThread, timeout100ns: Timeout = null): Generator<Request, WOKEN, number> {
-    this.add(thread);
-    try {
-      if (timeout100ns === null) return wokenBy(yield thread.waitRequest);
-      return yield* sleep(thread, timeout100ns);
-    } finally {
-      this.remove(thread);
-    }
+  sleep(thread: LinuxThread, timeout100ns: Timeout = null): Generator<Request, WOKEN, number> {
+    return sleep(thread, timeout100ns, this);
   }
 }
