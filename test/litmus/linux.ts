@@ -10,6 +10,7 @@ import type { AddressSpace } from '../../src/subsystem/wsl/memory';
 import { LinuxProcess, LinuxThread } from '../../src/subsystem/wsl/state';
 import { type LinuxMain, LinuxUser } from '../../src/subsystem/wsl/user';
 import type { Request } from '../../src/machine/guest';
+import { outcomes, type Stage, type Step } from './harness';
 
 /** Threads of Linux for litmus tests: they are there from the beginning, in the processes that a test says. */
 
@@ -45,11 +46,10 @@ export class LitmusLinux {
   private readonly pico: PicoServices;
   private readonly processes: LitmusProcess[];
 
-  /** `children`: processes besides the first, which is their parent. `homes`: where threads are, if not in the first. */
+  /** `homes`: the threads that are not in the first process, and in which of its children they are, from 1. */
   constructor(
     machine: Machine,
-    children: number,
-    private readonly homes: Readonly<Record<string, number>> = {},
+    private readonly homes: Readonly<Record<string, number>>,
   ) {
     this.kernel = new WslKernel(machine, { rootfs: '', sharedWordBytes: 4 });
     this.kernel.routines = PICO_ROUTINES;
@@ -58,6 +58,7 @@ export class LitmusLinux {
     const image = { path: '/litmus', argv: [] };
     const init = new LinuxProcess(this.kernel.state.newId(), undefined, new FileTable(), 0, image);
     this.processes = [new LitmusProcess(init, this.kernel, this.pico)];
+    const children = Math.max(0, ...Object.values(homes));
     for (let child = 0; child < children; child++) {
       const pid = this.kernel.state.newId();
       const linux = new LinuxProcess(pid, init, new FileTable(), SIGCHLD, image);
@@ -134,4 +135,45 @@ export class LitmusLinux {
     const { futexes } = this.kernel.state.counts;
     return `futexes ${futexes}`;
   }
+}
+
+/** A step of a thread, which knows what it calls. */
+export type LinuxStep = (user: LinuxUser, stage: Stage) => ReturnType<Step>;
+
+export interface LinuxLitmus {
+  readonly threads: Readonly<Record<string, readonly LinuxStep[]>>;
+  /** As of LitmusLinux. Default: all threads are in one process. */
+  readonly homes?: Readonly<Record<string, number>>;
+  /** What is done before there are threads. */
+  readonly prepare?: (linux: LitmusLinux) => void;
+  /** Signals that every thread blocks from the beginning. */
+  readonly blocked?: bigint;
+  readonly moments?: readonly string[];
+  readonly state?: (linux: LitmusLinux) => string;
+}
+
+/** What threads of Linux can come to, as of \`outcomes\`. */
+export function linuxOutcomes(litmus: LinuxLitmus): Promise<string[]> {
+  const { threads, homes = {}, prepare, blocked, moments, state } = litmus;
+  return outcomes<LitmusLinux>({
+    objects: ({ machine }) => {
+      const linux = new LitmusLinux(machine, homes);
+      prepare?.(linux);
+      return linux;
+    },
+    create: (linux, name, body, affinity) => {
+      const thread = linux.create(name, body, affinity);
+      if (blocked !== undefined) linux.block(name, blocked);
+      return thread;
+    },
+    threads: (linux, stage) =>
+      Object.fromEntries(
+        Object.entries(threads).map(([name, steps]) => [
+          name,
+          steps.map((step) => () => step(linux.user(name), stage)),
+        ]),
+      ),
+    ...(moments === undefined ? {} : { moments }),
+    ...(state === undefined ? {} : { state }),
+  });
 }
