@@ -1,14 +1,7 @@
-import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { IRQL, MODE } from '../../assembly/shared/types';
 import { KEY_ACCESS, ZwOpenKey, ZwQueryValueKey } from '../../src/cm/services';
 import { ExAcquireFastMutex, ExReleaseFastMutex, FastMutex } from '../../src/ex/fast-mutex';
-import {
-  ExInitializeWorkItem,
-  ExQueueWorkItem,
-  WORK_QUEUE_TYPE,
-  WorkQueueItem,
-} from '../../src/ex/worker';
 import { type FileDevice, ZwCreateFile, ZwFsControlFile } from '../../src/io/file';
-import { KeWaitForSingleObject } from '../../src/ke/ddi';
 import {
   KeEnterGuardedRegion,
   KeLeaveGuardedRegion,
@@ -17,55 +10,28 @@ import {
 } from '../../src/ke/irql';
 import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
-import type { KEvent, KProcess, KThread } from '../../src/machine/views';
+import type { KProcess } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { Machine } from '../../src/machine/machine';
-import { ObOpenObjectByPointer, ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
+import { ObOpenObjectByPointer, ZwClose } from '../../src/ob/handle';
 import { PsProcessType } from '../../src/ob/types';
-import { PROCESS_ACCESS, THREAD_ACCESS } from '../../src/ps/access';
-import { NtCreateUserProcess } from '../../src/ps/create-services';
 import { processManager } from '../../src/ps/manager';
 import { ObDereferenceObject, ObReferenceObject } from '../../src/ob/reference';
-import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
 import { ZwAllocateVirtualMemory, ZwFreeVirtualMemory } from '../../src/ps/memory-services';
+import {
+  compute,
+  createChild,
+  inUserProcess,
+  queueWork,
+  type Steps,
+  switched,
+  waitFor,
+  withUserEvent,
+} from './corpus-parts';
 import { handleDriver, imageDriver, type Pair, processDriver, threadDriver } from './drivers';
 
 /** More pairs of the rules of callbacks. */
-
-type Steps<T = void> = Generator<readonly number[], T, number>;
-
-const machine = () => currentGuest('corpus').machine;
-const compute = (ns: number) => [1, ns, 0];
-const inUserProcess = () => currentGuest('corpus').thread.process !== machine().systemProcess;
-const waitFor = (object: KEvent | KProcess | KThread, timeout: number) =>
-  KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, timeout);
-
-const pair = (
-  rule: string,
-  what: string,
-  driver: (good: boolean) => DriverOptions,
-  scenario?: Pair['scenario'],
-): Pair => ({
-  rule,
-  what,
-  bad: () => driver(false),
-  good: () => driver(true),
-  ...(scenario === undefined ? {} : { scenario }),
-});
-
-/** Waits for an event whose handle the process at hand has: it is the process's to set. */
-function* askProcess(timeout: number): Steps {
-  if (!inUserProcess()) return;
-  const kind = EVENT_TYPE.NotificationEvent;
-  const { handle } = yield* ZwCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, kind, false);
-  const { object } = yield* ObReferenceObjectByHandle<KEvent>(handle, 0, null, MODE.KernelMode);
-  if (object !== undefined) {
-    yield* waitFor(object, timeout);
-    yield* ObDereferenceObject(object);
-  }
-  yield* ZwClose(handle);
-}
 
 /** A device that has what it is asked for at once. */
 const DEVICE: FileDevice = { fsControl: () => 0 };
@@ -75,12 +41,6 @@ function* readFile(): Steps {
   const { handle } = yield* ZwCreateFile(0x1f01ff, attributes, DEVICE, 'synchronousNonalert');
   yield* ZwFsControlFile(handle, 0, null, null, {}, 1);
   yield* ZwClose(handle);
-}
-
-function* later(routine: () => Steps): Steps {
-  const item = new WorkQueueItem();
-  ExInitializeWorkItem(item, routine, null);
-  yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
 }
 
 function* allocateHook(): Steps {
@@ -142,13 +102,11 @@ function exitLooker(referenced: boolean, look: (process: KProcess) => Steps): Dr
 
 /** A process that makes two more, one after the other, and keeps its handles to the first. */
 function twoChildren(machine: Machine): void {
-  const access = PROCESS_ACCESS.ALL_ACCESS;
-  const child = { imageName: 'C:\\Windows\\child.exe', *main() {} };
   processManager(machine).createProcess({
     image: 'C:\\Windows\\explorer.exe',
     *main() {
       for (let time = 0; time < 2; time++) {
-        yield* NtCreateUserProcess(access, THREAD_ACCESS.ALL_ACCESS, null, null, 0, 0, null, child);
+        yield* createChild();
         yield* KeDelayExecutionThread(MODE.UserMode, false, -100_000);
       }
     },
@@ -156,18 +114,21 @@ function twoChildren(machine: Machine): void {
 }
 
 export const CALLBACKS: readonly Pair[] = [
-  pair('CB-02', 'a process routine that waits for an event of the process', (good) =>
+  switched('CB-02', 'a process routine that waits for an event of the process', (good) =>
     processDriver(function* onProcess(_process, _id, createInfo) {
-      if (createInfo !== null) yield* askProcess(good ? 0 : -100);
+      if (createInfo === null || !inUserProcess()) return;
+      yield* withUserEvent(function* (event) {
+        yield* waitFor(event, good ? 0 : -100);
+      });
     }),
   ),
-  pair('CB-02', 'a thread routine that waits for a process that others look after', (good) =>
+  switched('CB-02', 'a thread routine that waits for a process that others look after', (good) =>
     threadDriver(function* onThread(_processId, _threadId, create) {
       const { process } = currentGuest('corpus').thread;
       if (!create && process.name.endsWith('child.exe')) yield* waitFor(process, good ? 0 : -100);
     }),
   ),
-  pair('CB-03', 'a load-image routine that reads a value', (good) =>
+  switched('CB-03', 'a load-image routine that reads a value', (good) =>
     imageDriver(function* onImage() {
       if (good) return;
       const ObjectName = '\\Registry\\Machine\\Software';
@@ -176,43 +137,43 @@ export const CALLBACKS: readonly Pair[] = [
       yield* ZwClose(handle);
     }),
   ),
-  pair('CB-08', 'a process routine that reads a file', (good) =>
+  switched('CB-08', 'a process routine that reads a file', (good) =>
     processDriver(function* onProcess() {
-      if (good) yield* later(readFile);
+      if (good) yield* queueWork(readFile);
       else yield* readFile();
     }),
   ),
-  pair('CB-08', 'a pre-operation callback that reads a file', (good) =>
+  switched('CB-08', 'a pre-operation callback that reads a file', (good) =>
     handleDriver(function* beforeHandle() {
-      if (good) yield* later(readFile);
+      if (good) yield* queueWork(readFile);
       else yield* readFile();
       return 0;
     }),
   ),
-  pair('CB-11', 'a load-image routine that allocates memory in the process', (good) =>
+  switched('CB-11', 'a load-image routine that allocates memory in the process', (good) =>
     imageDriver(function* onImage(_name, processId) {
       if (processId !== 0 && inUserProcess() && !good) yield* allocateHook();
     }),
   ),
-  pair('CB-11', 'a load-image routine that frees memory of the process', (good) =>
+  switched('CB-11', 'a load-image routine that frees memory of the process', (good) =>
     imageDriver(function* onImage(_name, processId) {
       if (processId !== 0 && !good) yield* ZwFreeVirtualMemory(-1, 0x7000_0000, 0, 0x8000);
     }),
   ),
-  pair('CB-13', 'a load-image routine that reads a file in a guarded region', (good) =>
+  switched('CB-13', 'a load-image routine that reads a file in a guarded region', (good) =>
     imageDriver(function* onImage() {
       KeEnterGuardedRegion();
       if (!good) yield* readFile();
       yield* KeLeaveGuardedRegion();
-      if (good) yield* later(readFile);
+      if (good) yield* queueWork(readFile);
     }),
   ),
-  pair('CB-14', 'a thread routine that closes a handle at APC_LEVEL', (good) =>
+  switched('CB-14', 'a thread routine that closes a handle at APC_LEVEL', (good) =>
     threadDriver(function* onThread() {
       yield* at(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL, closeSomething);
     }),
   ),
-  pair('CB-14', 'a thread routine that closes a handle with a fast mutex', (good) => {
+  switched('CB-14', 'a thread routine that closes a handle with a fast mutex', (good) => {
     const mutex = new FastMutex('table');
     return threadDriver(function* onThread() {
       yield* ExAcquireFastMutex(mutex);
@@ -221,7 +182,7 @@ export const CALLBACKS: readonly Pair[] = [
       if (good) yield* closeSomething();
     });
   }),
-  pair(
+  switched(
     'CB-21',
     'a post-operation callback that does not look whether there is a handle',
     (good) => {
@@ -232,12 +193,12 @@ export const CALLBACKS: readonly Pair[] = [
       });
     },
   ),
-  pair('CB-28', 'a process that is kept without a reference', (good) =>
+  switched('CB-28', 'a process that is kept without a reference', (good) =>
     keeper(good, function* look(process) {
       yield compute(process.signalState);
     }),
   ),
-  pair(
+  switched(
     'CB-28',
     'a process that is looked at after its end, while another keeps it',
     (good) =>
@@ -246,7 +207,7 @@ export const CALLBACKS: readonly Pair[] = [
       }),
     twoChildren,
   ),
-  pair(
+  switched(
     'CB-28',
     'a process that is opened after its end, while another keeps it',
     (good) =>
@@ -264,7 +225,7 @@ export const CALLBACKS: readonly Pair[] = [
       }),
     twoChildren,
   ),
-  pair('CB-28', 'a process that is referenced when it has gone', (good) =>
+  switched('CB-28', 'a process that is referenced when it has gone', (good) =>
     keeper(good, function* look(process) {
       ObReferenceObject(process);
       yield* ObDereferenceObject(process);

@@ -32,18 +32,19 @@ import { PsRevertToSelf } from '../../src/ps/token';
 import { entryDriver, imageDriver, type Pair, processDriver } from './drivers';
 import { LEVELS, LOCKS } from './corpus-locks';
 import {
-  machine,
   compute,
-  forever,
-  pool,
-  dpcDriver,
-  workDriver,
-  systemThreadDriver,
   createEvent,
-  PRE_ONLY,
-  impersonate,
-  pair,
+  dpcDriver,
   entries,
+  forever,
+  impersonate,
+  machine,
+  pair,
+  pool,
+  PRE_ONLY,
+  switched,
+  systemThreadDriver,
+  workDriver,
 } from './corpus-parts';
 
 /** The pairs of the rules that are about all of a driver's code. */
@@ -82,17 +83,10 @@ function itemQueuedTwice(times: number): DriverOptions {
 }
 
 const ASYNCHRONOUS: readonly Pair[] = [
-  pair(
-    'DP-01',
-    'a DPC that computes for 200 us',
-    () =>
-      dpcDriver(function* onTick() {
-        yield compute(200_000);
-      }),
-    () =>
-      dpcDriver(function* onTick() {
-        yield compute(20_000);
-      }),
+  switched('DP-01', 'a DPC that computes for 200 us', (good) =>
+    dpcDriver(function* onTick() {
+      yield compute(good ? 20_000 : 200_000);
+    }),
   ),
   pair(
     'DP-01',
@@ -132,18 +126,11 @@ const ASYNCHRONOUS: readonly Pair[] = [
       }),
     () => workDriver(function* work() {}),
   ),
-  pair(
-    'WK-02',
-    'a work item that goes on as somebody else',
-    () =>
-      workDriver(function* work() {
-        yield* impersonate();
-      }),
-    () =>
-      workDriver(function* work() {
-        yield* impersonate();
-        yield* PsRevertToSelf();
-      }),
+  switched('WK-02', 'a work item that goes on as somebody else', (good) =>
+    workDriver(function* work() {
+      yield* impersonate();
+      if (good) yield* PsRevertToSelf();
+    }),
   ),
 ];
 
@@ -342,12 +329,7 @@ const PROPERTY: readonly Pair[] = [
         yield* ObDereferenceObject(process);
       }),
   ),
-  pair(
-    'UN-05',
-    'a work item that is not freed',
-    () => workItem(false),
-    () => workItem(true),
-  ),
+  switched('UN-05', 'a work item that is not freed', workItem),
   entries(
     'UN-05',
     'a timer that is not deleted',

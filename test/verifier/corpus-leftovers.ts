@@ -13,36 +13,32 @@ import { currentGuest } from '../../src/machine/guest';
 import type { Machine } from '../../src/machine/machine';
 import type { KTimer } from '../../src/machine/views';
 import { NtClose, ZwClose } from '../../src/ob/handle';
-import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
-import { PROCESS_ACCESS, THREAD_ACCESS } from '../../src/ps/access';
-import { NtCreateUserProcess } from '../../src/ps/create-services';
 import { processManager } from '../../src/ps/manager';
 import {
   PsDereferenceImpersonationToken,
   PsDereferencePrimaryToken,
-  PsImpersonateClient,
   PsReferenceImpersonationToken,
   PsReferencePrimaryToken,
   PsRevertToSelf,
 } from '../../src/ps/token';
-import { compute, entries, machine, pair, type Steps } from './corpus-parts';
+import {
+  compute,
+  createChild,
+  createEvent,
+  entries,
+  impersonate,
+  machine,
+  switched,
+} from './corpus-parts';
 import { entryDriver, type Pair, processDriver } from './drivers';
 
 /** The pairs of what drivers leave when they are unloaded. */
 
 /** An event of the process at hand, which the code that makes it ought to close. */
-function* userEvent(): Steps<number> {
-  const kind = EVENT_TYPE.NotificationEvent;
-  return (yield* ZwCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, kind, false)).handle;
-}
+const userEvent = () => createEvent(null);
 
 export const LEFTOVERS: readonly Pair[] = [
-  pair(
-    'UN-01',
-    'a timer without a DPC that is set',
-    () => timerDriver(false),
-    () => timerDriver(true),
-  ),
+  switched('UN-01', 'a timer without a DPC that is set', timerDriver),
   entries(
     'UN-03',
     'a handle of the System process that is not closed',
@@ -52,21 +48,17 @@ export const LEFTOVERS: readonly Pair[] = [
         if (good) yield* ZwClose(handle);
       },
   ),
-  {
-    ...pair(
-      'UN-03',
-      'a handle in a process that goes on',
-      () =>
-        processDriver(function* onProcess(_process, _id, createInfo) {
-          if (createInfo !== null) yield* userEvent();
-        }),
-      () =>
-        processDriver(function* onProcess(_process, _id, createInfo) {
-          if (createInfo !== null) yield* NtClose(yield* userEvent());
-        }),
-    ),
-    scenario: lastingProcess,
-  },
+  switched(
+    'UN-03',
+    'a handle in a process that goes on',
+    (good) =>
+      processDriver(function* onProcess(_process, _id, createInfo) {
+        if (createInfo === null) return;
+        const handle = yield* userEvent();
+        if (good) yield* NtClose(handle);
+      }),
+    lastingProcess,
+  ),
   entries(
     'UN-04',
     'a primary token that is not dereferenced',
@@ -82,10 +74,8 @@ export const LEFTOVERS: readonly Pair[] = [
     'an impersonation token that is not dereferenced',
     (good) =>
       function* () {
+        yield* impersonate();
         const { thread } = currentGuest('corpus');
-        const token = PsReferencePrimaryToken(machine().systemProcess);
-        yield* PsImpersonateClient(thread, token, false, false, 2);
-        yield* PsDereferencePrimaryToken(token);
         const whom = PsReferenceImpersonationToken(thread);
         yield* PsRevertToSelf();
         if (good) yield* PsDereferenceImpersonationToken(whom.token);
@@ -126,12 +116,10 @@ export const LEFTOVERS: readonly Pair[] = [
 
 /** A process that makes another, and is there for longer than the driver. */
 function lastingProcess(machine: Machine): void {
-  const access = PROCESS_ACCESS.ALL_ACCESS;
   processManager(machine).createProcess({
     image: 'C:\\Windows\\explorer.exe',
     *main() {
-      const child = { imageName: 'C:\\Windows\\child.exe', *main() {} };
-      yield* NtCreateUserProcess(access, THREAD_ACCESS.ALL_ACCESS, null, null, 0, 0, null, child);
+      yield* createChild();
       yield* KeDelayExecutionThread(MODE.UserMode, false, -1e9);
     },
   });

@@ -25,12 +25,6 @@ import {
   ExInitializeResourceLite,
   ExReleaseResourceLite,
 } from '../../src/ex/resource';
-import {
-  ExInitializeWorkItem,
-  ExQueueWorkItem,
-  WORK_QUEUE_TYPE,
-  WorkQueueItem,
-} from '../../src/ex/worker';
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
 import { KeReleaseMutex, KeSetEvent } from '../../src/ke/ddi';
 import {
@@ -53,16 +47,18 @@ import type { KProcess } from '../../src/machine/views';
 import { ZwClose } from '../../src/ob/handle';
 import { type Pair, processDriver } from './drivers';
 import {
-  machine,
-  compute,
   acquire,
-  forever,
-  dpcDriver,
-  workDriver,
-  systemThreadDriver,
+  compute,
   createEvent,
-  pair,
+  dpcDriver,
   entries,
+  forever,
+  machine,
+  pair,
+  queueWork,
+  switched,
+  systemThreadDriver,
+  workDriver,
 } from './corpus-parts';
 
 /** The pairs of the rules of locks, levels and APC state. */
@@ -78,50 +74,26 @@ export const LOCKS: readonly Pair[] = [
         if (good) yield* KeReleaseMutex(mutex, false);
       },
   ),
-  pair(
-    'LK-02',
-    'a work item that returns with a mutex',
-    () =>
-      workDriver(function* work() {
-        yield* acquire(machine().createMutex());
-      }),
-    () =>
-      workDriver(function* work() {
-        const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        yield* KeReleaseMutex(mutex, false);
-      }),
+  switched('LK-02', 'a work item that returns with a mutex', (good) =>
+    workDriver(function* work() {
+      const mutex = machine().createMutex();
+      yield* acquire(mutex);
+      if (good) yield* KeReleaseMutex(mutex, false);
+    }),
   ),
-  pair(
-    'LK-02',
-    'a system thread that ends with a push lock',
-    () => {
-      const lock = new ExPushLock('table');
-      return systemThreadDriver(function* worker() {
-        yield* ExAcquirePushLockExclusive(lock);
-      });
-    },
-    () => {
-      const lock = new ExPushLock('table');
-      return systemThreadDriver(function* worker() {
-        yield* ExAcquirePushLockExclusive(lock);
-        yield* ExReleasePushLockExclusive(lock);
-      });
-    },
-  ),
-  pair(
-    'LK-02',
-    'a DPC that returns with a spin lock',
-    () =>
-      dpcDriver(function* onTick() {
-        yield* KeAcquireSpinLockAtDpcLevel(machine().createSpinLock());
-      }),
-    () =>
-      dpcDriver(function* onTick() {
-        const lock = machine().createSpinLock();
-        yield* KeAcquireSpinLockAtDpcLevel(lock);
-        yield* KeReleaseSpinLockFromDpcLevel(lock);
-      }),
+  switched('LK-02', 'a system thread that ends with a push lock', (good) => {
+    const lock = new ExPushLock('table');
+    return systemThreadDriver(function* worker() {
+      yield* ExAcquirePushLockExclusive(lock);
+      if (good) yield* ExReleasePushLockExclusive(lock);
+    });
+  }),
+  switched('LK-02', 'a DPC that returns with a spin lock', (good) =>
+    dpcDriver(function* onTick() {
+      const lock = machine().createSpinLock();
+      yield* KeAcquireSpinLockAtDpcLevel(lock);
+      if (good) yield* KeReleaseSpinLockFromDpcLevel(lock);
+    }),
   ),
   entries(
     'LK-03',
@@ -284,56 +256,22 @@ export const LEVELS: readonly Pair[] = [
         if (good) yield* KeLeaveCriticalRegion();
       },
   ),
-  pair(
-    'AP-01',
-    'a system thread that ends in a guarded region',
-    () =>
-      systemThreadDriver(function* worker() {
-        KeEnterGuardedRegion();
-        yield compute(10);
-      }),
-    () =>
-      systemThreadDriver(function* worker() {
-        KeEnterGuardedRegion();
-        yield compute(10);
-        yield* KeLeaveGuardedRegion();
-      }),
+  switched('AP-01', 'a system thread that ends in a guarded region', (good) =>
+    systemThreadDriver(function* worker() {
+      KeEnterGuardedRegion();
+      yield compute(10);
+      if (good) yield* KeLeaveGuardedRegion();
+    }),
   ),
-  pair(
-    'AP-01',
-    'a work item that stays attached to a process',
-    () => {
-      let target: KProcess | undefined;
-      return processDriver(function* onProcess(process, _id, createInfo) {
-        if (createInfo === null || target !== undefined) return;
-        target = process;
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(
-          item,
-          function* work() {
-            yield* KeStackAttachProcess(process);
-          },
-          null,
-        );
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+  switched('AP-01', 'a work item that stays attached to a process', (good) => {
+    let target: KProcess | undefined;
+    return processDriver(function* onProcess(process, _id, createInfo) {
+      if (createInfo === null || target !== undefined) return;
+      target = process;
+      yield* queueWork(function* work() {
+        const state = yield* KeStackAttachProcess(process);
+        if (good) yield* KeUnstackDetachProcess(state);
       });
-    },
-    () => {
-      let target: KProcess | undefined;
-      return processDriver(function* onProcess(process, _id, createInfo) {
-        if (createInfo === null || target !== undefined) return;
-        target = process;
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(
-          item,
-          function* work() {
-            const state = yield* KeStackAttachProcess(process);
-            yield* KeUnstackDetachProcess(state);
-          },
-          null,
-        );
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
-      });
-    },
-  ),
+    });
+  }),
 ];

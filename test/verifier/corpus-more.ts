@@ -7,12 +7,7 @@ import {
   ExInitializeResourceLite,
   ExReleaseResourceAndLeaveCriticalRegion,
 } from '../../src/ex/resource';
-import {
-  ExInitializeWorkItem,
-  ExQueueWorkItem,
-  WORK_QUEUE_TYPE,
-  WorkQueueItem,
-} from '../../src/ex/worker';
+import { WORK_QUEUE_TYPE } from '../../src/ex/worker';
 import { ZwCreateIoCompletion, ZwRemoveIoCompletion } from '../../src/io/completion';
 import { ZwFsControlFile } from '../../src/io/file';
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
@@ -30,7 +25,6 @@ import {
 } from '../../src/ke/irql';
 import { declareStack } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
-import type { DriverOptions } from '../../src/machine/driver';
 import { currentGuest } from '../../src/machine/guest';
 import { OBJ } from '../../src/ob/attributes';
 import { ZwClose } from '../../src/ob/handle';
@@ -53,7 +47,9 @@ import {
   impersonate,
   machine,
   openSelf,
+  queueWork,
   type Steps,
+  switched,
   workDriver,
 } from './corpus-parts';
 import {
@@ -67,15 +63,8 @@ import {
 
 /** A second pair of rules of callbacks that have one elsewhere. */
 
-const pair = (rule: string, what: string, driver: (good: boolean) => DriverOptions): Pair => ({
-  rule,
-  what,
-  bad: () => driver(false),
-  good: () => driver(true),
-});
-
 export const MORE: readonly Pair[] = [
-  pair('CB-05', 'a thread routine that looks for an answer at a completion port', (good) =>
+  switched('CB-05', 'a thread routine that looks for an answer at a completion port', (good) =>
     threadDriver(function* onThread() {
       const attributes = { Attributes: OBJ.KERNEL_HANDLE };
       const { handle } = yield* ZwCreateIoCompletion(0x1f0003, attributes, 0);
@@ -83,19 +72,17 @@ export const MORE: readonly Pair[] = [
       yield* ZwClose(handle);
     }),
   ),
-  pair('CB-07', 'a thread routine that waits for its work item', (good) =>
+  switched('CB-07', 'a thread routine that waits for its work item', (good) =>
     threadDriver(function* onThread() {
       const done = machine().createEvent('notification');
-      const item = new WorkQueueItem();
       const work = function* work() {
         yield* KeSetEvent(done, 0, false);
       };
-      ExInitializeWorkItem(item, work, null);
-      yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.CriticalWorkQueue);
+      yield* queueWork(work, WORK_QUEUE_TYPE.CriticalWorkQueue);
       if (!good) yield* forever(done);
     }),
   ),
-  pair('CB-09', 'a thread routine that takes itself back', (good) => {
+  switched('CB-09', 'a thread routine that takes itself back', (good) => {
     const onThread = function* onThread() {
       if (!good) yield* PsRemoveCreateThreadNotifyRoutine(onThread);
     };
@@ -104,79 +91,79 @@ export const MORE: readonly Pair[] = [
       good ? () => PsRemoveCreateThreadNotifyRoutine(onThread) as never : null,
     );
   }),
-  pair('CB-12', 'a load-image routine that attaches to the process that it is in', (good) =>
+  switched('CB-12', 'a load-image routine that attaches to the process that it is in', (good) =>
     imageDriver(function* onImage() {
       if (good) return;
       const state = yield* KeStackAttachProcess(currentGuest('corpus').thread.process);
       yield* KeUnstackDetachProcess(state);
     }),
   ),
-  pair('CB-15', 'a process routine that reads the parent of a process that exits', (good) => {
+  switched('CB-15', 'a process routine that reads the parent of a process that exits', (good) => {
     const parents: number[] = [];
     return processDriver(function onProcess(_process, _id, createInfo) {
       if (createInfo !== null || !good)
         parents.push((createInfo as PsCreateNotifyInfo).ParentProcessId);
     });
   }),
-  pair('CB-16', 'a process routine that splits every command line', (good) =>
+  switched('CB-16', 'a process routine that splits every command line', (good) =>
     processDriver(function onProcess(_process, _id, createInfo) {
       const line = createInfo === null ? '' : createInfo.CommandLine;
       (good ? (line ?? '') : (line as string)).split(' ');
     }),
   ),
-  pair('CB-17', 'a load-image routine that looks at the end of every name', (good) =>
+  switched('CB-17', 'a load-image routine that looks at the end of every name', (good) =>
     imageDriver(function onImage(name) {
       if (name !== null || !good) (name as string).endsWith('.dll');
     }),
   ),
-  pair('CB-18', 'a load-image routine that writes the size of the image', (good) =>
+  switched('CB-18', 'a load-image routine that writes the size of the image', (good) =>
     imageDriver(function onImage(_name, _id, info) {
       if (!good) (info as { -readonly [Field in keyof ImageInfo]: ImageInfo[Field] }).ImageSize = 0;
     }),
   ),
-  pair('CB-19', 'a pre-operation callback that sets the access', (good) =>
+  switched('CB-19', 'a pre-operation callback that sets the access', (good) =>
     handleDriver(function beforeHandle(_context, { Parameters }) {
       if (good) Parameters.DesiredAccess &= 0x1000;
       else Parameters.DesiredAccess = 0x8000_0000;
       return 0;
     }),
   ),
-  pair('CB-20', 'a pre-operation callback that returns 1 for no', (good) =>
+  switched('CB-20', 'a pre-operation callback that returns 1 for no', (good) =>
     handleDriver(function beforeHandle(_context, { Parameters }) {
       if (good) Parameters.DesiredAccess = 0;
       return good ? 0 : 1;
     }),
   ),
-  pair('CB-22', 'a thread routine that stays at APC_LEVEL', (good) =>
+  switched('CB-22', 'a thread routine that stays at APC_LEVEL', (good) =>
     threadDriver(function* onThread() {
       const old = KeRaiseIrql(IRQL.APC_LEVEL);
       if (good) yield* KeLowerIrql(old);
     }),
   ),
-  pair('CB-23', 'a load-image routine that stays in a guarded region', (good) =>
+  switched('CB-23', 'a load-image routine that stays in a guarded region', (good) =>
     imageDriver(function* onImage() {
       KeEnterGuardedRegion();
       if (good) yield* KeLeaveGuardedRegion();
     }),
   ),
-  pair('CB-24', 'a process routine with 20 KB of local variables', (good) =>
+  switched('CB-24', 'a process routine with 20 KB of local variables', (good) =>
     processDriver(function* onProcess() {
       declareStack(good ? 200 : 20_000);
       yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
     }),
   ),
-  pair('CB-26', 'a thread routine that goes on as somebody else', (good) =>
+  switched('CB-26', 'a thread routine that goes on as somebody else', (good) =>
     threadDriver(function* onThread(_processId, _threadId, create) {
       if (!create) return;
       yield* impersonate();
       if (good) yield* PsRevertToSelf();
     }),
   ),
-  pair('CB-27', 'a driver that is not signed', (good) => ({
+  switched('CB-27', 'a driver that is not signed', (good) => ({
     ...handleDriver(() => 0),
     image: { signed: good },
   })),
-  pair('CB-29', 'a load-image routine that looks at an image later', (good) => {
+  switched('CB-29', 'a load-image routine that looks at an image later', (good) => {
     let kept: ImageInfo | undefined;
     let bytes = 0;
     return imageDriver(function onImage(_name, _id, info) {
@@ -184,7 +171,7 @@ export const MORE: readonly Pair[] = [
       kept = good ? undefined : info;
     });
   }),
-  pair('CB-01', 'a thread routine that computes with a lock', (good) => {
+  switched('CB-01', 'a thread routine that computes with a lock', (good) => {
     const mutex = new FastMutex('table');
     return threadDriver(function* onThread() {
       yield* ExAcquireFastMutex(mutex);
@@ -192,7 +179,7 @@ export const MORE: readonly Pair[] = [
       yield* ExReleaseFastMutex(mutex);
     });
   }),
-  pair(
+  switched(
     'CB-06',
     'a resource held while a process is opened, and taken in the handle callback',
     (good) => {
@@ -221,7 +208,7 @@ export const MORE: readonly Pair[] = [
       };
     },
   ),
-  pair('CB-13', 'a load-image routine that asks a device with a guarded mutex', (good) => {
+  switched('CB-13', 'a load-image routine that asks a device with a guarded mutex', (good) => {
     const mutex = new KGuardedMutex('cache');
     return imageDriver(function* onImage() {
       yield* KeAcquireGuardedMutex(mutex);
@@ -229,13 +216,13 @@ export const MORE: readonly Pair[] = [
       yield* KeReleaseGuardedMutex(mutex);
     });
   }),
-  pair('CB-21', 'a post-operation callback that writes down every access', (good) => {
+  switched('CB-21', 'a post-operation callback that writes down every access', (good) => {
     const seen: object[] = [];
     return handleDriver(null, function afterHandle(_context, { ReturnStatus, Parameters }) {
       if (!good || (ReturnStatus | 0) >= 0) seen.push({ ...Parameters });
     });
   }),
-  pair('CB-25', 'a thread routine that starts a thread', (good) => {
+  switched('CB-25', 'a thread routine that starts a thread', (good) => {
     let started = false;
     return threadDriver(function* onThread(_processId, _threadId, create) {
       if (started || good || !create) return;
@@ -245,12 +232,12 @@ export const MORE: readonly Pair[] = [
       yield* ZwClose(made.threadHandle);
     });
   }),
-  pair('CB-30', 'a thread routine that ends its thread', (good) =>
+  switched('CB-30', 'a thread routine that ends its thread', (good) =>
     threadDriver(function* onThread(_processId, _threadId, create) {
       if (!create && !good) yield* PsTerminateSystemThread(0);
     }),
   ),
-  pair('WK-02', 'a work item that leaves its thread with a low I/O priority', (good) =>
+  switched('WK-02', 'a work item that leaves its thread with a low I/O priority', (good) =>
     workDriver(function* work() {
       yield* ZwSetInformationThread(-2, THREADINFOCLASS.ThreadIoPriority, 1, 4);
       if (good) yield* ZwSetInformationThread(-2, THREADINFOCLASS.ThreadIoPriority, 2, 4);

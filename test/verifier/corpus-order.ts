@@ -7,76 +7,44 @@ import {
   KeReleaseSpinLockFromDpcLevel,
 } from '../../src/ke/spinlock';
 import type { KSpinLock } from '../../src/machine/spinlock';
-import { acquire, machine } from './corpus-parts';
-import { entryDriver, type Pair, processDriver } from './drivers';
+import type { KMutant } from '../../src/machine/views';
+import { acquire, entries, machine } from './corpus-parts';
+import { type Pair, processDriver } from './drivers';
 
 /** The pairs of the order of locks, and of drivers that throw. */
 
 export const ORDER: readonly Pair[] = [
-  {
-    rule: 'LK-01',
-    what: 'two fast mutexes taken in both orders',
-    bad: () => {
-      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-      return entryDriver(function* () {
+  entries(
+    'LK-01',
+    'two fast mutexes taken in both orders',
+    (good) =>
+      function* () {
+        const [one, two] = [new FastMutex('one'), new FastMutex('two')];
         yield* both(one, two);
-        yield* both(two, one);
-      });
-    },
-    good: () => {
-      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-      return entryDriver(function* () {
-        yield* both(one, two);
-        yield* both(one, two);
-      });
-    },
-  },
-  {
-    rule: 'LK-01',
-    what: 'a mutex and a fast mutex taken in both orders',
-    bad: () => {
-      const fast = new FastMutex('table');
-      return entryDriver(function* () {
+        yield* good ? both(one, two) : both(two, one);
+      },
+  ),
+  entries(
+    'LK-01',
+    'a mutex and a fast mutex taken in both orders',
+    (good) =>
+      function* () {
+        const fast = new FastMutex('table');
         const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        yield* ExAcquireFastMutex(fast);
-        yield* ExReleaseFastMutex(fast);
-        yield* KeReleaseMutex(mutex, false);
-        yield* ExAcquireFastMutex(fast);
-        yield* acquire(mutex);
-        yield* KeReleaseMutex(mutex, false);
-        yield* ExReleaseFastMutex(fast);
-      });
-    },
-    good: () => {
-      const fast = new FastMutex('table');
-      return entryDriver(function* () {
-        const mutex = machine().createMutex();
-        for (let time = 0; time < 2; time++) {
-          yield* acquire(mutex);
-          yield* ExAcquireFastMutex(fast);
-          yield* ExReleaseFastMutex(fast);
-          yield* KeReleaseMutex(mutex, false);
-        }
-      });
-    },
-  },
-  {
-    rule: 'LK-01',
-    what: 'two spin locks taken in both orders',
-    bad: () =>
-      entryDriver(function* () {
+        yield* fastUnder(mutex, fast);
+        yield* good ? fastUnder(mutex, fast) : underFast(fast, mutex);
+      },
+  ),
+  entries(
+    'LK-01',
+    'two spin locks taken in both orders',
+    (good) =>
+      function* () {
         const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
         yield* spin(one, two);
-        yield* spin(two, one);
-      }),
-    good: () =>
-      entryDriver(function* () {
-        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
-        yield* spin(one, two);
-        yield* spin(one, two);
-      }),
-  },
+        yield* good ? spin(one, two) : spin(two, one);
+      },
+  ),
   {
     rule: 'BC-01',
     what: 'a process routine that throws',
@@ -93,6 +61,20 @@ function* spin(first: KSpinLock, second: KSpinLock) {
   yield* KeAcquireSpinLockAtDpcLevel(second);
   yield* KeReleaseSpinLockFromDpcLevel(second);
   yield* KeReleaseSpinLock(first, old);
+}
+
+function* fastUnder(mutex: KMutant, fast: FastMutex) {
+  yield* acquire(mutex);
+  yield* ExAcquireFastMutex(fast);
+  yield* ExReleaseFastMutex(fast);
+  yield* KeReleaseMutex(mutex, false);
+}
+
+function* underFast(fast: FastMutex, mutex: KMutant) {
+  yield* ExAcquireFastMutex(fast);
+  yield* acquire(mutex);
+  yield* KeReleaseMutex(mutex, false);
+  yield* ExReleaseFastMutex(fast);
 }
 
 function* both(first: FastMutex, second: FastMutex) {

@@ -26,7 +26,7 @@ import {
   ExRundownRef,
   ExWaitForRundownProtectionRelease,
 } from '../../src/ex/rundown';
-import { KeReleaseMutex, KeWaitForMultipleObjects, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeReleaseMutex, KeWaitForMultipleObjects } from '../../src/ke/ddi';
 import { KeInitializeDpc, KeInsertQueueDpc } from '../../src/ke/dpc';
 import {
   KeAcquireGuardedMutex,
@@ -48,20 +48,25 @@ import {
   KeReleaseSpinLockFromDpcLevel,
 } from '../../src/ke/spinlock';
 import { KeDelayExecutionThread } from '../../src/ke/time';
-import { currentGuest } from '../../src/machine/guest';
 import type { KSpinLock } from '../../src/machine/spinlock';
 import type { KernelObject, KMutant, KThread } from '../../src/machine/views';
 import { ObReferenceObjectByHandle, ZwClose } from '../../src/ob/handle';
 import { ObDereferenceObject } from '../../src/ob/reference';
-import { EVENT_ACCESS, EVENT_TYPE, ZwCreateEvent } from '../../src/ob/services/event';
 import { PsCreateSystemThread } from '../../src/ps/system-thread';
-import { acquire, entries, machine, pair, type Steps } from './corpus-parts';
+import {
+  acquire,
+  entries,
+  inUserProcess,
+  machine,
+  type Steps,
+  switched,
+  waitFor,
+  withUserEvent,
+} from './corpus-parts';
 import { entryDriver, type Pair, processDriver } from './drivers';
 
 /** The pairs of waits for several objects, of circles of waits, and of locks taken twice. */
 
-const waitFor = (object: KThread) =>
-  KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
 const waitForAny = (objects: readonly KernelObject[], timeout: number | null) =>
   KeWaitForMultipleObjects(
     objects,
@@ -74,16 +79,14 @@ const waitForAny = (objects: readonly KernelObject[], timeout: number | null) =>
   );
 
 /** Waits for an event of the driver's, or one whose handle the process at hand has. */
-function* askProcess(timeout: number): Steps {
-  const kind = EVENT_TYPE.NotificationEvent;
-  const own = machine().createEvent('notification');
-  const { handle } = yield* ZwCreateEvent(EVENT_ACCESS.ALL_ACCESS, null, kind, false);
-  const { object } = yield* ObReferenceObjectByHandle<KernelObject>(handle, 0, null, 0);
-  if (object !== undefined) {
-    yield* waitForAny([own, object], timeout);
-    yield* ObDereferenceObject(object);
-  }
-  yield* ZwClose(handle);
+function asking(good: boolean) {
+  return processDriver(function* onProcess(_process, _id, createInfo) {
+    if (createInfo === null || !inUserProcess()) return;
+    const own = machine().createEvent('notification');
+    yield* withUserEvent(function* (event) {
+      yield* waitForAny([own, event], good ? 0 : -100);
+    });
+  });
 }
 
 /** Starts a system thread. @returns it, with a reference. */
@@ -329,33 +332,18 @@ const TWICE: readonly Pair[] = [
 ];
 
 export const WAITS: readonly Pair[] = [
-  pair(
+  switched(
     'CB-02',
     'a process routine that waits for one of several events, one of them of the process',
-    () => asking(false),
-    () => asking(true),
+    asking,
   ),
-  pair(
+  switched(
     'LK-06',
     'a DriverUnload that waits for a thread with the mutex that this needs',
-    () => unloadWithMutex(false),
-    () => unloadWithMutex(true),
+    unloadWithMutex,
   ),
-  pair(
-    'LK-06',
-    'two threads that wait for each other',
-    () => eachOther(false),
-    () => eachOther(true),
-  ),
+  switched('LK-06', 'two threads that wait for each other', eachOther),
   ...ORDERS,
   ...RUNDOWN,
   ...TWICE,
 ];
-
-const inUserProcess = () => currentGuest('corpus').thread.process !== machine().systemProcess;
-
-function asking(good: boolean) {
-  return processDriver(function* onProcess(_process, _id, createInfo) {
-    if (createInfo !== null && inUserProcess()) yield* askProcess(good ? 0 : -100);
-  });
-}

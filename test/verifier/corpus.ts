@@ -1,19 +1,13 @@
-import { IRQL, KWAIT_REASON, MODE } from '../../assembly/shared/types';
+import { IRQL, MODE } from '../../assembly/shared/types';
 import { KEY_ACCESS, ZwOpenKey } from '../../src/cm/services';
 import {
   ExAcquirePushLockExclusive,
   ExPushLock,
   ExReleasePushLockExclusive,
 } from '../../src/ex/push-lock';
-import {
-  ExInitializeWorkItem,
-  ExQueueWorkItem,
-  WORK_QUEUE_TYPE,
-  WorkQueueItem,
-} from '../../src/ex/worker';
 import { ZwCreateIoCompletion, ZwSetIoCompletion } from '../../src/io/completion';
 import { KeStackAttachProcess, KeUnstackDetachProcess } from '../../src/ke/apc';
-import { KeSetEvent, KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeSetEvent } from '../../src/ke/ddi';
 import {
   KeEnterCriticalRegion,
   KeLeaveCriticalRegion,
@@ -23,7 +17,6 @@ import {
 import { declareStack } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { DriverOptions } from '../../src/machine/driver';
-import { currentGuest } from '../../src/machine/guest';
 import type { KEvent } from '../../src/machine/views';
 import { OBJ } from '../../src/ob/attributes';
 import { OB_OPERATION } from '../../src/ob/callbacks';
@@ -35,13 +28,18 @@ import {
   PsSetCreateProcessNotifyRoutineEx,
   PsSetLoadImageNotifyRoutine,
 } from '../../src/ps/register';
+import { PsRevertToSelf } from '../../src/ps/token';
 import {
-  PsDereferencePrimaryToken,
-  PsImpersonateClient,
-  PsReferencePrimaryToken,
-  PsRevertToSelf,
-} from '../../src/ps/token';
-import { openSelf } from './corpus-parts';
+  compute,
+  forever,
+  impersonate,
+  machine,
+  openSelf,
+  queueWork,
+  type Steps,
+  switched,
+  waitFor,
+} from './corpus-parts';
 import {
   entryDriver,
   handleDriver,
@@ -52,11 +50,6 @@ import {
 } from './drivers';
 
 /** Small drivers, each of which breaks one rule, and beside it the smallest that does the same and keeps it. */
-
-const machine = () => currentGuest('corpus').machine;
-const forever = (object: KEvent) =>
-  KeWaitForSingleObject(object, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
-const compute = (ns: number) => [1, ns, 0];
 
 export const PAIRS: readonly Pair[] = [
   {
@@ -122,24 +115,13 @@ export const PAIRS: readonly Pair[] = [
         yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
       }),
   },
-  {
-    rule: 'CB-04',
-    what: 'a thread routine that waits with a limit',
-    bad: () => {
-      let event: KEvent | undefined;
-      return threadDriver(function* onThread() {
-        event ??= machine().createEvent('notification');
-        yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, -100);
-      });
-    },
-    good: () => {
-      let event: KEvent | undefined;
-      return threadDriver(function* onThread() {
-        event ??= machine().createEvent('notification');
-        yield* KeWaitForSingleObject(event, KWAIT_REASON.Executive, MODE.KernelMode, false, 0);
-      });
-    },
-  },
+  switched('CB-04', 'a thread routine that waits with a limit', (good) => {
+    let event: KEvent | undefined;
+    return threadDriver(function* onThread() {
+      event ??= machine().createEvent('notification');
+      yield* waitFor(event, good ? 0 : -100);
+    });
+  }),
   {
     rule: 'CB-06',
     what: 'a push lock that is held while a process is opened, and taken in the handle callback',
@@ -159,22 +141,14 @@ export const PAIRS: readonly Pair[] = [
     bad: () =>
       processDriver(function* onProcess() {
         const done = machine().createEvent('notification');
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(
-          item,
-          function* work() {
-            yield* KeSetEvent(done, 0, false);
-          },
-          null,
-        );
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+        yield* queueWork(function* work() {
+          yield* KeSetEvent(done, 0, false);
+        });
         yield* forever(done);
       }),
     good: () =>
       processDriver(function* onProcess() {
-        const item = new WorkQueueItem();
-        ExInitializeWorkItem(item, function* work() {}, null);
-        yield* ExQueueWorkItem(item, WORK_QUEUE_TYPE.DelayedWorkQueue);
+        yield* queueWork(function* work() {});
       }),
   },
   {
@@ -370,30 +344,22 @@ export const PAIRS: readonly Pair[] = [
         fullImageName?.toLowerCase();
       }),
   },
-  {
-    rule: 'CB-24',
-    what: 'a thread routine with 20 KB of local variables',
-    bad: () =>
-      threadDriver(function* onThread() {
-        declareStack(20_000);
-        yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
-      }),
-    good: () =>
-      threadDriver(function* onThread() {
-        declareStack(200);
-        yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
-      }),
-  },
+  switched('CB-24', 'a thread routine with 20 KB of local variables', (good) =>
+    threadDriver(function* onThread() {
+      declareStack(good ? 200 : 20_000);
+      yield* KeDelayExecutionThread(MODE.KernelMode, false, 0);
+    }),
+  ),
   {
     rule: 'CB-26',
     what: 'a process routine that goes on as somebody else',
     bad: () =>
       processDriver(function* onProcess() {
-        yield* impersonateSystem();
+        yield* impersonate();
       }),
     good: () =>
       processDriver(function* onProcess() {
-        yield* impersonateSystem();
+        yield* impersonate();
         yield* PsRevertToSelf();
       }),
   },
@@ -410,15 +376,6 @@ export const PAIRS: readonly Pair[] = [
       }),
   },
 ];
-
-function* impersonateSystem() {
-  const { thread } = currentGuest('corpus');
-  const token = PsReferencePrimaryToken(machine().systemProcess);
-  yield* PsImpersonateClient(thread, token, false, false, 2);
-  yield* PsDereferencePrimaryToken(token);
-}
-
-type Steps = Generator<readonly number[], void, number>;
 
 function* exclusively(lock: ExPushLock, body: () => Steps): Steps {
   KeEnterCriticalRegion();
