@@ -94,23 +94,13 @@ const ASYNCHRONOUS: readonly Pair[] = [
     () => timerDriver(300_000),
     () => timerDriver(30_000),
   ),
-  entries(
-    'DP-02',
-    'a DPC queued without a routine',
-    (good) =>
-      function* () {
-        yield* KeInsertQueueDpc(KeInitializeDpc(good ? () => undefined : null, null), null, null);
-      },
-  ),
-  entries(
-    'DP-02',
-    'a timer allocated with attributes that contradict',
-    (good) =>
-      function* () {
-        const timer = ExAllocateTimer(null, null, good ? 4 : 12);
-        if (timer !== null) yield* ExDeleteTimer(timer, true, false, null);
-      },
-  ),
+  entries('DP-02', 'a DPC queued without a routine', function* (good) {
+    yield* KeInsertQueueDpc(KeInitializeDpc(good ? () => undefined : null, null), null, null);
+  }),
+  entries('DP-02', 'a timer allocated with attributes that contradict', function* (good) {
+    const timer = ExAllocateTimer(null, null, good ? 4 : 12);
+    if (timer !== null) yield* ExDeleteTimer(timer, true, false, null);
+  }),
   pair(
     'WK-01',
     'a work item queued twice',
@@ -180,26 +170,16 @@ const PROPERTY: readonly Pair[] = [
     () => eventReferences(2),
     () => eventReferences(1),
   ),
-  entries(
-    'OB-02',
-    'a handle closed twice',
-    (good) =>
-      function* () {
-        const handle = yield* createEvent();
-        yield* ZwClose(handle);
-        if (!good) yield* ZwClose(handle);
-      },
-  ),
-  entries(
-    'OB-02',
-    'a handle closed that never was',
-    (good) =>
-      function* () {
-        const handle = yield* createEvent();
-        if (!good) yield* ZwClose(handle + 0x1000);
-        yield* ZwClose(handle);
-      },
-  ),
+  entries('OB-02', 'a handle closed twice', function* (good) {
+    const handle = yield* createEvent();
+    yield* ZwClose(handle);
+    if (!good) yield* ZwClose(handle);
+  }),
+  entries('OB-02', 'a handle closed that never was', function* (good) {
+    const handle = yield* createEvent();
+    if (!good) yield* ZwClose(handle + 0x1000);
+    yield* ZwClose(handle);
+  }),
   pair(
     'OB-03',
     'object callbacks unregistered twice',
@@ -221,26 +201,16 @@ const PROPERTY: readonly Pair[] = [
     },
     () => imageDriver(() => undefined),
   ),
-  entries(
-    'OB-04',
-    'pool freed twice',
-    (good) =>
-      function* () {
-        const block = pool();
-        ExFreePool(block);
-        if (!good) ExFreePool(block);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'OB-04',
-    'pool freed with another tag',
-    (good) =>
-      function* () {
-        ExFreePoolWithTag(pool(), good ? 'Sut1' : 'Sut2');
-        yield compute(1);
-      },
-  ),
+  entries('OB-04', 'pool freed twice', function* (good) {
+    const block = pool();
+    ExFreePool(block);
+    if (!good) ExFreePool(block);
+    yield compute(1);
+  }),
+  entries('OB-04', 'pool freed with another tag', function* (good) {
+    ExFreePoolWithTag(pool(), good ? 'Sut1' : 'Sut2');
+    yield compute(1);
+  }),
   pair(
     'UN-01',
     'a periodic timer that is not cancelled',
@@ -259,16 +229,11 @@ const PROPERTY: readonly Pair[] = [
         yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
       }),
   ),
-  entries(
-    'UN-02',
-    'pool that is not freed',
-    (good) =>
-      function* () {
-        const block = pool();
-        if (good) ExFreePool(block);
-        yield compute(1);
-      },
-  ),
+  entries('UN-02', 'pool that is not freed', function* (good) {
+    const block = pool();
+    if (good) ExFreePool(block);
+    yield compute(1);
+  }),
   pair(
     'UN-02',
     'a record of each process that is kept for ever',
@@ -285,30 +250,20 @@ const PROPERTY: readonly Pair[] = [
       });
     },
   ),
-  entries(
-    'UN-03',
-    'a handle of a thread that is not closed',
-    (good) =>
-      function* () {
-        const worker = function* worker() {
-          yield compute(10);
-        };
-        const { handle } = yield* PsCreateSystemThread(0x1f_ffff, null, null, worker, null);
-        if (good) yield* ZwClose(handle);
-      },
-  ),
-  entries(
-    'UN-03',
-    'a key that is not closed',
-    (good) =>
-      function* () {
-        const { handle } = yield* ZwOpenKey(KEY_ACCESS.READ, {
-          ObjectName: '\\Registry\\Machine\\Software',
-          Attributes: OBJ.KERNEL_HANDLE,
-        });
-        if (good) yield* ZwClose(handle);
-      },
-  ),
+  entries('UN-03', 'a handle of a thread that is not closed', function* (good) {
+    const worker = function* worker() {
+      yield compute(10);
+    };
+    const { handle } = yield* PsCreateSystemThread(0x1f_ffff, null, null, worker, null);
+    if (good) yield* ZwClose(handle);
+  }),
+  entries('UN-03', 'a key that is not closed', function* (good) {
+    const { handle } = yield* ZwOpenKey(KEY_ACCESS.READ, {
+      ObjectName: '\\Registry\\Machine\\Software',
+      Attributes: OBJ.KERNEL_HANDLE,
+    });
+    if (good) yield* ZwClose(handle);
+  }),
   pair(
     'UN-04',
     'a process that is looked up and kept',
@@ -330,39 +285,24 @@ const PROPERTY: readonly Pair[] = [
       }),
   ),
   switched('UN-05', 'a work item that is not freed', workItem),
-  entries(
-    'UN-05',
-    'a timer that is not deleted',
-    (good) =>
-      function* () {
-        const timer = ExAllocateTimer(null, null, 0);
-        if (good && timer !== null) yield* ExDeleteTimer(timer, true, false, null);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'ST-01',
-    'a buffer of 30 KB on the stack',
-    (good) =>
-      function* () {
-        declareStack(good ? 300 : 30_000);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'ST-01',
-    'a recursion of a thousand levels',
-    (good) =>
-      function* () {
-        const deeper = (level: number): void => {
-          if (level === 0) return;
-          declareStack(64);
-          deeper(level - 1);
-        };
-        deeper(good ? 10 : 1000);
-        yield compute(1);
-      },
-  ),
+  entries('UN-05', 'a timer that is not deleted', function* (good) {
+    const timer = ExAllocateTimer(null, null, 0);
+    if (good && timer !== null) yield* ExDeleteTimer(timer, true, false, null);
+    yield compute(1);
+  }),
+  entries('ST-01', 'a buffer of 30 KB on the stack', function* (good) {
+    declareStack(good ? 300 : 30_000);
+    yield compute(1);
+  }),
+  entries('ST-01', 'a recursion of a thousand levels', function* (good) {
+    const deeper = (level: number): void => {
+      if (level === 0) return;
+      declareStack(64);
+      deeper(level - 1);
+    };
+    deeper(good ? 10 : 1000);
+    yield compute(1);
+  }),
   pair(
     'BC-01',
     'a DPC that throws',

@@ -39,15 +39,10 @@ const userEvent = () => createEvent(null);
 
 export const LEFTOVERS: readonly Pair[] = [
   switched('UN-01', 'a timer without a DPC that is set', timerDriver),
-  entries(
-    'UN-03',
-    'a handle of the System process that is not closed',
-    (good) =>
-      function* () {
-        const handle = yield* userEvent();
-        if (good) yield* ZwClose(handle);
-      },
-  ),
+  entries('UN-03', 'a handle of the System process that is not closed', function* (good) {
+    const handle = yield* userEvent();
+    if (good) yield* ZwClose(handle);
+  }),
   switched(
     'UN-03',
     'a handle in a process that goes on',
@@ -59,59 +54,34 @@ export const LEFTOVERS: readonly Pair[] = [
       }),
     lastingProcess,
   ),
-  entries(
-    'UN-04',
-    'a primary token that is not dereferenced',
-    (good) =>
-      function* () {
-        const token = PsReferencePrimaryToken(machine().systemProcess);
-        if (good) yield* PsDereferencePrimaryToken(token);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'UN-04',
-    'an impersonation token that is not dereferenced',
-    (good) =>
-      function* () {
-        yield* impersonate();
-        const { thread } = currentGuest('corpus');
-        const whom = PsReferenceImpersonationToken(thread);
-        yield* PsRevertToSelf();
-        if (good) yield* PsDereferenceImpersonationToken(whom.token);
-      },
-  ),
-  entries(
-    'UN-05',
-    'a lookaside list that is not deleted',
-    (good) =>
-      function* () {
-        const { value } = ExInitializeLookasideListEx(null, null, 512, 0, 64, 'Sut1', 0);
-        if (good && value !== null) yield* ExDeleteLookasideListEx(value);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'UN-05',
-    'a lookaside list of paged pool that is not deleted',
-    (good) =>
-      function* () {
-        const lookaside = ExInitializePagedLookasideList(null, null, 0, 64, 'Sut1', 0);
-        if (good) yield* ExDeletePagedLookasideList(lookaside);
-        yield compute(1);
-      },
-  ),
-  entries(
-    'UN-05',
-    'a resource that is not deleted',
-    (good) =>
-      function* () {
-        const resource = new EResource('table');
-        ExInitializeResourceLite(resource);
-        yield compute(1);
-        if (good) ExDeleteResourceLite(resource);
-      },
-  ),
+  entries('UN-04', 'a primary token that is not dereferenced', function* (good) {
+    const token = PsReferencePrimaryToken(machine().systemProcess);
+    if (good) yield* PsDereferencePrimaryToken(token);
+    yield compute(1);
+  }),
+  entries('UN-04', 'an impersonation token that is not dereferenced', function* (good) {
+    yield* impersonate();
+    const { thread } = currentGuest('corpus');
+    const whom = PsReferenceImpersonationToken(thread);
+    yield* PsRevertToSelf();
+    if (good) yield* PsDereferenceImpersonationToken(whom.token);
+  }),
+  entries('UN-05', 'a lookaside list that is not deleted', function* (good) {
+    const { value } = ExInitializeLookasideListEx(null, null, 512, 0, 64, 'Sut1', 0);
+    if (good && value !== null) yield* ExDeleteLookasideListEx(value);
+    yield compute(1);
+  }),
+  entries('UN-05', 'a lookaside list of paged pool that is not deleted', function* (good) {
+    const lookaside = ExInitializePagedLookasideList(null, null, 0, 64, 'Sut1', 0);
+    if (good) yield* ExDeletePagedLookasideList(lookaside);
+    yield compute(1);
+  }),
+  entries('UN-05', 'a resource that is not deleted', function* (good) {
+    const resource = new EResource('table');
+    ExInitializeResourceLite(resource);
+    yield compute(1);
+    if (good) ExDeleteResourceLite(resource);
+  }),
 ];
 
 /** A process that makes another, and is there for longer than the driver. */

@@ -64,16 +64,11 @@ import {
 /** The pairs of the rules of locks, levels and APC state. */
 
 export const LOCKS: readonly Pair[] = [
-  entries(
-    'LK-02',
-    'a DriverEntry that returns with a mutex',
-    (good) =>
-      function* () {
-        const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        if (good) yield* KeReleaseMutex(mutex, false);
-      },
-  ),
+  entries('LK-02', 'a DriverEntry that returns with a mutex', function* (good) {
+    const mutex = machine().createMutex();
+    yield* acquire(mutex);
+    if (good) yield* KeReleaseMutex(mutex, false);
+  }),
   switched('LK-02', 'a work item that returns with a mutex', (good) =>
     workDriver(function* work() {
       const mutex = machine().createMutex();
@@ -95,113 +90,66 @@ export const LOCKS: readonly Pair[] = [
       if (good) yield* KeReleaseSpinLockFromDpcLevel(lock);
     }),
   ),
-  entries(
-    'LK-03',
-    'a fast mutex acquired by its owner',
-    (good) =>
-      function* () {
-        const mutex = new FastMutex('table');
-        yield* ExAcquireFastMutex(mutex);
-        if (!good) yield* ExAcquireFastMutex(mutex);
-        yield* ExReleaseFastMutex(mutex);
-      },
-  ),
-  entries(
-    'LK-03',
-    'a spin lock acquired by its owner',
-    (good) =>
-      function* () {
-        const lock = machine().createSpinLock();
-        const old = yield* KeAcquireSpinLockRaiseToDpc(lock);
-        if (!good) yield* KeAcquireSpinLockAtDpcLevel(lock);
-        yield* KeReleaseSpinLock(lock, old);
-      },
-  ),
-  entries(
-    'LK-04',
-    'a spin lock released that nobody holds',
-    (good) =>
-      function* () {
-        const lock: KSpinLock = machine().createSpinLock();
-        const old = good
-          ? yield* KeAcquireSpinLockRaiseToDpc(lock)
-          : KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-        yield* KeReleaseSpinLock(lock, old);
-      },
-  ),
-  entries(
-    'LK-04',
-    'a resource released that is not owned',
-    (good) =>
-      function* () {
-        const resource = new EResource();
-        ExInitializeResourceLite(resource);
-        KeEnterCriticalRegion();
-        if (good) yield* ExAcquireResourceExclusiveLite(resource, true);
-        yield* ExReleaseResourceLite(resource);
-        yield* KeLeaveCriticalRegion();
-        ExDeleteResourceLite(resource);
-      },
-  ),
-  entries(
-    'LK-05',
-    'a push lock acquired outside a critical region',
-    (good) =>
-      function* () {
-        const lock = new ExPushLock('table');
-        if (good) KeEnterCriticalRegion();
-        yield* ExAcquirePushLockExclusive(lock);
-        yield* ExReleasePushLockExclusive(lock);
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
-  entries(
-    'LK-05',
-    'an unsafe fast mutex acquired outside a critical region',
-    (good) =>
-      function* () {
-        const mutex = new FastMutex('table');
-        if (good) KeEnterCriticalRegion();
-        yield* ExAcquireFastMutexUnsafe(mutex);
-        yield* ExReleaseFastMutexUnsafe(mutex);
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
+  entries('LK-03', 'a fast mutex acquired by its owner', function* (good) {
+    const mutex = new FastMutex('table');
+    yield* ExAcquireFastMutex(mutex);
+    if (!good) yield* ExAcquireFastMutex(mutex);
+    yield* ExReleaseFastMutex(mutex);
+  }),
+  entries('LK-03', 'a spin lock acquired by its owner', function* (good) {
+    const lock = machine().createSpinLock();
+    const old = yield* KeAcquireSpinLockRaiseToDpc(lock);
+    if (!good) yield* KeAcquireSpinLockAtDpcLevel(lock);
+    yield* KeReleaseSpinLock(lock, old);
+  }),
+  entries('LK-04', 'a spin lock released that nobody holds', function* (good) {
+    const lock: KSpinLock = machine().createSpinLock();
+    const old = good ? yield* KeAcquireSpinLockRaiseToDpc(lock) : KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+    yield* KeReleaseSpinLock(lock, old);
+  }),
+  entries('LK-04', 'a resource released that is not owned', function* (good) {
+    const resource = new EResource();
+    ExInitializeResourceLite(resource);
+    KeEnterCriticalRegion();
+    if (good) yield* ExAcquireResourceExclusiveLite(resource, true);
+    yield* ExReleaseResourceLite(resource);
+    yield* KeLeaveCriticalRegion();
+    ExDeleteResourceLite(resource);
+  }),
+  entries('LK-05', 'a push lock acquired outside a critical region', function* (good) {
+    const lock = new ExPushLock('table');
+    if (good) KeEnterCriticalRegion();
+    yield* ExAcquirePushLockExclusive(lock);
+    yield* ExReleasePushLockExclusive(lock);
+    if (good) yield* KeLeaveCriticalRegion();
+  }),
+  entries('LK-05', 'an unsafe fast mutex acquired outside a critical region', function* (good) {
+    const mutex = new FastMutex('table');
+    if (good) KeEnterCriticalRegion();
+    yield* ExAcquireFastMutexUnsafe(mutex);
+    yield* ExReleaseFastMutexUnsafe(mutex);
+    if (good) yield* KeLeaveCriticalRegion();
+  }),
 ];
 
 export const LEVELS: readonly Pair[] = [
-  entries(
-    'IR-01',
-    'a handle closed at APC_LEVEL',
-    (good) =>
-      function* () {
-        const handle = yield* createEvent();
-        const old = KeRaiseIrql(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL);
-        yield* ZwClose(handle);
-        yield* KeLowerIrql(old);
-      },
-  ),
-  entries(
-    'IR-01',
-    'paged pool allocated at DISPATCH_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-        const block = ExAllocatePool2(good ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, 64, 'Sut1');
-        ExFreePool(block as PoolBlock);
-        yield* KeLowerIrql(old);
-      },
-  ),
-  entries(
-    'IR-02',
-    'a delay at DISPATCH_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(good ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
-        yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
-        yield* KeLowerIrql(old);
-      },
-  ),
+  entries('IR-01', 'a handle closed at APC_LEVEL', function* (good) {
+    const handle = yield* createEvent();
+    const old = KeRaiseIrql(good ? IRQL.PASSIVE_LEVEL : IRQL.APC_LEVEL);
+    yield* ZwClose(handle);
+    yield* KeLowerIrql(old);
+  }),
+  entries('IR-01', 'paged pool allocated at DISPATCH_LEVEL', function* (good) {
+    const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+    const block = ExAllocatePool2(good ? POOL_FLAG_NON_PAGED : POOL_FLAG_PAGED, 64, 'Sut1');
+    ExFreePool(block as PoolBlock);
+    yield* KeLowerIrql(old);
+  }),
+  entries('IR-02', 'a delay at DISPATCH_LEVEL', function* (good) {
+    const old = KeRaiseIrql(good ? IRQL.APC_LEVEL : IRQL.DISPATCH_LEVEL);
+    yield* KeDelayExecutionThread(MODE.KernelMode, false, -10);
+    yield* KeLowerIrql(old);
+  }),
   pair(
     'IR-02',
     'a DPC that waits for an event',
@@ -214,15 +162,10 @@ export const LEVELS: readonly Pair[] = [
         yield* KeSetEvent(machine().createEvent('notification'), 0, false);
       }),
   ),
-  entries(
-    'IR-03',
-    'a DriverEntry that returns at APC_LEVEL',
-    (good) =>
-      function* () {
-        const old = KeRaiseIrql(IRQL.APC_LEVEL);
-        if (good) yield* KeLowerIrql(old);
-      },
-  ),
+  entries('IR-03', 'a DriverEntry that returns at APC_LEVEL', function* (good) {
+    const old = KeRaiseIrql(IRQL.APC_LEVEL);
+    if (good) yield* KeLowerIrql(old);
+  }),
   pair(
     'IR-03',
     'a work item that returns at DISPATCH_LEVEL',
@@ -247,15 +190,10 @@ export const LEVELS: readonly Pair[] = [
         yield* KeLowerIrql(KeRaiseIrql(IRQL.HIGH_LEVEL));
       }),
   ),
-  entries(
-    'AP-01',
-    'a DriverEntry that stays in a critical region',
-    (good) =>
-      function* () {
-        KeEnterCriticalRegion();
-        if (good) yield* KeLeaveCriticalRegion();
-      },
-  ),
+  entries('AP-01', 'a DriverEntry that stays in a critical region', function* (good) {
+    KeEnterCriticalRegion();
+    if (good) yield* KeLeaveCriticalRegion();
+  }),
   switched('AP-01', 'a system thread that ends in a guarded region', (good) =>
     systemThreadDriver(function* worker() {
       KeEnterGuardedRegion();

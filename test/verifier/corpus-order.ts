@@ -14,37 +14,22 @@ import { type Pair, processDriver } from './drivers';
 /** The pairs of the order of locks, and of drivers that throw. */
 
 export const ORDER: readonly Pair[] = [
-  entries(
-    'LK-01',
-    'two fast mutexes taken in both orders',
-    (good) =>
-      function* () {
-        const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-        yield* both(one, two);
-        yield* good ? both(one, two) : both(two, one);
-      },
-  ),
-  entries(
-    'LK-01',
-    'a mutex and a fast mutex taken in both orders',
-    (good) =>
-      function* () {
-        const fast = new FastMutex('table');
-        const mutex = machine().createMutex();
-        yield* fastUnder(mutex, fast);
-        yield* good ? fastUnder(mutex, fast) : underFast(fast, mutex);
-      },
-  ),
-  entries(
-    'LK-01',
-    'two spin locks taken in both orders',
-    (good) =>
-      function* () {
-        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
-        yield* spin(one, two);
-        yield* good ? spin(one, two) : spin(two, one);
-      },
-  ),
+  entries('LK-01', 'two fast mutexes taken in both orders', function* (good) {
+    const [one, two] = [new FastMutex('one'), new FastMutex('two')];
+    yield* both(one, two);
+    yield* good ? both(one, two) : both(two, one);
+  }),
+  entries('LK-01', 'a mutex and a fast mutex taken in both orders', function* (good) {
+    const fast = new FastMutex('table');
+    const mutex = machine().createMutex();
+    yield* fastUnder(mutex, fast);
+    yield* good ? fastUnder(mutex, fast) : underFast(fast, mutex);
+  }),
+  entries('LK-01', 'two spin locks taken in both orders', function* (good) {
+    const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
+    yield* spin(one, two);
+    yield* good ? spin(one, two) : spin(two, one);
+  }),
   {
     rule: 'BC-01',
     what: 'a process routine that throws',

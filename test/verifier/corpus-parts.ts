@@ -137,8 +137,8 @@ export const switched = (
 });
 
 /** The same of a driver that does nothing but what is given for its entry. */
-export const entries = (rule: string, what: string, entry: (good: boolean) => Entry) =>
-  switched(rule, what, (good) => entryDriver(entry(good)));
+export const entries = (rule: string, what: string, entry: (good: boolean) => ReturnType<Entry>) =>
+  switched(rule, what, (good) => entryDriver(() => entry(good)));
 
 /** Opens the process at hand. */
 export function* openSelf() {

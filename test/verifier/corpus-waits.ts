@@ -151,78 +151,70 @@ function* atDpcLevel(outer: KSpinLock, inner: KSpinLock): Steps {
 }
 
 const ORDERS: readonly Pair[] = [
-  entries(
-    'LK-01',
-    'two spin locks that a DPC takes the other way round',
-    (good) =>
-      function* () {
-        const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
-        const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
-        yield* atDpcLevel(one, two);
-        yield* KeLowerIrql(old);
-        const dpc = KeInitializeDpc(function* onTick() {
-          yield* good ? atDpcLevel(one, two) : atDpcLevel(two, one);
-        }, null);
-        yield* KeInsertQueueDpc(dpc, null, null);
-      },
-  ),
+  entries('LK-01', 'two spin locks that a DPC takes the other way round', function* (good) {
+    const [one, two] = [machine().createSpinLock(), machine().createSpinLock()];
+    const old = KeRaiseIrql(IRQL.DISPATCH_LEVEL);
+    yield* atDpcLevel(one, two);
+    yield* KeLowerIrql(old);
+    const dpc = KeInitializeDpc(function* onTick() {
+      yield* good ? atDpcLevel(one, two) : atDpcLevel(two, one);
+    }, null);
+    yield* KeInsertQueueDpc(dpc, null, null);
+  }),
   entries(
     'LK-01',
     'a mutex taken among several objects while a fast mutex is held, and the other way round',
-    (good) =>
-      function* () {
-        const fast = new FastMutex('table');
-        const mutex = machine().createMutex();
-        yield* acquire(mutex);
-        if (!good) {
-          yield* ExAcquireFastMutex(fast);
-          yield* ExReleaseFastMutex(fast);
-        }
-        yield* KeReleaseMutex(mutex, false);
+    function* (good) {
+      const fast = new FastMutex('table');
+      const mutex = machine().createMutex();
+      yield* acquire(mutex);
+      if (!good) {
         yield* ExAcquireFastMutex(fast);
-        yield* waitForAny([mutex], null);
-        yield* KeReleaseMutex(mutex, false);
         yield* ExReleaseFastMutex(fast);
-      },
+      }
+      yield* KeReleaseMutex(mutex, false);
+      yield* ExAcquireFastMutex(fast);
+      yield* waitForAny([mutex], null);
+      yield* KeReleaseMutex(mutex, false);
+      yield* ExReleaseFastMutex(fast);
+    },
   ),
   entries(
     'LK-01',
     'two fast mutexes taken in both orders, where the second is not only tried',
-    (good) =>
-      function* () {
-        const [one, two] = [new FastMutex('one'), new FastMutex('two')];
-        yield* ExAcquireFastMutex(one);
-        yield* ExAcquireFastMutex(two);
-        yield* ExReleaseFastMutex(two);
-        yield* ExReleaseFastMutex(one);
-        yield* ExAcquireFastMutex(two);
-        if (good) yield* ExTryToAcquireFastMutex(one);
-        else yield* ExAcquireFastMutex(one);
-        yield* ExReleaseFastMutex(one);
-        yield* ExReleaseFastMutex(two);
-      },
+    function* (good) {
+      const [one, two] = [new FastMutex('one'), new FastMutex('two')];
+      yield* ExAcquireFastMutex(one);
+      yield* ExAcquireFastMutex(two);
+      yield* ExReleaseFastMutex(two);
+      yield* ExReleaseFastMutex(one);
+      yield* ExAcquireFastMutex(two);
+      if (good) yield* ExTryToAcquireFastMutex(one);
+      else yield* ExAcquireFastMutex(one);
+      yield* ExReleaseFastMutex(one);
+      yield* ExReleaseFastMutex(two);
+    },
   ),
   entries(
     'LK-01',
     'two resources taken in both orders, where the second is not only tried',
-    (good) =>
-      function* () {
-        const [one, two] = [new EResource('one'), new EResource('two')];
-        ExInitializeResourceLite(one);
-        ExInitializeResourceLite(two);
-        KeEnterCriticalRegion();
-        yield* ExAcquireResourceExclusiveLite(one, true);
-        yield* ExAcquireResourceSharedLite(two, true);
-        yield* ExReleaseResourceLite(two);
-        yield* ExReleaseResourceLite(one);
-        yield* ExAcquireResourceExclusiveLite(two, true);
-        yield* ExAcquireResourceSharedLite(one, !good);
-        yield* ExReleaseResourceLite(one);
-        yield* ExReleaseResourceLite(two);
-        yield* KeLeaveCriticalRegion();
-        ExDeleteResourceLite(one);
-        ExDeleteResourceLite(two);
-      },
+    function* (good) {
+      const [one, two] = [new EResource('one'), new EResource('two')];
+      ExInitializeResourceLite(one);
+      ExInitializeResourceLite(two);
+      KeEnterCriticalRegion();
+      yield* ExAcquireResourceExclusiveLite(one, true);
+      yield* ExAcquireResourceSharedLite(two, true);
+      yield* ExReleaseResourceLite(two);
+      yield* ExReleaseResourceLite(one);
+      yield* ExAcquireResourceExclusiveLite(two, true);
+      yield* ExAcquireResourceSharedLite(one, !good);
+      yield* ExReleaseResourceLite(one);
+      yield* ExReleaseResourceLite(two);
+      yield* KeLeaveCriticalRegion();
+      ExDeleteResourceLite(one);
+      ExDeleteResourceLite(two);
+    },
   ),
 ];
 
@@ -230,105 +222,74 @@ const RUNDOWN: readonly Pair[] = [
   entries(
     'LK-01',
     'run-down that is waited for with a mutex that its users take',
-    (good) =>
-      function* () {
-        const reference = new ExRundownRef('device');
-        const mutex = new FastMutex('table');
-        yield* ExAcquireRundownProtection(reference);
-        yield* ExAcquireFastMutex(mutex);
-        yield* ExReleaseFastMutex(mutex);
-        yield* ExReleaseRundownProtection(reference);
-        yield* ExAcquireFastMutex(mutex);
-        if (good) yield* ExReleaseFastMutex(mutex);
-        yield* ExWaitForRundownProtectionRelease(reference);
-        if (!good) yield* ExReleaseFastMutex(mutex);
-      },
+    function* (good) {
+      const reference = new ExRundownRef('device');
+      const mutex = new FastMutex('table');
+      yield* ExAcquireRundownProtection(reference);
+      yield* ExAcquireFastMutex(mutex);
+      yield* ExReleaseFastMutex(mutex);
+      yield* ExReleaseRundownProtection(reference);
+      yield* ExAcquireFastMutex(mutex);
+      if (good) yield* ExReleaseFastMutex(mutex);
+      yield* ExWaitForRundownProtectionRelease(reference);
+      if (!good) yield* ExReleaseFastMutex(mutex);
+    },
   ),
-  entries(
-    'LK-03',
-    'run-down waited for by one of its users',
-    (good) =>
-      function* () {
-        const reference = new ExRundownRef('device');
-        yield* ExAcquireRundownProtection(reference);
-        if (good) yield* ExReleaseRundownProtection(reference);
-        yield* ExWaitForRundownProtectionRelease(reference);
-      },
-  ),
+  entries('LK-03', 'run-down waited for by one of its users', function* (good) {
+    const reference = new ExRundownRef('device');
+    yield* ExAcquireRundownProtection(reference);
+    if (good) yield* ExReleaseRundownProtection(reference);
+    yield* ExWaitForRundownProtectionRelease(reference);
+  }),
 ];
 
 const TWICE: readonly Pair[] = [
-  entries(
-    'LK-03',
-    'a guarded mutex acquired by its owner',
-    (good) =>
-      function* () {
-        const mutex = new KGuardedMutex('table');
-        yield* KeAcquireGuardedMutex(mutex);
-        if (!good) yield* KeAcquireGuardedMutex(mutex);
-        yield* KeReleaseGuardedMutex(mutex);
-      },
-  ),
-  entries(
-    'LK-03',
-    'a push lock acquired by its owner',
-    (good) =>
-      function* () {
-        const lock = new ExPushLock('table');
-        KeEnterCriticalRegion();
-        yield* ExAcquirePushLockExclusive(lock);
-        if (!good) yield* ExAcquirePushLockExclusive(lock);
-        yield* ExReleasePushLockExclusive(lock);
-        yield* KeLeaveCriticalRegion();
-      },
-  ),
-  entries(
-    'LK-03',
-    'a push lock shared twice by a thread',
-    (good) =>
-      function* () {
-        const lock = new ExPushLock('table');
-        KeEnterCriticalRegion();
-        yield* ExAcquirePushLockShared(lock);
-        if (!good) {
-          yield* ExAcquirePushLockShared(lock);
-          yield* ExReleasePushLockShared(lock);
-        }
-        yield* ExReleasePushLockShared(lock);
-        yield* KeLeaveCriticalRegion();
-      },
-  ),
-  entries(
-    'LK-03',
-    'a resource acquired exclusively by one who shares it',
-    (good) =>
-      function* () {
-        const resource = new EResource('table');
-        ExInitializeResourceLite(resource);
-        KeEnterCriticalRegion();
-        yield* ExAcquireResourceSharedLite(resource, true);
-        if (good) yield* ExAcquireResourceSharedLite(resource, true);
-        else yield* ExAcquireResourceExclusiveLite(resource, true);
-        yield* ExReleaseResourceLite(resource);
-        yield* ExReleaseResourceLite(resource);
-        yield* KeLeaveCriticalRegion();
-        ExDeleteResourceLite(resource);
-      },
-  ),
-  entries(
-    'LK-03',
-    'a reader-writer spin lock shared twice',
-    (good) =>
-      function* () {
-        const lock = machine().createSpinLock();
-        const old = yield* ExAcquireSpinLockShared(lock);
-        if (!good) {
-          yield* ExAcquireSpinLockSharedAtDpcLevel(lock);
-          yield* ExReleaseSpinLockSharedFromDpcLevel(lock);
-        }
-        yield* ExReleaseSpinLockShared(lock, old);
-      },
-  ),
+  entries('LK-03', 'a guarded mutex acquired by its owner', function* (good) {
+    const mutex = new KGuardedMutex('table');
+    yield* KeAcquireGuardedMutex(mutex);
+    if (!good) yield* KeAcquireGuardedMutex(mutex);
+    yield* KeReleaseGuardedMutex(mutex);
+  }),
+  entries('LK-03', 'a push lock acquired by its owner', function* (good) {
+    const lock = new ExPushLock('table');
+    KeEnterCriticalRegion();
+    yield* ExAcquirePushLockExclusive(lock);
+    if (!good) yield* ExAcquirePushLockExclusive(lock);
+    yield* ExReleasePushLockExclusive(lock);
+    yield* KeLeaveCriticalRegion();
+  }),
+  entries('LK-03', 'a push lock shared twice by a thread', function* (good) {
+    const lock = new ExPushLock('table');
+    KeEnterCriticalRegion();
+    yield* ExAcquirePushLockShared(lock);
+    if (!good) {
+      yield* ExAcquirePushLockShared(lock);
+      yield* ExReleasePushLockShared(lock);
+    }
+    yield* ExReleasePushLockShared(lock);
+    yield* KeLeaveCriticalRegion();
+  }),
+  entries('LK-03', 'a resource acquired exclusively by one who shares it', function* (good) {
+    const resource = new EResource('table');
+    ExInitializeResourceLite(resource);
+    KeEnterCriticalRegion();
+    yield* ExAcquireResourceSharedLite(resource, true);
+    if (good) yield* ExAcquireResourceSharedLite(resource, true);
+    else yield* ExAcquireResourceExclusiveLite(resource, true);
+    yield* ExReleaseResourceLite(resource);
+    yield* ExReleaseResourceLite(resource);
+    yield* KeLeaveCriticalRegion();
+    ExDeleteResourceLite(resource);
+  }),
+  entries('LK-03', 'a reader-writer spin lock shared twice', function* (good) {
+    const lock = machine().createSpinLock();
+    const old = yield* ExAcquireSpinLockShared(lock);
+    if (!good) {
+      yield* ExAcquireSpinLockSharedAtDpcLevel(lock);
+      yield* ExReleaseSpinLockSharedFromDpcLevel(lock);
+    }
+    yield* ExReleaseSpinLockShared(lock, old);
+  }),
 ];
 
 export const WAITS: readonly Pair[] = [
