@@ -40,6 +40,7 @@ import { IoAcquireCancelSpinLock } from '../../src/ke/spinlock';
 import { KeSetKernelStackSwapEnable } from '../../src/ke/stack';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import type { GuestResult } from '../../src/machine/dpc';
+import { resultOf } from '../../src/machine/generator';
 import { currentGuest } from '../../src/machine/guest';
 import { Machine } from '../../src/machine/machine';
 import type { MachineOptions } from '../../src/machine/options';
@@ -74,9 +75,7 @@ const thread =
   async () => {
     const made = await Machine.create(options);
     made.systemProcess.createThread(function* misuser() {
-      const result = body();
-      if (typeof result === 'object' && result !== null && 'next' in result)
-        yield* result as Steps<unknown>;
+      yield* resultOf(body());
     });
     return made.run({ until: 1e10 });
   };
