@@ -7,11 +7,12 @@
 import { Attributor } from './attribute';
 import type { BurstSink } from './bursts';
 import { bytesOf, findFirst, numberAt } from './bytes';
-import { InputDamaged, RecordingError } from './errors';
+import { RecordingError } from './errors';
 import { EVENT, type EventKind, EventNames } from './event-names';
 import { EventBody } from './ftrace-body';
 import { HEAD, LineHead } from './ftrace-line';
 import { LineSplitter } from './lines';
+import { readAll } from './read-all';
 import { binaryKind, HEAD_SNIFF_BYTES, textKind } from './sniff';
 import { type RecordingSummary, Warnings } from './summary';
 
@@ -370,17 +371,5 @@ export async function readRecording(
   sink: BurstSink,
   options: ReadOptions,
 ): Promise<RecordingSummary> {
-  const reader = new RecordingReader(sink, options);
-  let bytes = 0;
-  try {
-    for await (const chunk of input) {
-      reader.push(chunk);
-      bytes += chunk.length;
-      options.onProgress?.(bytes);
-    }
-  } catch (error) {
-    if (!(error instanceof InputDamaged)) throw error;
-    reader.damaged(error.message);
-  }
-  return reader.end();
+  return readAll(new RecordingReader(sink, options), input, options);
 }

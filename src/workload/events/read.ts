@@ -5,7 +5,8 @@
  * The text streams through: only what a process manager would see of it is kept.
  */
 import { bytesOf, startsWith } from '../bytes';
-import { InputDamaged, RecordingError } from '../errors';
+import { RecordingError } from '../errors';
+import { readAll } from '../read-all';
 import { Warnings } from '../summary';
 import { decode, MissingField, type Told } from './decode';
 import { Fields } from './fields';
@@ -260,17 +261,5 @@ export async function readEvents(
   input: AsyncIterable<Uint8Array>,
   options: ReadEventsOptions,
 ): Promise<EventRecording> {
-  const reader = new EventReader(options);
-  let bytes = 0;
-  try {
-    for await (const chunk of input) {
-      reader.push(chunk);
-      bytes += chunk.length;
-      options.onProgress?.(bytes);
-    }
-  } catch (error) {
-    if (!(error instanceof InputDamaged)) throw error;
-    reader.damaged(error.message);
-  }
-  return reader.end();
+  return readAll(new EventReader(options), input, options);
 }
