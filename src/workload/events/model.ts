@@ -144,3 +144,18 @@ export interface EventRecording {
   readonly gaps: EventGaps;
   readonly warnings: readonly RecordingWarning[];
 }
+
+/** How many events there are of each kind. */
+export function countEvents(events: readonly ProcessEvent[]): Record<ProcessEventKind, number> {
+  const counts = {
+    'process-create': 0,
+    'process-exit': 0,
+    'thread-create': 0,
+    'thread-exit': 0,
+    'image-load': 0,
+    'driver-load': 0,
+    'process-access': 0,
+  };
+  for (const { kind } of events) counts[kind]++;
+  return counts;
+}

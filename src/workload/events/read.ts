@@ -12,7 +12,7 @@ import { decode, MissingField, type Told } from './decode';
 import { Fields } from './fields';
 import { jsonErrorAt } from './json-error';
 import { JsonRecords } from './json-records';
-import type { EventRecording, ProcessEventKind } from './model';
+import { countEvents, type EventRecording } from './model';
 import { Resolver, type Timed } from './resolve';
 
 const SKIPPED_MAX = 1000;
@@ -114,16 +114,6 @@ export class EventReader {
       resolver.add({ ...each, timeNs: durationNs } as Timed);
     }
     const resolved = resolver.end();
-    const counts: Record<ProcessEventKind, number> = {
-      'process-create': 0,
-      'process-exit': 0,
-      'thread-create': 0,
-      'thread-exit': 0,
-      'image-load': 0,
-      'driver-load': 0,
-      'process-access': 0,
-    };
-    for (const { kind } of resolved.events) counts[kind]++;
     return {
       name: this.#name,
       host: this.#host,
@@ -132,7 +122,7 @@ export class EventReader {
       durationNs,
       records: this.#recordCount,
       ...resolved,
-      counts,
+      counts: countEvents(resolved.events),
       skipped: this.#skipped,
       otherHosts: this.#otherHosts,
       warnings: this.#warnings.list(),

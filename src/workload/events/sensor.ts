@@ -21,7 +21,7 @@ import {
   PsSetLoadImageNotifyRoutine,
 } from '../../ps/register';
 import type { Mutable } from './draft';
-import type { EventProcess, EventRecording, ProcessEvent, ProcessEventKind } from './model';
+import { countEvents, type EventProcess, type EventRecording, type ProcessEvent } from './model';
 
 /** Below those of all others: it is told last before, and first after, a handle is made. */
 const ALTITUDE = '1';
@@ -105,16 +105,6 @@ export class EventSensor {
 
   /** All that was noted, as a recording. */
   recording(name: string): EventRecording {
-    const counts: Record<ProcessEventKind, number> = {
-      'process-create': 0,
-      'process-exit': 0,
-      'thread-create': 0,
-      'thread-exit': 0,
-      'image-load': 0,
-      'driver-load': 0,
-      'process-access': 0,
-    };
-    for (const { kind } of this.#events) counts[kind]++;
     const { startMs, startNs } = this.#start();
     return {
       name,
@@ -128,7 +118,7 @@ export class EventSensor {
         threads: [...threadIds],
       })),
       events: this.#events,
-      counts,
+      counts: countEvents(this.#events),
       skipped: new Map(),
       otherHosts: new Map(),
       gaps: this.#gaps(),
