@@ -2,9 +2,11 @@ import Table from 'cli-table3';
 import type {
   ProcessorReport,
   RecordingReplay,
+  RecordingSummary,
   ReplayReport,
   RunReport,
   ScheduleReport,
+  WorkloadReport,
 } from '../index';
 
 export const milliseconds = (ns: number) => (ns / 1e6).toFixed(3);
@@ -39,7 +41,7 @@ export function boosts({ boosts, starvationBoosts }: RunReport): string {
   return starvationBoosts === 0 ? `${boosts}` : `${boosts} + ${starvationBoosts} starved`;
 }
 
-export const utilisation = (processors: readonly ProcessorReport[]) =>
+const utilisation = (processors: readonly ProcessorReport[]) =>
   processors.map((processor) => percent(processor.utilisation)).join(' ');
 
 /** Numbers to the right; the first `left` columns are text. */
@@ -69,17 +71,13 @@ function subsystemLines({ policy, subsystem }: ReplayReport): string[] {
   return lines;
 }
 
-/** The recording's own figures beside each policy's. */
-function overallTable(recorded: ScheduleReport, { recording, reports }: RecordingReplay): string {
+/** A row for each policy, below `first`. */
+export function overallTable(
+  reports: readonly (ReplayReport | WorkloadReport)[],
+  first: readonly (string | number)[] = [],
+): string {
   const rows = table(['policy', 'end ms', ...FIGURES_HEAD, 'boosts', 'utilisation'], 1);
-  const shares = recording.cpuFigures.map(({ busyNs }) => percent(busyNs / recording.durationNs));
-  rows.push([
-    'recorded',
-    milliseconds(recording.durationNs),
-    ...figures(recorded),
-    '',
-    shares.join(' '),
-  ]);
+  if (first.length > 0) rows.push([...first]);
   for (const report of reports) {
     rows.push([
       report.policy,
@@ -90,6 +88,15 @@ function overallTable(recorded: ScheduleReport, { recording, reports }: Recordin
     ]);
   }
   return rows.toString();
+}
+
+/** The row of the recording's own figures. */
+function recordedRow(
+  recorded: ScheduleReport,
+  { cpuFigures, durationNs }: RecordingSummary,
+): (string | number)[] {
+  const shares = cpuFigures.map(({ busyNs }) => percent(busyNs / durationNs));
+  return ['recorded', milliseconds(durationNs), ...figures(recorded), '', shares.join(' ')];
 }
 
 interface Named {
@@ -142,7 +149,7 @@ function recordingLines({ recording }: RecordingReplay): string[] {
 /** A replay for people. */
 export function printReplay(recorded: ScheduleReport, replay: RecordingReplay): void {
   for (const line of recordingLines(replay)) console.log(line);
-  console.log(overallTable(recorded, replay));
+  console.log(overallTable(replay.reports, recordedRow(recorded, replay.recording)));
   const [first] = replay.reports;
   if (first === undefined) return;
   const { processes, threads, policy } = first;

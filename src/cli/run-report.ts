@@ -1,5 +1,5 @@
 import type { Workload, WorkloadReport } from '../index';
-import { boosts, FIGURES_HEAD, figures, milliseconds, table, utilisation } from './report';
+import { boosts, FIGURES_HEAD, figures, milliseconds, overallTable, table } from './report';
 
 const ENDS: Readonly<Record<string, string>> = {
   time: 'the duration is over',
@@ -7,20 +7,6 @@ const ENDS: Readonly<Record<string, string>> = {
   events: 'the limit of steps was reached; raise --max-events, or lower --duration',
   livelock: 'threads only hand mutexes round and nobody ever computes, sleeps or ends',
 };
-
-function overallTable(reports: readonly WorkloadReport[]): string {
-  const rows = table(['policy', 'end ms', ...FIGURES_HEAD, 'boosts', 'utilisation'], 1);
-  for (const report of reports) {
-    rows.push([
-      report.policy,
-      milliseconds(report.endNs),
-      ...figures(report.overall),
-      boosts(report.overall),
-      utilisation(report.processors),
-    ]);
-  }
-  return rows.toString();
-}
 
 function tasksTable({ tasks }: WorkloadReport, top: number): string {
   const rows = table(['task', 'threads', ...FIGURES_HEAD, 'boosts'], 1);
