@@ -1095,6 +1095,7 @@ export {
 } from './ps/memory-services';
 export type { VmCounters } from './ps/vm-counters';
 export type { ProcessHandle, ProcessHandleSnapshot } from './ps/handle-snapshot';
+export type { PowerThrottlingState } from './ps/hints';
 export type { SectionImageInformation } from './ps/image-information';
 export type { ProcessTelemetryId } from './ps/telemetry-id';
 export type { BadPointer } from './ps/information';
@@ -1118,7 +1119,6 @@ export {
 export {
   type KernelUserTimes,
   NtQueryInformationThread,
-  type PowerThrottlingState,
   type ProcessorNumberInformation,
   type QueryInformationThread,
   type SystemThreadInformation,

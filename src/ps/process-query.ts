@@ -23,6 +23,7 @@ import {
 } from './information';
 import { PROCESS_ACCESS } from './access';
 import { handleSnapshot, type ProcessHandleSnapshot } from './handle-snapshot';
+import { type PowerThrottlingState, throttlingOf } from './hints';
 import {
   SECTION_IMAGE_INFORMATION_BYTES,
   type SectionImageInformation,
@@ -42,7 +43,7 @@ import {
 import { serverSiloNumber } from './silo';
 import { pebAddress } from './teb';
 import { type ProcessTelemetryId, telemetryId } from './telemetry-id';
-import type { KernelUserTimes, PowerThrottlingState } from './thread-query';
+import type { KernelUserTimes } from './thread-query';
 import {
   VM_COUNTERS_BYTES,
   VM_COUNTERS_EX_BYTES,
@@ -129,7 +130,6 @@ const BASIC_BYTES = 48;
 const EXTENDED_BASIC_BYTES = 64;
 /** sizeof(UNICODE_STRING). */
 const UNICODE_STRING_BYTES = 16;
-const POWER_THROTTLING_VERSION = 1;
 
 /** The executive's part of a process. */
 export function executive(process: KProcess): ProcessExecutive {
@@ -388,14 +388,7 @@ const CLASSES: Classes<QueryClass<KProcess>> = new Map<number, QueryClass<KProce
       {
         lengths: [12],
         access: LIMITED,
-        query: (process): PowerThrottlingState => {
-          const { throttlingControl, throttlingState } = processSettings(process);
-          return {
-            Version: POWER_THROTTLING_VERSION,
-            ControlMask: throttlingControl,
-            StateMask: throttlingState,
-          };
-        },
+        query: (process) => throttlingOf(processSettings(process)),
       },
     ],
     [PROCESSINFOCLASS.ProcessUptimeInformation, 'unmodelled'],

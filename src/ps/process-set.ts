@@ -23,6 +23,7 @@ import {
   type SetInformation,
 } from './information';
 import { PROCESS_ACCESS } from './access';
+import { hintSetters, mayRaise, type PowerThrottlingState } from './hints';
 import { PROCESSINFOCLASS } from './information-class';
 import { jobOf } from './job';
 import { imposeLimits, jobAffinity, jobPriorityClass } from './job-limits';
@@ -34,8 +35,6 @@ import {
   type QuotaLimits,
   setQuotaLimits,
 } from './quota-limits';
-import type { PowerThrottlingState } from './thread-query';
-import { ioPriorityStatus, isPagePriority, isThrottling } from './thread-set';
 import { setPrimaryToken } from './token';
 
 /** What can be changed of a process by its handle. */
@@ -84,9 +83,6 @@ const HIGH_PRIORITY = 31;
 const LOW_REALTIME_PRIORITY = 16;
 const BOOST_LIMIT = 15;
 const PROCESS_DEBUG_INHERIT = 1;
-
-const mayRaise = ({ mode }: Caller) =>
-  SeSinglePrivilegeCheck(SE_PRIVILEGE.INCREASE_BASE_PRIORITY, mode);
 
 function* setBasePriority(process: KProcess, value: number, caller: Caller): KernelCode<number> {
   const asked = numberIn('ProcessBasePriority', value, -FOREGROUND_BIT, ULONG_MAX) >>> 0;
@@ -157,27 +153,11 @@ function setDebugFlags(process: KProcess, value: number): number {
   return STATUS.SUCCESS;
 }
 
-function setIoPriority(process: KProcess, value: number, caller: Caller): number {
-  const priority = numberIn('ProcessIoPriority', value, 0, ULONG_MAX);
-  const status = ioPriorityStatus(priority, caller);
-  if (status === STATUS.SUCCESS) ownProcessSettings(process).ioPriority = priority;
-  return status;
-}
+const { setIoPriority, setPagePriority, setThrottling } = hintSetters(
+  'Process',
+  ownProcessSettings,
+);
 
-function setPagePriority(process: KProcess, value: number): number {
-  const priority = numberIn('ProcessPagePriority', value, 0, ULONG_MAX);
-  if (!isPagePriority(priority)) return STATUS.INVALID_PARAMETER;
-  ownProcessSettings(process).pagePriority = priority;
-  return STATUS.SUCCESS;
-}
-
-function setThrottling(process: KProcess, state: PowerThrottlingState): number {
-  if (!isThrottling(state)) return STATUS.INVALID_PARAMETER;
-  const settings = ownProcessSettings(process);
-  settings.throttlingControl = state.ControlMask;
-  settings.throttlingState = state.StateMask;
-  return STATUS.SUCCESS;
-}
 type ProcessClass<C extends keyof ProcessSetting> = SetClass<KProcess, ProcessSetting[C]>;
 
 const CLASSES: { readonly [C in keyof ProcessSetting]: ProcessClass<C> } = {

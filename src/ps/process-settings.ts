@@ -1,18 +1,12 @@
 import type { KProcess } from '../machine/views';
+import { Hints } from './hints';
 
 /** What can be set of a process and has no other place: made when somebody sets it. */
-export class ProcessSettings {
+export class ProcessSettings extends Hints {
   /** SEM_… flags; 1: critical errors are not shown. */
   defaultHardErrorMode = 1;
-  /** IO_PRIORITY_HINT. */
-  ioPriority = 2;
-  /** 1 to 5. */
-  pagePriority = 5;
   /** PROCESS_DEBUG_INHERIT: new processes have its debugger too. */
   debugFlags = 1;
-  /** ControlMask and StateMask of POWER_THROTTLING_PROCESS_STATE. */
-  throttlingControl = 0;
-  throttlingState = 0;
   /** Bytes: 50 and 345 pages. */
   minimumWorkingSetSize = 204_800n;
   maximumWorkingSetSize = 1_413_120n;

@@ -2,21 +2,15 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { type WorkerCheck, workerPool } from '../ex/worker';
 import { PerMachine } from '../machine/per-machine';
 import type { KThread } from '../machine/views';
+import { Hints } from './hints';
 
 /** The part of ETHREAD that is the host's: made when somebody sets what is in it. */
-export class ThreadExecutive {
+export class ThreadExecutive extends Hints {
   /** Its description. */
   name = '';
   hideFromDebugger = false;
   /** Its end is bugcheck CRITICAL_PROCESS_DIED. */
   critical = false;
-  /** 1 to 5. */
-  pagePriority = 5;
-  /** IO_PRIORITY_HINT. */
-  ioPriority = 2;
-  /** ControlMask and StateMask of POWER_THROTTLING_THREAD_STATE. */
-  throttlingControl = 0;
-  throttlingState = 0;
   /** It prefetches: what it reads ahead is not held against it. */
   prefetching = false;
   /** Of its TEB: DLLs are not told of it, the loader leaves it alone, it is the loader's own. */

@@ -7,6 +7,7 @@ import type { KThread } from '../machine/views';
 import { PsThreadType } from '../ob/types';
 import { type ClientId, clientIdOf } from './cid';
 import { win32StartAddress } from './context';
+import { type PowerThrottlingState, throttlingOf } from './hints';
 import { type Classes, type QueryClass, queryService, type QueryInformation } from './information';
 import { THREAD_ACCESS } from './access';
 import { THREADINFOCLASS } from './information-class';
@@ -60,13 +61,6 @@ export interface ProcessorNumberInformation {
   readonly Reserved: number;
 }
 
-/** POWER_THROTTLING_THREAD_STATE. */
-export interface PowerThrottlingState {
-  readonly Version: number;
-  readonly ControlMask: number;
-  readonly StateMask: number;
-}
-
 /** What the classes of NtQueryInformationThread give. */
 export interface ThreadInformation {
   [THREADINFOCLASS.ThreadBasicInformation]: ThreadBasicInformation;
@@ -104,8 +98,6 @@ const LIMITED = THREAD_ACCESS.QUERY_INFORMATION | THREAD_ACCESS.QUERY_LIMITED_IN
 
 /** sizeof(UNICODE_STRING): THREAD_NAME_INFORMATION without the name. */
 const NAME_INFORMATION_BYTES = 16;
-
-const POWER_THROTTLING_VERSION = 1;
 
 /** When a thread was made, as a system time; one that the host has not seen then, with its process. */
 export function threadCreateTime(thread: KThread): bigint {
@@ -290,14 +282,7 @@ const CLASSES: Classes<QueryClass<KThread>> = new Map<number, QueryClass<KThread
       lengths: [12],
       access: LIMITED,
       silent: true,
-      query: (thread): PowerThrottlingState => {
-        const { throttlingControl, throttlingState } = threadExecutive(thread);
-        return {
-          Version: POWER_THROTTLING_VERSION,
-          ControlMask: throttlingControl,
-          StateMask: throttlingState,
-        };
-      },
+      query: (thread) => throttlingOf(threadExecutive(thread)),
     },
   ],
 ]);

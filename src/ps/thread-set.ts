@@ -26,9 +26,9 @@ import {
 } from './information';
 import { THREAD_ACCESS } from './access';
 import { setWin32StartAddress } from './context';
+import { hintSetters, mayRaise, type PowerThrottlingState } from './hints';
 import { THREADINFOCLASS } from './information-class';
 import { ownThreadExecutive, threadExecutive } from './thread-executive';
-import type { PowerThrottlingState } from './thread-query';
 import { setImpersonationToken } from './token';
 
 /** What can be changed of a thread by its handle. */
@@ -71,17 +71,8 @@ const MAXIMUM_PROCESSORS = 64;
 const MAXIMUM_INCREMENT = 2;
 const LOWEST_REALTIME_INCREMENT = -7;
 const HIGHEST_REALTIME_INCREMENT = 6;
-const MAXIMUM_PAGE_PRIORITY = 5;
-/** IO_PRIORITY_HINT: from High on with SeIncreaseBasePriorityPrivilege, up to Critical. */
-const IO_PRIORITY_HIGH = 3;
-const IO_PRIORITY_CRITICAL = 4;
-const POWER_THROTTLING_VERSION = 1;
-const POWER_THROTTLING_EXECUTION_SPEED = 1;
 const ALL_PROCESSORS_32 = 0xffff_ffffn;
 const ALL_PROCESSORS_64 = 2n ** 64n - 1n;
-
-const mayRaise = ({ mode }: Caller) =>
-  SeSinglePrivilegeCheck(SE_PRIVILEGE.INCREASE_BASE_PRIORITY, mode);
 
 /** Why a thread may not have a priority, if so. */
 function priorityStatus(priority: number, caller: Caller): number {
@@ -190,45 +181,7 @@ function setBreakOnTermination(thread: KThread, value: number, { mode }: Caller)
   return STATUS.SUCCESS;
 }
 
-/** Why somebody may not have an IO_PRIORITY_HINT, if so. */
-export function ioPriorityStatus(priority: number, caller: Caller): number {
-  if (priority > IO_PRIORITY_CRITICAL) return STATUS.INVALID_PARAMETER;
-  if (priority >= IO_PRIORITY_HIGH && !mayRaise(caller)) return STATUS.PRIVILEGE_NOT_HELD;
-  return STATUS.SUCCESS;
-}
-
-function setIoPriority(thread: KThread, value: number, caller: Caller): number {
-  const priority = numberIn('ThreadIoPriority', value, 0, ULONG_MAX);
-  const status = ioPriorityStatus(priority, caller);
-  if (status === STATUS.SUCCESS) ownThreadExecutive(thread).ioPriority = priority;
-  return status;
-}
-
-/** Whether a page priority is one: 1 very low to 5 normal. */
-export function isPagePriority(priority: number): boolean {
-  return priority >= 1 && priority <= MAXIMUM_PAGE_PRIORITY;
-}
-
-function setPagePriority(thread: KThread, value: number): number {
-  const priority = numberIn('ThreadPagePriority', value, 0, ULONG_MAX);
-  if (!isPagePriority(priority)) return STATUS.INVALID_PARAMETER;
-  ownThreadExecutive(thread).pagePriority = priority;
-  return STATUS.SUCCESS;
-}
-
-/** Whether a POWER_THROTTLING state is well formed: version 1, the execution speed alone. */
-export function isThrottling({ Version, ControlMask, StateMask }: PowerThrottlingState): boolean {
-  const known = (ControlMask & ~POWER_THROTTLING_EXECUTION_SPEED) === 0;
-  return Version === POWER_THROTTLING_VERSION && known && (StateMask & ~ControlMask) === 0;
-}
-
-function setThrottling(thread: KThread, state: PowerThrottlingState): number {
-  if (!isThrottling(state)) return STATUS.INVALID_PARAMETER;
-  const executive = ownThreadExecutive(thread);
-  executive.throttlingControl = state.ControlMask;
-  executive.throttlingState = state.StateMask;
-  return STATUS.SUCCESS;
-}
+const { setIoPriority, setPagePriority, setThrottling } = hintSetters('Thread', ownThreadExecutive);
 
 function setName(thread: KThread, value: UnicodeString): number {
   const { status, text } = captureString(value);
