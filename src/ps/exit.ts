@@ -2,7 +2,7 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { KTHREAD_STATE, KWAIT_REASON, MODE } from '../../assembly/shared/types';
 import { KeWaitForSingleObject } from '../ke/ddi';
 import type { GuestResult } from '../machine/dpc';
-import { after, isGenerator, type Request, resultOf } from '../machine/generator';
+import { after, type Request, resultOf } from '../machine/generator';
 import { currentGuest } from '../machine/guest';
 import type { KProcess, KThread } from '../machine/views';
 import { obCloseAllHandles } from '../ob/handle';
@@ -54,9 +54,6 @@ export function exitThread(ps: PsState, thread: KThread, status: number): GuestR
   if (threadCount === 1 && plain && !told) return 0;
   process.exitingThreads++;
   if (last) setExitStatus(process, status);
-  const own = !told && thread.impersonation === undefined;
-  if (own && isExitOfProvider(ps, process, last && threadCount > 1))
-    return exitUntold(ps.pico as PicoHooks, thread, process, last);
   return exitTold(ps, thread, process, last);
 }
 
@@ -68,48 +65,6 @@ function leftAttached(ps: PsState, thread: KThread): boolean {
   const { handle, process } = thread;
   ps.machine.bugCheck(BUGCHECK.INVALID_SILO_DETACH, handle, number, process.handle);
   return true;
-}
-
-/** Whether the end of a thread is its provider's matter alone. */
-function isExitOfProvider(ps: PsState, process: KProcess, waitsForOthers: boolean): boolean {
-  if (process.systemServices === undefined || ps.pico === undefined) return false;
-  const critical = (process.executive as ProcessExecutive | undefined)?.critical === true;
-  const plain = process.handleTable === undefined && process.job === undefined;
-  return !waitsForOthers && plain && process.token === undefined && !critical;
-}
-
-/** The same of a thread whose end nobody but its provider is told of, in plain functions if those are that. */
-function exitUntold(
-  pico: PicoHooks,
-  thread: KThread,
-  process: KProcess,
-  last: boolean,
-): GuestResult<number> {
-  const { ddi } = process.machine.profile.costs;
-  const exiting = pico.exitThread(thread);
-  if (isGenerator(exiting)) return exitUntoldRest(pico, process, exiting, last);
-  if (last) {
-    setExitTime(process);
-    const ending = pico.exitProcess(process);
-    if (isGenerator(ending)) return exitUntoldRest(pico, process, ending, false);
-  }
-  process.exitingThreads--;
-  return ddi;
-}
-
-function* exitUntoldRest(
-  pico: PicoHooks,
-  process: KProcess,
-  rest: Steps<unknown>,
-  last: boolean,
-): Steps<number> {
-  yield* rest;
-  if (last) {
-    setExitTime(process);
-    yield* resultOf(pico.exitProcess(process));
-  }
-  process.exitingThreads--;
-  return process.machine.profile.costs.ddi;
 }
 
 function exitTold(
@@ -134,32 +89,47 @@ function exitAfterThread(
   last: boolean,
   before: number,
 ): GuestResult<number> {
+  if (thread.impersonation !== undefined)
+    return exitImpersonating(ps, thread, process, last, before);
   const { pico } = ps;
-  if (thread.impersonation !== undefined || (process.systemServices !== undefined && pico))
-    return exitWithMore(ps, thread, process, last, before);
+  if (process.systemServices !== undefined && pico !== undefined)
+    return exitProvided(ps, pico, thread, process, last, before);
   return after(last ? exitProcess(ps, thread, process) : 0, (calls) => {
     process.exitingThreads--;
     return costOfCalls(ps.machine, before + calls);
   });
 }
 
-/** The same of a thread that impersonates, or that a provider has a say in. */
-function* exitWithMore(
+function* exitImpersonating(
   ps: PsState,
   thread: KThread,
   process: KProcess,
   last: boolean,
   before: number,
 ): Steps<number> {
-  let calls = before;
-  if (thread.impersonation !== undefined) yield* revertToSelf(thread);
-  const { pico } = ps;
-  const provided = process.systemServices !== undefined && pico !== undefined;
-  if (provided) yield* resultOf(pico.exitThread(thread));
-  if (last) calls += yield* resultOf(exitProcess(ps, thread, process));
-  if (last && provided) yield* resultOf(pico.exitProcess(process));
-  process.exitingThreads--;
-  return costOfCalls(ps.machine, calls);
+  yield* revertToSelf(thread);
+  return yield* resultOf(exitAfterThread(ps, thread, process, last, before));
+}
+
+/** The same of a thread that a provider has a say in: what that does takes as long as one more routine. */
+function exitProvided(
+  ps: PsState,
+  pico: PicoHooks,
+  thread: KThread,
+  process: KProcess,
+  last: boolean,
+  before: number,
+): GuestResult<number> {
+  const left = (calls: number) => {
+    process.exitingThreads--;
+    return costOfCalls(ps.machine, before + calls + 1);
+  };
+  return after(pico.exitThread(thread), () => {
+    if (!last) return left(0);
+    return after(exitProcess(ps, thread, process), (calls) =>
+      after(pico.exitProcess(process), () => left(calls)),
+    );
+  });
 }
 
 /** The end of a process, in the context of its last thread. @returns how many routines were called. */

@@ -20,6 +20,10 @@ import type {
   PsPicoSystemCallInformation,
 } from '../../src/subsystem/provider';
 import { HostRegisters } from '../../src/subsystem/routines';
+import { MEM, PAGE, addressSpace } from '../../src/ps/address-space';
+import { EVENT_ACCESS, NtCreateEvent } from '../../src/ob/services/event';
+import { EVENT_TYPE } from '../../src/ke/initialize';
+import { ZwAllocateVirtualMemory } from '../../src/ps/memory-services';
 import { picoSystemCall } from '../../src/subsystem/system-call';
 import { NtYieldExecution } from '../../src/ke/time';
 import { asProvider, providerOf, startPico } from './provider';
@@ -465,6 +469,44 @@ describe('the kernel’s routines', () => {
     machine.run();
     const once = [STATUS.SUCCESS, STATUS.PROCESS_IS_TERMINATING, 7];
     expect(statuses).toEqual(Array.from({ length: 10 }, () => once).flat());
+  });
+
+  test.each([
+    false,
+    true,
+  ])('a process whose provider hears of its end leaves no memory and takes as long, with a handle: %s', async (withHandle) => {
+    const machine = await Machine.create({ profile: { costs: { ddi: 100_000 } } });
+    const seen: number[] = [];
+    const ended = { at: 0 };
+    const ExitProcess = () => {
+      ended.at = machine.now;
+    };
+    asProvider(machine, { ExitProcess }, function* (routines) {
+      const process = yield* startPico(machine, routines, {
+        *body() {
+          yield* ZwAllocateVirtualMemory(
+            -1,
+            0,
+            0,
+            0x2000,
+            MEM.COMMIT | MEM.RESERVE,
+            PAGE.READWRITE,
+          );
+          if (withHandle)
+            yield* NtCreateEvent(
+              EVENT_ACCESS.ALL_ACCESS,
+              null,
+              EVENT_TYPE.NotificationEvent,
+              false,
+            );
+          seen.push(addressSpace(currentGuest('test').thread.process).privateBytes);
+        },
+      });
+      yield* KeWaitForSingleObject(process, KWAIT_REASON.Executive, MODE.KernelMode, false, null);
+      seen.push(addressSpace(process).privateBytes, machine.now - ended.at);
+    });
+    machine.run();
+    expect(seen).toEqual([0x2000, 0, 201_000]);
   });
 
   test('RtlWalkFrameChain walks the user stack of a pico thread as its provider does', async () => {
