@@ -20,6 +20,12 @@ const PIECE_NS = 2000;
 const SPINS = 40_000;
 const SPINS_IN_A_CROWD = 50;
 
+/**
+ * How often the host looks for its turn before it sleeps, if the workers leave it a processor: for about
+ * as long as it takes to wake it. Without one it would keep a worker from what it waits for.
+ */
+const HOST_LOOKS = 5000;
+
 const DOZE_MS = 0.1;
 /** How long workers have to let go of what they have when one is lost. */
 const LAST_MS = 1000;
@@ -52,6 +58,8 @@ export class Crew {
   private workers: WorkerHandle[] = [];
   private started: Promise<void> | undefined;
   private disposed = false;
+  /** How often the host looks for its turn before it sleeps. */
+  private looks = 0;
   /** All workers have been ended. */
   private gone = false;
 
@@ -87,7 +95,9 @@ export class Crew {
 
   private async attach(): Promise<void> {
     const { options, memory } = this;
-    const crowded = options.workers > (await hostProcessors());
+    const processors = await hostProcessors();
+    const crowded = options.workers > processors;
+    if (options.workers < processors) this.looks = HOST_LOOKS;
     await this.askAll('attached', (index) => ({
       kind: 'attach',
       index,
@@ -231,6 +241,7 @@ export class Crew {
     this.handOver(false);
     const turn = this.engineIndex(KENGINE.HostTurn);
     const words = new Int32Array(this.memory.memory.buffer);
+    for (let look = 0; look < this.looks && Atomics.load(words, turn) === 0; look++);
     while (Atomics.load(words, turn) === 0) {
       const result = Atomics.wait(words, turn, 0, this.options.workerTimeoutMs);
       if (result === 'timed-out') this.requirePulse();
