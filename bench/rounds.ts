@@ -1,7 +1,7 @@
 import { Bench } from 'tinybench';
 
 /** One measurement: ms an operation. */
-export type Task = () => number;
+export type Task = () => number | Promise<number>;
 
 /**
  * Runs every task once a round, one after the other, so that what else the machine does meets all of
@@ -17,7 +17,8 @@ export async function bestInTurn<Name extends string>(
   for (let round = 0; round < rounds; round++) {
     const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
     for (const [name, task] of Object.entries<Task>(tasks)) {
-      bench.add(name, () => ({ overriddenDuration: task() }), { async: false });
+      const measure = async () => ({ overriddenDuration: await task() });
+      bench.add(name, measure, { async: true });
     }
     await bench.run();
     for (const { name, result } of bench.tasks) {

@@ -6,7 +6,7 @@ import { figure, type Row, times } from './row.js';
 
 /** CPU workers: guests that compute, threads that only synchronise, and what an ordered operation costs. */
 
-const ROUNDS = 30;
+const ROUNDS = 40;
 const PROCESSORS = 4;
 /** Virtual time of one measurement. */
 const COMPUTE_NS = 1_000_000;
@@ -21,18 +21,18 @@ async function loadPort(machine: Machine): Promise<LoadedPort> {
 }
 
 interface Measured {
-  readonly machine: Machine;
+  readonly machines: readonly Machine[];
   /** ms a unit. */
-  readonly measure: () => number;
+  readonly measure: () => number | Promise<number>;
 }
 
-/** A guest a processor, each with a system call every 50 us that a program answers; ms a ms of virtual time. */
-async function compute(workers: number): Promise<Measured> {
-  const machine = await Machine.create({ processors: PROCESSORS, workers, livelockSteps: 0 });
+/** A guest a processor, each with a system call every 50 us that a program answers. */
+async function computing(processors: number, workers: number): Promise<Machine> {
+  const machine = await Machine.create({ processors, workers, livelockSteps: 0 });
   const port = await loadPort(machine);
   machine.onSystemCall(GUEST_CALL, machine.loadProgram(program('call', (p) => p.compute(200))));
   const process = machine.createProcess();
-  for (let index = 0; index < PROCESSORS; index++) {
+  for (let index = 0; index < processors; index++) {
     const window = index * GUEST_WINDOW + computeGuest.origin;
     machine.guestMemory.bytes.set(computeGuest.bytes, window);
     process.createThread(port, {
@@ -40,12 +40,34 @@ async function compute(workers: number): Promise<Measured> {
       portState: portState(guestState(index, 0)),
     });
   }
+  return machine;
+}
+
+/** ms a ms of virtual time. */
+async function compute(workers: number): Promise<Measured> {
+  const machine = await computing(PROCESSORS, workers);
   return {
-    machine,
+    machines: [machine],
     measure: () => {
       machine.run({ until: machine.now + WARM_UP_NS });
       const start = performance.now();
       machine.run({ until: machine.now + COMPUTE_NS });
+      return (performance.now() - start) / (COMPUTE_NS / 1e6);
+    },
+  };
+}
+
+/** Half of the guests in each of two machines that know nothing of each other: what two cores here can do. */
+async function sideBySide(): Promise<Measured> {
+  const machines = [await computing(PROCESSORS / 2, 1), await computing(PROCESSORS / 2, 1)];
+  const runFor = (ns: number) =>
+    Promise.all(machines.map((machine) => machine.runAsync({ until: machine.now + ns })));
+  return {
+    machines,
+    measure: async () => {
+      await runFor(WARM_UP_NS);
+      const start = performance.now();
+      await runFor(COMPUTE_NS);
       return (performance.now() - start) / (COMPUTE_NS / 1e6);
     },
   };
@@ -64,7 +86,7 @@ async function synthetic(workers: number): Promise<Measured> {
     process.createThread(machine.loadProgram(pong));
   }
   return {
-    machine,
+    machines: [machine],
     measure: () => {
       const start = performance.now();
       machine.run({ maxEvents: SWITCH_STEPS });
@@ -88,7 +110,7 @@ async function ordered(workers: number): Promise<Measured> {
   for (let index = 0; index < 2; index++)
     process.createThread(port, { affinity: 1n << BigInt(index) });
   return {
-    machine,
+    machines: [machine],
     measure: () => {
       machine.run({ until: machine.now + WARM_UP_NS });
       const before = machine.steps;
@@ -123,6 +145,7 @@ export async function cpuWorkers(): Promise<readonly Row[]> {
     alone: await compute(0),
     one: await compute(1),
     two: await compute(2),
+    apart: await sideBySide(),
     sequential: await synthetic(0),
     parallel: await synthetic(2),
     orderedAlone: await ordered(1),
@@ -130,12 +153,13 @@ export async function cpuWorkers(): Promise<readonly Row[]> {
   };
   const measures = Object.fromEntries(
     Object.entries(cases).map(([name, { measure }]) => [name, measure]),
-  ) as { readonly [name in keyof typeof cases]: () => number };
+  ) as { readonly [name in keyof typeof cases]: Measured['measure'] };
   const best = await bestInTurn(ROUNDS, measures);
-  for (const { machine } of Object.values(cases)) await machine.dispose();
+  for (const { machines } of Object.values(cases))
+    for (const machine of machines) await machine.dispose();
   const computing = best.one / best.two;
   const synchronising = best.sequential / best.parallel;
-  const cores = `${availableParallelism()} cores`;
+  const cores = `two machines with half of the guests each, at once, ${times(best.one / best.apart)}; ${availableParallelism()} cores`;
   return [
     {
       workload: 'workers',
