@@ -1,4 +1,5 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MachineError } from '../index';
 
 /** Reads an integer from `low` to `high`. */
 export function integerOption(low: number, high: number): (text: string) => number {
@@ -22,4 +23,26 @@ export function profileOption(): Option {
 
 export function policyOption(description: string): Option {
   return new Option('--policy <policy>', description).choices(['nt', 'fifo', 'rr']);
+}
+
+/**
+ * Refuses options that are given beside an input that they would do nothing for.
+ *
+ * @param goesWith option (as commander spells it) → the inputs that it is for; others are for all.
+ * @throws MachineError that names the option and what it goes with.
+ */
+export function refuseIdle(
+  command: Command,
+  input: string,
+  goesWith: Readonly<Record<string, readonly string[]>>,
+): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const inputs = goesWith[name];
+    if (inputs === undefined || inputs.includes(input)) continue;
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    throw new MachineError(
+      `${command.name()}: ${option.long} goes with ${inputs.join(' or ')}, not with ${input}`,
+    );
+  }
 }

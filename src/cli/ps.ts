@@ -13,7 +13,7 @@ import {
 } from '../index';
 import { importDriver, LoadedDrivers } from './driver-file';
 import { readEventFile } from './events-input';
-import { integerOption, processorCount, profileOption } from './options';
+import { integerOption, processorCount, profileOption, refuseIdle } from './options';
 import { callbackLines, handleLines, processHead, processLines } from './ps-text';
 import { readWorkload } from './rtapp/read';
 import { textOf } from './text';
@@ -34,8 +34,6 @@ interface PsFlags {
 
 /** The machine as it stands when recorded events have happened again, under drivers. */
 async function machineAfter(events: string, flags: PsFlags): Promise<Machine> {
-  if (flags.at !== undefined)
-    throw new MachineError('ps: --at is of a workload; with --events the end is shown');
   const loaded = new LoadedDrivers(await Promise.all((flags.driver ?? []).map(importDriver)));
   const recording = await readEventFile(events, flags.host);
   let machine: Machine | undefined;
@@ -104,18 +102,33 @@ function print(machine: Machine, processes: readonly Shown[], brief: boolean): v
   }
 }
 
-function machineOf(path: string | undefined, flags: PsFlags): Promise<Machine> {
+const WORKLOAD = 'a workload';
+const EVENTS = '--events';
+
+const GOES_WITH = { at: [WORKLOAD], driver: [EVENTS], host: [EVENTS] };
+
+async function machineOf(
+  path: string | undefined,
+  flags: PsFlags,
+  command: Command,
+): Promise<Machine> {
   const { events } = flags;
   if (events !== undefined) {
     if (path !== undefined) throw new MachineError('ps: give a workload or --events, not both');
+    refuseIdle(command, EVENTS, GOES_WITH);
     return machineAfter(events, flags);
   }
   if (path === undefined) throw new MachineError('ps: give a workload, or events with --events');
+  refuseIdle(command, WORKLOAD, GOES_WITH);
   return machineAt(path, flags);
 }
 
-async function psCommand(path: string | undefined, flags: PsFlags): Promise<void> {
-  const machine = await machineOf(path, flags);
+async function psCommand(
+  path: string | undefined,
+  flags: PsFlags,
+  command: Command,
+): Promise<void> {
+  const machine = await machineOf(path, flags, command);
   const processes = [...machine.allProcesses()]
     .map((process) => ({
       ...inspectProcess(process),

@@ -7,7 +7,7 @@ import {
   type WorkloadReport,
 } from '../index';
 import { runEvents } from './events';
-import { integerOption, policyOption, processorCount, profileOption } from './options';
+import { integerOption, policyOption, processorCount, profileOption, refuseIdle } from './options';
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
 import { printWorkload, workloadJson } from './run-report';
@@ -57,16 +57,41 @@ async function runUnder(
   }
 }
 
-async function runCommand(path: string | undefined, flags: RunFlags): Promise<void> {
+const WORKLOAD = 'a workload';
+const SCENE = 'a scene';
+const EVENTS = '--events';
+
+const GOES_WITH = {
+  driver: [EVENTS],
+  host: [EVENTS],
+  export: [EVENTS],
+  policy: [WORKLOAD],
+  duration: [WORKLOAD],
+  timerResolution: [WORKLOAD],
+  liveThreads: [WORKLOAD],
+  maxEvents: [WORKLOAD, SCENE],
+  out: [WORKLOAD, SCENE],
+  top: [WORKLOAD, EVENTS],
+  json: [WORKLOAD, EVENTS],
+};
+
+async function runCommand(
+  path: string | undefined,
+  flags: RunFlags,
+  command: Command,
+): Promise<void> {
   const { events } = flags;
   if (events !== undefined) {
     if (path !== undefined) throw new MachineError('run: give a workload or --events, not both');
+    refuseIdle(command, EVENTS, GOES_WITH);
     await runEvents({ ...flags, events });
     return;
   }
   if (path === undefined)
     throw new MachineError('run: give a workload or a scene, or events with --events');
-  if (isScene(path)) await runScene(path, flags);
+  const scene = isScene(path);
+  refuseIdle(command, scene ? SCENE : WORKLOAD, GOES_WITH);
+  if (scene) await runScene(path, flags);
   else await runWorkloadFile(path, flags);
 }
 

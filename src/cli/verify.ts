@@ -18,6 +18,7 @@ import {
 } from '../index';
 import { type DriverFile, importDriver, LoadedDrivers } from './driver-file';
 import { openRecording } from './open';
+import { refuseIdle } from './options';
 import { importScene, type Scene } from './scene';
 
 interface VerifyFlags {
@@ -85,9 +86,15 @@ async function verifyOne(driver: DriverFile, flags: VerifyFlags): Promise<Verifi
 const plain = (_key: string, value: unknown) =>
   typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
 
-async function verifyCommand(files: readonly string[], flags: VerifyFlags): Promise<void> {
+async function verifyCommand(
+  files: readonly string[],
+  flags: VerifyFlags,
+  command: Command,
+): Promise<void> {
   if (flags.events !== undefined && flags.scenario !== undefined)
     throw new MachineError('verify: give --scenario or --events, not both');
+  if (flags.events === undefined)
+    refuseIdle(command, 'processes of its own', { host: ['--events'] });
   const findings: Finding[] = [];
   let stopped = false;
   for (const file of files) {

@@ -95,7 +95,11 @@ test('ntps ps shows what a thread is in', async () => {
 test.each([
   [['ps'], 'give a workload, or events with --events'],
   [['ps', PLAYER, '--events', EVENTS], 'give a workload or --events, not both'],
-  [['ps', '--at', '5', '--events', EVENTS], '--at is of a workload'],
+  [['ps', '--at', '5', '--events', EVENTS], 'ps: --at goes with a workload, not with --events'],
+  [
+    ['ps', PLAYER, '--driver', 'examples/drivers/refuse.js'],
+    'ps: --driver goes with --events, not with a workload',
+  ],
 ])('%o is refused with a remedy', async (options, message) => {
   const refused = promisify(execFile)(process.execPath, ['build/cli.js', ...options]);
   await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining(message) });

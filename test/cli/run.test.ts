@@ -138,3 +138,37 @@ test('no trace file is left when the workload is refused', async () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+const EVENTS = 'examples/recordings/workstation.events.jsonl.gz';
+const WORKLOAD = 'examples/workloads/media-player.json';
+const SCENE = 'examples/subsystem/pipeline.mjs';
+
+test.each([
+  [[WORKLOAD, '--driver', 'absent.js'], '--driver goes with --events, not with a workload'],
+  [[SCENE, '--driver', 'absent.js'], '--driver goes with --events, not with a scene'],
+  [[WORKLOAD, '--host', 'a'], '--host goes with --events, not with a workload'],
+  [[SCENE, '--export', 'absent/a'], '--export goes with --events, not with a scene'],
+  [['--events', EVENTS, '--policy', 'nt'], '--policy goes with a workload, not with --events'],
+  [[SCENE, '--duration', '1'], '--duration goes with a workload, not with a scene'],
+  [
+    [SCENE, '--timer-resolution', '500'],
+    '--timer-resolution goes with a workload, not with a scene',
+  ],
+  [[SCENE, '--live-threads', '9'], '--live-threads goes with a workload, not with a scene'],
+  [
+    ['--events', EVENTS, '--out', 'absent/a.csv'],
+    '--out goes with a workload or a scene, not with --events',
+  ],
+  [
+    ['--events', EVENTS, '--max-events', '9'],
+    '--max-events goes with a workload or a scene, not with --events',
+  ],
+  [[SCENE, '--top', '3'], '--top goes with a workload or --events, not with a scene'],
+  [[SCENE, '--json'], '--json goes with a workload or --events, not with a scene'],
+])('run %o is refused: the option would do nothing', async (args, message) => {
+  expect(await ntps(['run', ...args])).toEqual({
+    code: 1,
+    out: '',
+    err: `ntps: run: ${message}\n`,
+  });
+});

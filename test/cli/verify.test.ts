@@ -104,3 +104,12 @@ test('ntps verify says which rule it does not know', async () => {
   expect(code).toBe(1);
   expect(error).toContain("'CB-99' is no rule; known: CB-01");
 });
+
+test('ntps verify does not take the host of events where there are none', async () => {
+  const { code, out, error } = await verify(SLEEPER, '--host', 'a');
+  expect([code, out, error]).toEqual([
+    1,
+    '',
+    'ntps: verify: --host goes with --events, not with processes of its own\n',
+  ]);
+});
