@@ -67,9 +67,12 @@ test('ntps verify finds nothing in a driver of the examples while events are rep
   expect(code).toBe(0);
 });
 
-test('ntps verify finds nothing in a driver of the examples', async () => {
-  const { code, out } = await verify('examples/drivers/refuse.js');
-  expect(out).toContain('refuse: no findings');
+test('ntps verify finds nothing in the drivers of the examples', async () => {
+  const drivers = ['examples/drivers/refuse.js', 'examples/drivers/protect/protect.js'];
+  const { code, out } = await verify(...drivers);
+  expect(out).toBe(
+    'refuse: no findings; the run ended: idle\nprotect: no findings; the run ended: idle\n',
+  );
   expect(code).toBe(0);
 });
 

@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { STATUS } from '../../assembly/shared/status';
 import type { CpuPort, PortResult } from '../../src/machine/guest';
 import type { KThread } from '../../src/machine/views';
-// @ts-expect-error It is plain JavaScript, as a user would write it.
 import { Computer as ComputerUntyped } from '../../examples/embedding/mos6502.mjs';
 
 type Computer = CpuPort & { readonly ram: Uint8Array; input: number };

@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { type EventRecording, readEvents, replayEvents, writeEvents } from 'ntps';
 import { expect, test } from 'vitest';
-// @ts-expect-error It is plain JavaScript, as a user would run it.
 import { record as recordUntyped } from '../../examples/recordings/record-events.mjs';
 
 const record = recordUntyped as () => Promise<EventRecording>;

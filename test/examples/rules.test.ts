@@ -13,7 +13,6 @@ import {
 } from 'ntps';
 import { expect, test } from 'vitest';
 import { protect } from '../../examples/drivers/protect/protect';
-// @ts-expect-error It is plain JavaScript, as a user would write it.
 import refuseUntyped from '../../examples/drivers/refuse.js';
 
 const refuse = refuseUntyped as DriverOptions;

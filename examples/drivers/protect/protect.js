@@ -1,7 +1,5 @@
+// @ts-check
 import {
-  type DeviceObject,
-  type DriverObject,
-  type DriverOptions,
   ExAcquireFastMutex,
   ExGetPreviousMode,
   ExReleaseFastMutex,
@@ -11,23 +9,16 @@ import {
   IoDeleteDevice,
   IoFreeWorkItem,
   IoQueueWorkItem,
-  type IoWorkItem,
-  type KEvent,
   KeClearEvent,
   KeSetEvent,
   KeWaitForSingleObject,
-  type KProcess,
-  type KThread,
   KWAIT_REASON,
   MODE,
   OB_OPERATION,
-  type ObCallbackHandle,
   ObGetFilterVersion,
-  type ObPreOperationInformation,
   ObRegisterCallbacks,
   ObUnRegisterCallbacks,
   PROCESS_ACCESS,
-  type PsCreateNotifyInfo,
   PsGetCurrentProcessId,
   PsGetProcessId,
   PsGetThreadProcessId,
@@ -45,18 +36,14 @@ import {
  * Protects processes: user mode cannot end, write to or take over those of some executables, and cannot
  * start others at all. What happens is written to a log by a worker thread, as a driver would that has to
  * write to a file: callbacks must not wait for that.
+ *
+ * @typedef {object} ProtectOptions
+ * @property {readonly string[]} protect File names of the executables whose processes are protected,
+ *   without regard to case.
+ * @property {readonly string[]} block Of those that may not run.
+ * @property {string} [altitude] Digits: which of all filters is asked first.
+ * @property {(line: string) => void} [log] Given each line of the log, by a worker thread.
  */
-
-export interface ProtectOptions {
-  /** File names of the executables whose processes are protected, without regard to case. */
-  readonly protect: readonly string[];
-  /** Of those that may not run. */
-  readonly block: readonly string[];
-  /** Digits: which of all filters is asked first. */
-  readonly altitude?: string;
-  /** Given each line of the log, by a worker thread. */
-  readonly log?: (line: string) => void;
-}
 
 /** What nobody in user mode gets of a protected process or thread. */
 const PROCESS_DENIED =
@@ -76,27 +63,40 @@ const THREAD_DENIED =
 
 const FILE_DEVICE_UNKNOWN = 0x22;
 
-const fileName = (path: string): string => path.slice(path.lastIndexOf('\\') + 1).toLowerCase();
+/** @param {string} path */
+const fileName = (path) => path.slice(path.lastIndexOf('\\') + 1).toLowerCase();
 
 /** The device extension, so to say: what the driver has from DriverEntry to DriverUnload. */
 class Protection {
   /** Guards what follows. */
-  readonly mutex = new FastMutex('protect');
-  readonly #protected = new Map<number, string>();
-  #pending: string[] = [];
+  mutex = new FastMutex('protect');
+  /** @type {Map<number, string>} */
+  #protected = new Map();
+  /** @type {string[]} */
+  #pending = [];
   #queued = false;
-  callbacks: ObCallbackHandle | null = null;
+  /** @type {import('ntps').ObCallbackHandle | null} */
+  callbacks = null;
 
-  constructor(
-    readonly options: ProtectOptions,
-    readonly device: DeviceObject,
-    readonly workItem: IoWorkItem,
-    /** Signaled while the work item is not queued. */
-    readonly idle: KEvent,
-  ) {}
+  /**
+   * @param {ProtectOptions} options
+   * @param {import('ntps').DeviceObject} device
+   * @param {import('ntps').IoWorkItem} workItem
+   * @param {import('ntps').KEvent} idle Signaled while the work item is not queued.
+   */
+  constructor(options, device, workItem, idle) {
+    this.options = options;
+    this.device = device;
+    this.workItem = workItem;
+    this.idle = idle;
+  }
 
-  /** Hands a line to the worker thread. */
-  *report(line: string) {
+  /**
+   * Hands a line to the worker thread.
+   *
+   * @param {string} line
+   */
+  *report(line) {
     yield* ExAcquireFastMutex(this.mutex);
     this.#pending.push(line);
     const first = !this.#queued;
@@ -122,14 +122,19 @@ class Protection {
     }
   }
 
-  *nameOf(processId: number) {
+  /** @param {number} processId */
+  *nameOf(processId) {
     yield* ExAcquireFastMutex(this.mutex);
     const name = this.#protected.get(processId);
     yield* ExReleaseFastMutex(this.mutex);
     return name;
   }
 
-  *change(processId: number, name: string | undefined) {
+  /**
+   * @param {number} processId
+   * @param {string | undefined} name
+   */
+  *change(processId, name) {
     yield* ExAcquireFastMutex(this.mutex);
     if (name === undefined) this.#protected.delete(processId);
     else this.#protected.set(processId, name);
@@ -137,13 +142,24 @@ class Protection {
   }
 }
 
-/** The driver. `machine.loadDriver(protect({ protect: ['vault.exe'], block: ['stealer.exe'] }))`. */
-export function protect(options: ProtectOptions): DriverOptions {
+/**
+ * The driver. `machine.loadDriver(protect({ protect: ['vault.exe'], block: ['stealer.exe'] }))`.
+ *
+ * @param {ProtectOptions} options
+ * @returns {import('ntps').DriverOptions}
+ */
+export function protect(options) {
   const blocked = new Set(options.block.map(fileName));
   const guarded = new Set(options.protect.map(fileName));
-  let state: Protection;
+  /** @type {Protection} */
+  let state;
 
-  function* onProcess(process: KProcess, processId: number, info: PsCreateNotifyInfo | null) {
+  /**
+   * @param {import('ntps').KProcess} process
+   * @param {number} processId
+   * @param {import('ntps').PsCreateNotifyInfo | null} info
+   */
+  function* onProcess(process, processId, info) {
     if (info === null) {
       yield* state.change(processId, undefined);
       return;
@@ -158,18 +174,26 @@ export function protect(options: ProtectOptions): DriverOptions {
     }
   }
 
-  function* onImage(fullImageName: string | null, processId: number) {
+  /**
+   * @param {string | null} fullImageName
+   * @param {number} processId
+   */
+  function* onImage(fullImageName, processId) {
     const name = yield* state.nameOf(processId);
     if (name === undefined || fullImageName === null) return;
     yield* state.report(`${name} loads ${fileName(fullImageName)}`);
   }
 
-  function* onHandle(_context: unknown, information: ObPreOperationInformation) {
+  /**
+   * @param {unknown} _context
+   * @param {import('ntps').ObPreOperationInformation} information
+   */
+  function* onHandle(_context, information) {
     if (information.KernelHandle || ExGetPreviousMode() === MODE.KernelMode) return;
     const isProcess = information.ObjectType === PsProcessType;
     const processId = isProcess
-      ? PsGetProcessId(information.Object as KProcess)
-      : PsGetThreadProcessId(information.Object as KThread);
+      ? PsGetProcessId(/** @type {import('ntps').KProcess} */ (information.Object))
+      : PsGetThreadProcessId(/** @type {import('ntps').KThread} */ (information.Object));
     if (processId === PsGetCurrentProcessId()) return;
     const name = yield* state.nameOf(processId);
     if (name === undefined) return;
@@ -214,9 +238,14 @@ export function protect(options: ProtectOptions): DriverOptions {
 
   return {
     name: 'protect',
-    *DriverEntry(driverObject: DriverObject) {
+    *DriverEntry(driverObject) {
       const { status, deviceObject } = IoCreateDevice(
-        ...([driverObject, null, '\\Device\\Protect', FILE_DEVICE_UNKNOWN, 0, false] as const),
+        driverObject,
+        null,
+        '\\Device\\Protect',
+        FILE_DEVICE_UNKNOWN,
+        0,
+        false,
       );
       if (deviceObject === undefined) return status;
       const idle = driverObject.machine.createEvent('notification', true);
@@ -231,7 +260,7 @@ export function protect(options: ProtectOptions): DriverOptions {
   };
 }
 
-/** For `ntps run --events … --driver`: keeps Windows's own from being taken over, and logs to the console. */
+/** For `ntps verify`, and `ntps run --events … --driver`: keeps Windows's own from being taken over, and logs to the console. */
 export default protect({
   protect: ['lsass.exe', 'winlogon.exe'],
   block: ['mimikatz.exe'],
