@@ -1,3 +1,5 @@
+import { MachineError } from './errors';
+
 /** An instruction that a host thread asks the core for: words as in a program. */
 export type Request = readonly number[];
 
@@ -35,6 +37,23 @@ export class Resumed<T> implements Generator<Request, T, number> {
 /** Whether what a guest returned asks for more to be done. */
 export function isGenerator<T = unknown>(value: unknown): value is Generator<Request, T, number> {
   return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
+}
+
+interface Called {
+  readonly routine: string;
+  readonly owner: { readonly name: string } | undefined;
+}
+
+/** Gives back what a routine returned; an error if that comes later, when the machine is elsewhere. */
+export function requireNow<T>({ routine, owner }: Called, result: T): T {
+  if (typeof result !== 'object' || result === null) return result;
+  if (!('then' in result) && !(Symbol.asyncIterator in result)) return result;
+  // What it threw comes after this error, and would end the process.
+  if (result instanceof Promise) result.catch(() => undefined);
+  const whose = owner === undefined ? '' : ` of driver '${owner.name}'`;
+  throw new MachineError(
+    `${routine}${whose} is async; give a function, or a generator function (function*) that calls what blocks with yield*`,
+  );
 }
 
 /** What a guest returned, once it has run. */

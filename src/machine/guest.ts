@@ -3,11 +3,12 @@ import { OP } from '../../assembly/shared/opcode';
 import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
 import { Activation } from './activation';
 import { KApc } from './apc';
+import { addCopy } from './copies';
 import { type GuestResult, threadedDpcOf } from './dpc';
 import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
-import { isGenerator, type Request, Resumed } from './generator';
+import { isGenerator, type Request, Resumed, requireNow } from './generator';
 import { type GuestState, newState, stateOf } from './guest-state';
 import { encode } from './instruction';
 import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
@@ -66,9 +67,16 @@ export interface Hosted {
 
 let context: Context | undefined;
 
+const otherThatRuns = addCopy(isInGuest);
+
 /** The guest whose code is running, for a DDI; an error outside of one. */
 export function currentGuest(routine: string): Context {
   if (context === undefined) {
+    const other = otherThatRuns();
+    if (other !== undefined)
+      throw new MachineError(
+        `${routine} is called by a guest of another copy of ntps: it was imported from ${other.own}, and the machine is of ${other.running}; import both from one copy`,
+      );
     throw new MachineError(
       `${routine} was called outside of a guest; call it in a host thread, or use the machine's own methods`,
     );
@@ -151,7 +159,7 @@ export function callNow<T>(
   stack.push(entry);
   stack.driver = entry.owner;
   try {
-    const result = routine(a, b, c);
+    const result = requireNow(entry, routine(a, b, c));
     return isGenerator<T>(result) ? callRest(entry, result) : result;
   } catch (error) {
     stack.note(error);
