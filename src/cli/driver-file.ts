@@ -1,7 +1,11 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { type DriverObject, type DriverOptions, type Machine, MachineError } from '../index';
-import * as ntps from '../index';
+import {
+  type DriverObject,
+  type DriverOptions,
+  type Machine,
+  MachineError,
+  type RunResult,
+} from '../index';
+import { importDefault } from './module-file';
 
 /** What a driver's file exports by default, or a function of the library that gives it. */
 type DriverModule = Omit<DriverOptions, 'name'> & { readonly name?: string };
@@ -15,20 +19,6 @@ export interface DriverFile {
   readonly options: DriverOptions;
 }
 
-/** Why a file cannot be imported, and what to do. */
-function unusable(file: string, error: unknown): MachineError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
-    return new MachineError(
-      `${file}: this Node.js (${process.version}) does not run TypeScript; compile it with tsc, or use Node.js 22.18 or newer`,
-    );
-  }
-  const why = error instanceof Error ? error.message : String(error);
-  return new MachineError(
-    `${file}: this driver cannot be imported (${why}); if it imports ntps, install that beside it, or export a function (ntps) => ({ name, DriverEntry })`,
-  );
-}
-
 /**
  * Imports a driver's file: a module whose default export is what `machine.loadDriver` takes, or a
  * function that is given the library and returns that.
@@ -36,15 +26,7 @@ function unusable(file: string, error: unknown): MachineError {
  * @throws MachineError if it cannot be imported or has no DriverEntry.
  */
 export async function importDriver(file: string): Promise<DriverFile> {
-  const url = pathToFileURL(resolve(file)).href;
-  const imported: { readonly default?: unknown } = await import(url).catch((error: unknown) => {
-    throw unusable(file, error);
-  });
-  const exported = imported.default;
-  const module: unknown =
-    typeof exported === 'function'
-      ? (exported as (library: typeof ntps) => unknown)(ntps)
-      : exported;
+  const module = await importDefault(file, 'driver');
   if (!isDriver(module) || typeof module.DriverEntry !== 'function') {
     throw new MachineError(
       `${file}: its default export is no driver; export { name, DriverEntry }, or a function (ntps) => that`,
@@ -68,7 +50,7 @@ export class LoadedDrivers {
   }
 
   /** Unloads those that can be, the last first, and lets the machine run for a second of its time. */
-  unload(): ntps.RunResult | undefined {
+  unload(): RunResult | undefined {
     for (const driver of [...this.drivers].reverse()) {
       if (driver.state === 'loaded' && driver.DriverUnload !== null) driver.unload();
     }

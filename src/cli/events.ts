@@ -57,6 +57,7 @@ export function bugCheckLines(result: RunResult | undefined): string[] {
 
 /** What has become of a driver. */
 export function driverLine({ name, status, state }: DriverObject): string {
+  if (state === 'loading') return `driver ${name}: DriverEntry did not come to its end`;
   return `driver ${name}: DriverEntry returned ${hex(status)}; at the end it is ${state}`;
 }
 
@@ -74,6 +75,9 @@ function replayLines(
   ];
   return [
     ...drivers.map(driverLine),
+    ...(result.reason === 'bugcheck'
+      ? [`stopped by bugcheck ${result.name} at ${milliseconds(result.now)} ms`]
+      : []),
     `replayed: ${actions - notDone.length} of ${actions} actions, at most ${milliseconds(lagMaxNs)} ms late`,
     ...some(notDone, ({ line, action, why }) => `not done: line ${line}, ${action}: ${why}`),
     `callbacks told of ${paired} recorded events, ${equal} of them in order and in detail; beyond the recording of ${counted(unrecorded)}`,

@@ -1,15 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { InputError, MachineError } from '../index';
+import { rejectionLine } from './module-file';
 import { addPsCommand } from './ps';
 import { addReplayCommand } from './replay';
 import { addRunCommand } from './run';
 import { addVerifyCommand } from './verify';
 
-const cli = new Command('ntps').description("Windows NT's process and thread manager, emulated");
+const PACKAGE: { readonly version: string } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+);
+
+const cli = new Command('ntps')
+  .description("Windows NT's process and thread manager, emulated")
+  .version(PACKAGE.version);
 addReplayCommand(cli);
 addRunCommand(cli);
 addPsCommand(cli);
 addVerifyCommand(cli);
+
+process.on('unhandledRejection', (reason) => {
+  const line = rejectionLine(reason);
+  if (line === undefined) throw reason;
+  console.error(`ntps: ${line}`);
+  process.exitCode = 1;
+});
+
+/** What the library calls an option, the command spells otherwise. */
+const inOptions = (message: string) =>
+  message.replaceAll('raise liveThreads', 'raise --live-threads');
 
 try {
   await cli.parseAsync();
@@ -20,6 +39,6 @@ try {
     !(error instanceof Error && 'code' in error)
   )
     throw error;
-  console.error(`ntps: ${(error as Error).message}`);
+  console.error(`ntps: ${inOptions((error as Error).message)}`);
   process.exitCode = 1;
 }

@@ -25,6 +25,13 @@ export function policyOption(description: string): Option {
   return new Option('--policy <policy>', description).choices(['nt', 'fifo', 'rr']);
 }
 
+export function liveThreadsOption(): Option {
+  return new Option(
+    '--live-threads <n>',
+    'room for threads alive at once; default: 65536',
+  ).argParser(integerOption(1, 1_000_000));
+}
+
 /**
  * Refuses options that are given beside an input that they would do nothing for.
  *

@@ -13,8 +13,15 @@ import {
 } from '../index';
 import { importDriver, LoadedDrivers } from './driver-file';
 import { readEventFile } from './events-input';
-import { integerOption, processorCount, profileOption, refuseIdle } from './options';
+import {
+  integerOption,
+  liveThreadsOption,
+  processorCount,
+  profileOption,
+  refuseIdle,
+} from './options';
 import { callbackLines, handleLines, processHead, processLines } from './ps-text';
+import { milliseconds } from './report';
 import { readWorkload } from './rtapp/read';
 import { textOf } from './text';
 
@@ -28,6 +35,7 @@ interface PsFlags {
   readonly brief?: boolean;
   readonly handles?: boolean;
   readonly processors?: number;
+  readonly liveThreads?: number;
   readonly profile: 'client' | 'server';
   readonly json?: boolean;
 }
@@ -53,12 +61,13 @@ async function machineAfter(events: string, flags: PsFlags): Promise<Machine> {
 async function machineAt(path: string, flags: PsFlags): Promise<Machine> {
   const workload = readWorkload(await textOf(path), path === '-' ? '<stdin>' : path);
   let machine: Machine | undefined;
-  const { profile, processors, at = DEFAULT_AT_MS } = flags;
+  const { profile, processors, liveThreads, at = DEFAULT_AT_MS } = flags;
   await runWorkload(
     { ...workload, durationNs: at * 1e6 },
     {
       profile,
       ...(processors === undefined ? {} : { processors }),
+      ...(liveThreads === undefined ? {} : { liveThreads }),
       onStart: (started) => {
         machine = started;
       },
@@ -105,7 +114,7 @@ function print(machine: Machine, processes: readonly Shown[], brief: boolean): v
 const WORKLOAD = 'a workload';
 const EVENTS = '--events';
 
-const GOES_WITH = { at: [WORKLOAD], driver: [EVENTS], host: [EVENTS] };
+const GOES_WITH = { at: [WORKLOAD], liveThreads: [WORKLOAD], driver: [EVENTS], host: [EVENTS] };
 
 async function machineOf(
   path: string | undefined,
@@ -135,6 +144,10 @@ async function psCommand(
       ...(flags.handles === true ? { handles: inspectHandles(process) } : {}),
     }))
     .filter(({ processId }) => flags.process === undefined || processId === flags.process);
+  if (processes.length === 0)
+    throw new MachineError(
+      `ps: there is no process ${flags.process} at ${milliseconds(machine.now)} ms; --brief without --process lists those that there are`,
+    );
   const callbacks: InspectedCallbacks | undefined =
     flags.callbacks === true ? inspectCallbacks(machine) : undefined;
   if (flags.json === true) {
@@ -167,6 +180,7 @@ export function addPsCommand(cli: Command): void {
     .option('--handles', 'the handles of each process too (!handle)')
     .option('--processors <n>', 'processors of the machine', processorCount)
     .addOption(profileOption())
+    .addOption(liveThreadsOption())
     .option('--json', 'print everything as JSON')
     .action(psCommand);
 }

@@ -10,7 +10,13 @@ import {
 import { importDriver, LoadedDrivers } from './driver-file';
 import { bugCheckLines, driverLine } from './events';
 import { openRecording } from './open';
-import { integerOption, policyOption, processorCount, profileOption } from './options';
+import {
+  integerOption,
+  liveThreadsOption,
+  policyOption,
+  processorCount,
+  profileOption,
+} from './options';
 import { Progress } from './progress';
 import { printReplay, replayJson } from './report';
 import { TraceFile } from './trace-file';
@@ -103,11 +109,7 @@ export function addReplayCommand(cli: Command): void {
     .addOption(profileOption())
     .addOption(policyOption('only this one; default: all three'))
     .option('--top <n>', 'processes and threads to list', integerOption(0, 1_000_000), 8)
-    .option(
-      '--live-threads <n>',
-      'room for threads alive at once; default: 65536',
-      integerOption(1, 1_000_000),
-    )
+    .addOption(liveThreadsOption())
     .addOption(
       new Option(
         '--subsystem <subsystem>',

@@ -7,7 +7,14 @@ import {
   type WorkloadReport,
 } from '../index';
 import { runEvents } from './events';
-import { integerOption, policyOption, processorCount, profileOption, refuseIdle } from './options';
+import {
+  integerOption,
+  liveThreadsOption,
+  policyOption,
+  processorCount,
+  profileOption,
+  refuseIdle,
+} from './options';
 import { Progress } from './progress';
 import { readWorkload } from './rtapp/read';
 import { printWorkload, workloadJson } from './run-report';
@@ -145,11 +152,7 @@ export function addRunCommand(cli: Command): void {
       'sleeps and timers end at multiples of it; default: the clock interval, 15625',
       integerOption(500, 15_625),
     )
-    .option(
-      '--live-threads <n>',
-      'room for threads alive at once; default: 65536',
-      integerOption(1, 1_000_000),
-    )
+    .addOption(liveThreadsOption())
     .option(
       '--max-events <n>',
       'steps after which a run ends in any case; default: 100000000',

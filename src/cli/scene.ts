@@ -1,7 +1,5 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Machine, MachineError, type MachineOptions, machineNames, type RunResult } from '../index';
-import * as ntps from '../index';
+import { importDefault } from './module-file';
 import { TraceFile } from './trace-file';
 
 /** Scenes: JavaScript files that set a machine up, which `ntps run` then lets run. */
@@ -25,16 +23,7 @@ export interface SceneFlags {
 export const isScene = (path: string): boolean => /\.[cm]?js$/.test(path);
 
 export async function importScene(file: string): Promise<Scene> {
-  const url = pathToFileURL(resolve(file)).href;
-  const imported: { readonly default?: unknown } = await import(url).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new MachineError(`${file}: this scene cannot be imported (${why})`);
-  });
-  const exported = imported.default;
-  const scene: unknown =
-    typeof exported === 'function'
-      ? (exported as (library: typeof ntps) => unknown)(ntps)
-      : exported;
+  const scene = await importDefault(file, 'scene');
   const start = typeof scene === 'object' && scene !== null && 'start' in scene;
   if (!start || typeof scene.start !== 'function')
     throw new MachineError(

@@ -85,6 +85,19 @@ test('examples/drivers/protect runs under a replay', async () => {
   expect(stdout).toContain('; at the end it is unloaded\n');
 });
 
+test('ntps run --driver says that a DriverEntry stopped the machine, and what was not done', async () => {
+  const driver = file(
+    'throws.mjs',
+    "export default { *DriverEntry() { throw new Error('no good'); } };",
+  );
+  await expect(run('--events', EVENTS, '--driver', driver)).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(
+      /\ndriver throws: DriverEntry did not come to its end\nstopped by bugcheck SYSTEM_THREAD_EXCEPTION_NOT_HANDLED at \d+\.\d+ ms\nreplayed: 0 of 2 actions, .*\nnot done: line 1, create: the machine had stopped: bugcheck\n.*CAUSE: +Error: no good\n/s,
+    ),
+  });
+});
+
 test('a file that is no driver is refused with a remedy', async () => {
   const driver = file('none.mjs', 'export default 1;');
   await expect(run('--events', EVENTS, '--driver', driver)).rejects.toMatchObject({

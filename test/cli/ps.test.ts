@@ -97,6 +97,11 @@ test.each([
   [['ps', PLAYER, '--events', EVENTS], 'give a workload or --events, not both'],
   [['ps', '--at', '5', '--events', EVENTS], 'ps: --at goes with a workload, not with --events'],
   [
+    ['ps', PLAYER, '--process', '999999'],
+    'ps: there is no process 999999 at 1000.000 ms; --brief without --process lists those',
+  ],
+  [['ps', PLAYER, '--live-threads', '1'], 'or raise --live-threads'],
+  [
     ['ps', PLAYER, '--driver', 'examples/drivers/refuse.js'],
     'ps: --driver goes with --events, not with a workload',
   ],

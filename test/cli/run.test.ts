@@ -76,7 +76,7 @@ test.each([
   [
     SMALL,
     ['--live-threads', '1'],
-    '<stdin>:1:14: the tasks have 2 threads, and there is room for 1;',
+    '<stdin>:1:14: the tasks have 2 threads, and there is room for 1; lower "instance", or raise --live-threads',
   ],
 ])('%s is refused in one line', async (text, flags, message) => {
   const { code, out, err } = await ntps(['run', '-', ...flags], text);

@@ -89,7 +89,7 @@ test('a bugcheck is told with its cause, and fails', async () => {
 
 test.each([
   ['export default 3;', /its default export is no scene; export \{ machine, start \}/],
-  ['export default {', /this scene cannot be imported/],
+  ['export default {', /this is no JavaScript module/],
 ])('what is no scene is refused: %s', async (text, message) => {
   const { code, err } = await runText(text);
   expect(code).toBe(1);

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'ntps-verify-'));
@@ -115,4 +116,83 @@ test('ntps verify does not take the host of events where there are none', async 
     '',
     'ntps: verify: --host goes with --events, not with processes of its own\n',
   ]);
+});
+
+test.each([
+  [
+    'garbage.bin',
+    'x',
+    "this is no JavaScript module: its name ends in '.bin'; give a .js or .mjs file",
+  ],
+  [
+    'driver.json',
+    '{}',
+    "this is no JavaScript module: its name ends in '.json'; give a .js or .mjs file",
+  ],
+  ['text.mjs', 'no module', 'this is no JavaScript module (Unexpected identifier'],
+  ['fails.mjs', "throw new Error('no luck');", 'this driver cannot be imported (no luck)\n'],
+  [
+    'alone.mjs',
+    "import 'ntps';",
+    '; install ntps beside it, or export a function (ntps) => that\n',
+  ],
+  [
+    'entry.mjs',
+    'export default { async *DriverEntry() {} };',
+    "ntps: DriverEntry of driver 'entry' is async; give a function, or a generator function (function*)",
+  ],
+  [
+    'routine.mjs',
+    `export default (ntps) => ({ *DriverEntry() {
+      return yield* ntps.PsSetCreateThreadNotifyRoutine(async function onThread() { throw 1; });
+    } });`,
+    "ntps: onThread of driver 'routine' is async; give a function",
+  ],
+  [
+    'loose.mjs',
+    `export default { DriverEntry() {
+      (async () => { throw new Error('loose'); })();
+      return 0;
+    } };`,
+    'loose.mjs:2:28: an async function of it failed, and nothing awaits that: Error: loose\n',
+  ],
+])('ntps verify %s fails, and says what is wrong', async (name, text, message) => {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  const { code, error } = await verify(file);
+  expect(error).toContain(message);
+  expect(error.trimEnd().split('\n')).toHaveLength(1);
+  expect(code).toBe(1);
+});
+
+test('ntps verify names a file that is not there, and a directory', async () => {
+  expect((await verify('absent.js')).error).toBe(
+    'ntps: absent.js: there is no such file; check its name\n',
+  );
+  expect((await verify('examples')).error).toBe(
+    'ntps: examples: this is a directory; name a file\n',
+  );
+});
+
+test('ntps --version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const { stdout } = await promisify(execFile)(process.execPath, ['build/cli.js', '--version']);
+  expect(stdout).toBe(`${version}\n`);
+});
+
+test('a driver that imports another copy of the library is told so', async () => {
+  const copy = join(folder, 'node_modules/ntps');
+  mkdirSync(copy, { recursive: true });
+  copyFileSync('build/ntps.js', join(copy, 'index.mjs'));
+  const driver = join(folder, 'stranger.mjs');
+  writeFileSync(
+    driver,
+    `import { PsSetCreateThreadNotifyRoutine } from './node_modules/ntps/index.mjs';
+export default { *DriverEntry() { return yield* PsSetCreateThreadNotifyRoutine(() => {}); } };`,
+  );
+  const { code, out } = await verify(driver);
+  expect(code).toBe(1);
+  expect(out).toMatch(
+    /CAUSE: +MachineError: PsSetCreateThreadNotifyRoutine is called by a guest of another copy of ntps: it was imported from file:.*\/node_modules\/ntps\/index\.mjs, and the machine is of file:.*\/build\/ntps\.js; import both from one copy\n/,
+  );
 });

@@ -168,6 +168,7 @@ export class EventReplay {
       done++;
       this.options.onProgress?.(done);
     }
+    if (result !== undefined) this.#giveUp(done, result);
     const endNs = Math.max(this.machine.now, beginNs + this.recording.durationNs + LEAD_NS);
     result ??= this.#settle(endNs);
     const observed = this.sensor.recording(this.recording.name);
@@ -365,6 +366,12 @@ export class EventReplay {
 
   #give(action: Action, why: string): void {
     this.#notDone.push({ action: action.action, line: action.event.line, why });
+  }
+
+  /** What has not been done when the machine stops early. */
+  #giveUp(done: number, { reason }: RunResult): void {
+    for (const action of this.#plan.actions.slice(done))
+      this.#give(action, `the machine had stopped: ${reason}`);
   }
 
   #heldUp(action: Action): string {
