@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +35,24 @@ test('the driver of the README loads, follows the rules, and refuses what it say
   const made = ['a.exe', 'Mimikatz.exe'].map((name) => ps.createProcess({ image: `C:\\${name}` }));
   machine.run();
   expect(made.map((creation) => creation.status)).toEqual([STATUS.SUCCESS, STATUS.ACCESS_DENIED]);
+  rmSync(folder, { recursive: true });
+});
+
+test('the tests of the README’s driver pass in vitest', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [driver, tests] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const folder = mkdtempSync(join(ROOT, 'build/readme-'));
+  writeFileSync(join(folder, 'refuse.js'), driver ?? '');
+  writeFileSync(join(folder, 'refuse.test.mjs'), tests ?? '');
+  // Else it would be the project's own.
+  writeFileSync(join(folder, 'vitest.config.js'), 'export default {};');
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  const printed = execFileSync(
+    process.execPath,
+    [vitest, 'run', '--root', folder, '--reporter=json'],
+    { encoding: 'utf8' },
+  );
+  expect(JSON.parse(printed)).toMatchObject({ numPassedTests: 2, numTotalTests: 2 });
   rmSync(folder, { recursive: true });
 });
 
