@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { InputError, MachineError } from '../index';
+import { InputError } from '../index';
 import { rejectionLine } from './module-file';
 import { addPsCommand } from './ps';
 import { addReplayCommand } from './replay';
@@ -30,15 +30,15 @@ process.on('unhandledRejection', (reason) => {
 const inOptions = (message: string) =>
   message.replaceAll('raise liveThreads', 'raise --live-threads');
 
+/** What the input or the file system is to blame for. A driver may throw the MachineError of another copy. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof InputError ||
+  (error instanceof Error && (error.name === 'MachineError' || 'code' in error));
+
 try {
   await cli.parseAsync();
 } catch (error) {
-  if (
-    !(error instanceof InputError) &&
-    !(error instanceof MachineError) &&
-    !(error instanceof Error && 'code' in error)
-  )
-    throw error;
-  console.error(`ntps: ${inOptions((error as Error).message)}`);
+  if (!isExpected(error)) throw error;
+  console.error(`ntps: ${inOptions(error.message)}`);
   process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { ACTIVATION, HOST_REQUEST, MODE } from '../../assembly/shared/types';
 import { Activation } from './activation';
-import { MachineError } from './errors';
+import { isMachineError, MachineError } from './errors';
 import type { CallRoutine } from './frames';
 import { isGenerator, type Request } from './generator';
 import { NtStatusError } from './guest';
@@ -121,7 +121,7 @@ export class Answers {
           this.system(KSYSTEM.StopArgument),
         );
     } catch (error) {
-      if (error instanceof MachineError) throw error;
+      if (isMachineError(error)) throw error;
       this.failure = error;
       const status = error instanceof NtStatusError ? error.status : STATUS.UNSUCCESSFUL;
       this.exceptionNotHandled(index, status);

@@ -6,6 +6,11 @@ export class MachineError extends Error {
   }
 }
 
+/** Whether it is one, of whichever copy of the library. */
+export function isMachineError(error: unknown): error is MachineError {
+  return error instanceof Error && error.name === 'MachineError';
+}
+
 /** A breach of a routine's rules, as Driver Verifier stops with: the cause of the bugcheck. */
 export class VerifierError extends Error {
   override readonly name: string = 'VerifierError';

@@ -190,9 +190,9 @@ test('a driver that imports another copy of the library is told so', async () =>
     `import { PsSetCreateThreadNotifyRoutine } from './node_modules/ntps/index.mjs';
 export default { *DriverEntry() { return yield* PsSetCreateThreadNotifyRoutine(() => {}); } };`,
   );
-  const { code, out } = await verify(driver);
+  const { code, error } = await verify(driver);
   expect(code).toBe(1);
-  expect(out).toMatch(
-    /CAUSE: +MachineError: PsSetCreateThreadNotifyRoutine is called by a guest of another copy of ntps: it was imported from file:.*\/node_modules\/ntps\/index\.mjs, and the machine is of file:.*\/build\/ntps\.js; import both from one copy\n/,
+  expect(error).toMatch(
+    /^ntps: PsSetCreateThreadNotifyRoutine is called by a guest of another copy of ntps: it was imported from file:.*\/node_modules\/ntps\/index\.mjs, and the machine is of file:.*\/build\/ntps\.js; import both from one copy\n$/,
   );
 });
