@@ -102,7 +102,7 @@ async function verifyCommand(
     const verified = await verifyOne(driver, flags);
     findings.push(...verified.findings);
     const { reason } = verified.result;
-    stopped ||= reason === 'bugcheck' || reason === 'deadlock' || reason === 'livelock';
+    stopped ||= reason !== 'idle' && reason !== 'time';
     if (flags.json === true) continue;
     for (const finding of verified.findings) console.log(describeFinding(finding));
     const count = verified.findings.length;

@@ -130,7 +130,7 @@ export function* invokeWatched<A extends readonly unknown[], T>(
   const { machine, thread } = currentGuest(sort);
   machine.watcher?.routineBegins(thread, { sort, routine, driver });
   const result = yield* invoke(driver, routine, ...args);
-  machine.watcher?.routineEnds(thread);
+  machine.watcher?.routineEnds(thread, result);
   return result;
 }
 

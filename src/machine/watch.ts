@@ -50,7 +50,7 @@ export interface Watcher {
   /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
   routineBegins(thread: KThread, call: WatchedCall): void;
   /** It has returned. */
-  routineEnds(thread: KThread): void;
+  routineEnds(thread: KThread, result: unknown): void;
   /** The next instruction of a routine in front of a thread, as the core names that. */
   activation(index: number, request: Request): void;
   /**

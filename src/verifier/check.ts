@@ -1,6 +1,7 @@
 import type { DriverOptions } from '../machine/driver';
 import { Machine } from '../machine/machine';
 import type { MachineOptions } from '../machine/options';
+import { requireInteger } from '../machine/profile';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
 import { Neighbourhood, type NeighbourNames } from './neighbours';
@@ -15,6 +16,8 @@ export interface CheckOptions extends Omit<VerifyOptions, 'drivers'> {
   readonly machine?: MachineOptions;
   /** Virtual time that the scenario is given, ns. Default 1 s. */
   readonly untilNs?: number;
+  /** Steps that all of it may take; whose routine runs then has a finding. Default 1,000,000. */
+  readonly maxEvents?: number;
 }
 
 /** What became of a driver. */
@@ -28,6 +31,8 @@ export interface CheckedDriver {
 
 const DEADLOCK = 'LK-06';
 
+const STEPS = 1_000_000;
+
 /**
  * Loads a driver on a machine of its own, has processes, threads, images and handles come and go, and
  * unloads it if it can be.
@@ -39,26 +44,33 @@ export async function checkDriver(
   driver: DriverOptions,
   options: CheckOptions = {},
 ): Promise<CheckedDriver> {
-  const { scenario = startScenario, neighbours = [], untilNs = SCENARIO_NS } = options;
+  const { scenario = startScenario, neighbours = [] } = options;
+  const untilNs = requireInteger('untilNs', options.untilNs ?? SCENARIO_NS, 0, 2 ** 52);
+  const maxEvents = requireInteger('maxEvents', options.maxEvents ?? STEPS, 1, 1e12);
   const beside = new Neighbourhood(neighbours);
   const machine = await Machine.create({ processors: 2, ...options.machine });
-  const verification = verifyDrivers(machine, { ...options, drivers: [driver.name] });
+  const verification = verifyDrivers(machine, {
+    ...(beside.forbids ? { expectedStatus: 'any' } : {}),
+    ...options,
+    drivers: [driver.name],
+  });
   beside.boot(machine);
   beside.load(machine);
   const loaded = machine.loadDriver(driver);
-  let result = machine.run({ until: untilNs / 10 });
+  const run = (until: number) => machine.run({ until, maxEvents: maxEvents - machine.steps });
+  let result = run(Math.floor(untilNs / 10));
   // Threads that wait in a circle are found at the end of a run: what comes after would hide them.
   const goesOn = () =>
     (result.reason === 'time' || result.reason === 'idle') &&
-    !verification.ended(result).some(({ rule }) => rule === DEADLOCK);
+    !verification.paused(result).some(({ rule }) => rule === DEADLOCK);
   if (goesOn()) {
     await scenario(machine);
     beside.start();
-    result = machine.run({ until: untilNs });
+    result = run(untilNs);
   }
   if (goesOn() && loaded.state === 'loaded' && loaded.DriverUnload !== null) {
     loaded.unload();
-    result = machine.run({ until: untilNs * 2 });
+    result = run(untilNs * 2);
   }
   const findings = verification.ended(result);
   verification.stop();

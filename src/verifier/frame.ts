@@ -10,6 +10,8 @@ export interface WatchOptions {
   readonly drivers?: ReadonlySet<string>;
   /** Processor time that a callback may take, ns. */
   readonly budgetNs: number;
+  /** What DriverEntry is to return; undefined: a success. */
+  readonly entryStatus?: number | 'any';
 }
 
 /** A callback that runs. */
@@ -17,6 +19,8 @@ export interface Frame {
   readonly call: WatchedCall;
   /** The thread's processor time at its beginning, ns. */
   readonly began: number;
+  /** When it was called, ns. */
+  readonly calledNs: number;
   readonly irql: number;
   readonly apcs: number;
   readonly locks: ReadonlySet<Lock>;

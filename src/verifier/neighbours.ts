@@ -212,6 +212,11 @@ export class Neighbourhood {
     this.members = neighboursOf(names);
   }
 
+  /** Whether one of them may keep a driver from being loaded. */
+  get forbids(): boolean {
+    return this.members.some((each) => each.forbids === true);
+  }
+
   /** Before there are processes. */
   boot(machine: Machine): void {
     this.starts = this.members.map((each) => each.boot?.(machine) ?? (() => each.start?.(machine)));

@@ -7,6 +7,7 @@ import type { Machine } from '../machine/machine';
 import type { KThread } from '../machine/views';
 import type { WatchedCall } from '../machine/watch';
 import { type Taker, takerOf } from './lock-order';
+import type { UnderWay } from './unfinished';
 
 /** Routines of drivers that are no callbacks: DriverEntry, work items, threads, DPCs. What they leave behind. */
 
@@ -15,6 +16,7 @@ const DPC_NS = 100_000;
 
 interface Running {
   readonly call: WatchedCall;
+  readonly calledNs: number;
   readonly irql: number;
   readonly apcs: number;
   readonly locks: ReadonlySet<object>;
@@ -39,6 +41,8 @@ export interface RoutineWatch {
   locksOf(taker: Taker): Iterable<{ readonly name: string }>;
   /** `stops`: the machine stops for it too. */
   found(rule: string, thread: KThread, call: WatchedCall, what: string, stops: boolean): void;
+  /** DriverEntry has returned. */
+  loaded(thread: KThread, call: WatchedCall, status: number): void;
 }
 
 export class Routines {
@@ -57,6 +61,7 @@ export class Routines {
     this.running.set(thread, running);
     running.push({
       call,
+      calledNs: this.machine.now,
       irql: this.machine.irql(),
       apcs: this.apcsOf(thread),
       locks: new Set(this.watch.locksOf(takerOf(thread))),
@@ -64,10 +69,12 @@ export class Routines {
     });
   }
 
-  ends(thread: KThread): void {
+  ends(thread: KThread, result: unknown): void {
     const began = this.running.get(thread)?.pop();
     if (began === undefined) return;
     const { call } = began;
+    if (call.sort === 'DriverEntry' && typeof result === 'number')
+      this.watch.loaded(thread, call, result >>> 0);
     this.last = { call, thread, timeNs: this.machine.now };
     const left = [...this.watch.locksOf(takerOf(thread))].find((lock) => !began.locks.has(lock));
     const level = this.machine.irql();
@@ -80,6 +87,14 @@ export class Routines {
       this.watch.found('AP-01', thread, call, 'returns with APCs disabled that were enabled', true);
     if (thread.impersonation !== began.impersonation && call.sort === 'work item')
       this.watch.found('WK-02', thread, call, 'returns while its thread impersonates', true);
+  }
+
+  /** Those that have not returned. */
+  *underWay(): Generator<UnderWay> {
+    for (const [thread, running] of this.running)
+      yield* running.map((each) => ({ ...each, thread }));
+    for (const [index, { call, began }] of this.dpcs)
+      yield { call, thread: new Activation(this.machine, index).thread, calledNs: began };
   }
 
   /** The next instruction of a routine in front of a thread. @returns the DPC that it is of, if it is. */

@@ -33,7 +33,7 @@ export const RULES: readonly Rule[] = [
     'warning',
     'A callback is short and simple.',
     GUIDE,
-    'more virtual time passes between its call and its return than the budget',
+    'more virtual time passes between its call and its return than the budget, or it has not returned when the run ends',
     `note what is needed; ${WORK}`,
   ),
   rule(
@@ -459,6 +459,22 @@ export const RULES: readonly Rule[] = [
     'Using the kernel stack; Bug Check 0x7F',
     'the stack is overrun, or a thread ends in a callout on another',
     'recurse less, keep large data off the stack, or call through KeExpandKernelStackAndCallout',
+  ),
+  rule(
+    'DR-01',
+    'error',
+    'A driver loads.',
+    'DRIVER_INITIALIZE callback function',
+    'DriverEntry returns an error, or not the status that is expected',
+    'look into what its calls return; where it is to be refused, say so: expectedStatus',
+  ),
+  rule(
+    'DR-02',
+    'error',
+    "A driver's routines return.",
+    'DRIVER_INITIALIZE and DRIVER_UNLOAD callback functions',
+    'DriverEntry or DriverUnload has not returned when the run ends, or the steps of a run are used up in a routine',
+    'wait with a timeout, for what surely comes; leave loops that wait to a system thread',
   ),
   rule(
     'BC-01',

@@ -7,12 +7,14 @@ import { isRule, RULES } from './rules';
 import { RuleWatcher } from './watcher';
 
 export interface VerifyOptions {
-  /** Ids of rules. Default all. */
+  /** Ids of rules. Default all. Whether drivers load and their routines return (DR) is looked at always. */
   readonly rules?: 'all' | readonly string[];
   /** Names of drivers. Default every driver, and code that no driver was loaded with. */
   readonly drivers?: readonly string[];
   /** Processor time that a callback may take, ns. Default 1,000,000. */
   readonly callbackBudgetNs?: number;
+  /** What DriverEntry is to return, an NTSTATUS, or 'any'. Default: a success; anything else is a finding. */
+  readonly expectedStatus?: number | 'any';
 }
 
 /** What is looked for on a machine, and has been found. */
@@ -28,8 +30,18 @@ export class Verification {
     return this.watcher.found.list;
   }
 
-  /** Adds what a run ended with: a bugcheck is a finding. Returns all that has been found. */
+  /**
+   * Adds what the last run ended with: a bugcheck is a finding, and so is a routine of a driver that
+   * ought to have returned. Returns all that has been found.
+   */
   ended(result: RunResult): readonly Finding[] {
+    this.watcher.ended(result);
+    this.watcher.finished(result);
+    return this.findings;
+  }
+
+  /** @internal The same of a run that others come after: what is under way goes on. */
+  paused(result: RunResult): readonly Finding[] {
     this.watcher.ended(result);
     return this.findings;
   }
@@ -40,6 +52,9 @@ export class Verification {
   }
 }
 
+/** A driver that does nothing breaks no other rule. */
+const ALWAYS = ['DR-01', 'DR-02'];
+
 function rulesOf(rules: VerifyOptions['rules'] = 'all'): ReadonlySet<string> {
   if (rules === 'all') return new Set(RULES.map(({ id }) => id));
   for (const id of rules) {
@@ -48,7 +63,12 @@ function rulesOf(rules: VerifyOptions['rules'] = 'all'): ReadonlySet<string> {
         `verifyDrivers: '${id}' is no rule; known: ${RULES.map((rule) => rule.id).join(', ')}`,
       );
   }
-  return new Set(rules);
+  return new Set([...ALWAYS, ...rules]);
+}
+
+function requireStatus(status: number | 'any'): number | 'any' {
+  if (status === 'any') return status;
+  return requireInteger('expectedStatus', status, -(2 ** 31), 2 ** 32 - 1) >>> 0;
 }
 
 /**
@@ -62,11 +82,12 @@ export function verifyDrivers(machine: Machine, options: VerifyOptions = {}): Ve
     throw new MachineError(
       'verifyDrivers: this machine is looked at already; stop() that verification first',
     );
-  const { rules, drivers, callbackBudgetNs = 1_000_000 } = options;
+  const { rules, drivers, callbackBudgetNs = 1_000_000, expectedStatus } = options;
   const watcher = new RuleWatcher(machine, {
     rules: rulesOf(rules),
     budgetNs: requireInteger('callbackBudgetNs', callbackBudgetNs, 1, 1e12),
     ...(drivers === undefined ? {} : { drivers: new Set(drivers) }),
+    ...(expectedStatus === undefined ? {} : { entryStatus: requireStatus(expectedStatus) }),
   });
   machine.watcher = watcher;
   return new Verification(machine, watcher);

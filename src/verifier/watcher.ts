@@ -34,6 +34,7 @@ import { LockOrder, takerOf } from './lock-order';
 import { Property } from './property';
 import { Routines } from './routines';
 import { ruleOf } from './rules';
+import { type UnderWay, unfinished, wrongEntry } from './unfinished';
 import { Uses } from './uses';
 import { chainOfWait } from './wait-chain';
 
@@ -78,6 +79,7 @@ export class RuleWatcher implements Watcher {
         this.explained ||= stops;
         this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
       },
+      loaded: (thread, call, status) => this.loaded(thread, call, status),
     });
     this.uses = new Uses(machine, {
       holds: (driver, object) => this.property.holds(driver, object),
@@ -146,8 +148,14 @@ export class RuleWatcher implements Watcher {
     this.routines.begins(thread, call);
   }
 
-  routineEnds(thread: KThread): void {
-    this.routines.ends(thread);
+  routineEnds(thread: KThread, result: unknown): void {
+    this.routines.ends(thread, result);
+  }
+
+  private loaded(thread: KThread, call: WatchedCall, status: number): void {
+    const what = wrongEntry(status, this.options.entryStatus);
+    if (what !== undefined)
+      this.report('DR-01', thread, call, what, [], locate(this.places.get(thread)));
   }
 
   activation(index: number, request: Request): void {
@@ -188,6 +196,7 @@ export class RuleWatcher implements Watcher {
     frames.push({
       call,
       began: runTimeNs(thread),
+      calledNs: this.machine.now,
       irql: this.machine.irql(),
       apcs: this.machine.memory.u32(thread.address + KTHREAD.CombinedApcDisable),
       locks: new Set(thread.locks?.held),
@@ -302,6 +311,30 @@ export class RuleWatcher implements Watcher {
     this.explained = true;
     const finding = findingOfStop(result, this.routines.last, this.failed);
     if (finding !== undefined) this.add(finding);
+  }
+
+  /** What the last run's end adds: who has not returned. */
+  finished(result: RunResult): void {
+    if (this.explained || this.waitExplained) return;
+    const all = [...this.callbacksUnderWay(), ...this.routines.underWay()];
+    for (const { rule, thread, call, what } of unfinished(this.machine, result, all))
+      this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
+    for (const driver of this.machine.drivers.list) {
+      const began = all.some(({ call }) => call.driver === driver);
+      if (driver.state !== 'loading' || began) continue;
+      const what = 'is not loaded at the end of the run: DriverEntry was not called; run longer';
+      this.report('DR-02', this.machine.idleThread, codeOfDriver(driver), what);
+    }
+  }
+
+  private *callbacksUnderWay(): Generator<UnderWay> {
+    for (const [thread, frames] of this.frames) {
+      for (const { call, began, calledNs, waited: told } of frames) {
+        const ranNs = thread.exists ? runTimeNs(thread) - began : 0;
+        const { budgetNs } = this.options;
+        yield { call, thread, calledNs, callback: { ranNs, budgetNs, told } };
+      }
+    }
   }
 
   private waitsForEver(result: RunResult): void {

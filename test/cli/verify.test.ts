@@ -52,6 +52,23 @@ test('ntps verify reports a finding at its line, writes SARIF, and fails', async
   });
 });
 
+const REFUSED = join(folder, 'refused.mjs');
+writeFileSync(REFUSED, "export default { name: 'refused', DriverEntry: () => 0xc000009a };\n");
+
+test('ntps verify fails for a driver that is not loaded, and tells so in each format', async () => {
+  const sarif = join(folder, 'refused.sarif');
+  const told = await verify(REFUSED, '--rules', 'CB-01', '--sarif', sarif);
+  expect(told.code).toBe(1);
+  expect(told.out).toContain('error DR-01: DriverEntry refused!DriverEntry returns 0xc000009a');
+  expect(told.out).toContain('refused: 1 finding; the run ended: ');
+  const { results } = JSON.parse(readFileSync(sarif, 'utf8')).runs[0];
+  expect(results).toHaveLength(1);
+  expect(results[0].ruleId).toBe('DR-01');
+  const json = await verify(REFUSED, '--json');
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.out)).toHaveLength(1);
+});
+
 const EVENTS = 'examples/recordings/workstation.events.jsonl.gz';
 
 test('ntps verify reports what a driver does beside neighbours while events are replayed', async () => {

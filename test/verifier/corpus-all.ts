@@ -4,6 +4,7 @@ import { GENERAL } from './corpus-general';
 import { LEFTOVERS } from './corpus-leftovers';
 import { MORE } from './corpus-more';
 import { ORDER } from './corpus-order';
+import { RETURNS } from './corpus-returns';
 import { WAITS } from './corpus-waits';
 import type { Pair } from './drivers';
 
@@ -16,6 +17,7 @@ export const CORPUS: readonly Pair[] = [
   ...GENERAL,
   ...LEFTOVERS,
   ...WAITS,
+  ...RETURNS,
 ];
 
 /** The first driver that breaks a rule. */
