@@ -6,7 +6,7 @@ import { type ApcCall, KApc } from './apc';
 import type { GuestResult } from './dpc';
 import { stateOf } from './guest-state';
 import { MachineError } from './errors';
-import { isGenerator, type Request } from './generator';
+import { isGenerator, isPromise, refusePromise, type Request } from './generator';
 import { words64 } from './instruction';
 import type { Machine } from './machine';
 import type { LoadedProgram } from './program';
@@ -149,6 +149,7 @@ export class Frames {
   /** The instruction by which a routine returns; what a kernel routine has changed is written back first. */
   private finish(thread: KThread, frame: HostFrame, value: unknown): Request {
     const { call, kind } = frame;
+    if (isPromise(value)) refusePromise(`an APC routine of thread '${thread.name}'`, value);
     const kernelRoutine =
       kind === FRAME.KernelApcKernelRoutine || kind === FRAME.UserApcKernelRoutine;
     if (kernelRoutine && call !== undefined) this.writeCall(this.topFrame(thread), call);

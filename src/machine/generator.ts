@@ -39,20 +39,18 @@ export function isGenerator<T = unknown>(value: unknown): value is Generator<Req
   return typeof value === 'object' && value !== null && 'next' in value && 'throw' in value;
 }
 
-interface Called {
-  readonly routine: string;
-  readonly owner: { readonly name: string } | undefined;
+/** Whether it is what an async function returns, or an async generator function. */
+export function isPromise(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Symbol.asyncIterator in value || ('then' in value && typeof value.then === 'function');
 }
 
-/** Gives back what a routine returned; an error if that comes later, when the machine is elsewhere. */
-export function requireNow<T>({ routine, owner }: Called, result: T): T {
-  if (typeof result !== 'object' || result === null) return result;
-  if (!('then' in result) && !(Symbol.asyncIterator in result)) return result;
-  // What it threw comes after this error, and would end the process.
-  if (result instanceof Promise) result.catch(() => undefined);
-  const whose = owner === undefined ? '' : ` of driver '${owner.name}'`;
+/** The machine's time does not wait for the host's. @throws MachineError, which names the routine. */
+export function refusePromise(routine: string, promise: unknown): never {
+  // What it comes to is nobody's any more.
+  Promise.resolve(promise).catch(() => undefined);
   throw new MachineError(
-    `${routine}${whose} is async; give a function, or a generator function (function*) that calls what blocks with yield*`,
+    `${routine} returned a Promise: callbacks are generator functions (function*), not async`,
   );
 }
 

@@ -8,10 +8,10 @@ import { type GuestResult, threadedDpcOf } from './dpc';
 import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
-import { isGenerator, type Request, Resumed, requireNow } from './generator';
+import { isGenerator, isPromise, refusePromise, type Request, Resumed } from './generator';
 import { type GuestState, newState, stateOf } from './guest-state';
 import { encode } from './instruction';
-import { KernelStack, type StackEntry, type StackFrame } from './kernel-stack';
+import { KernelStack, qualifiedName, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import { LoadedPort } from './ports';
 import type { LoadedProgram } from './program';
@@ -159,8 +159,10 @@ export function callNow<T>(
   stack.push(entry);
   stack.driver = entry.owner;
   try {
-    const result = requireNow(entry, routine(a, b, c));
-    return isGenerator<T>(result) ? callRest(entry, result) : result;
+    const result = routine(a, b, c);
+    if (isGenerator<T>(result)) return callRest(entry, result);
+    if (isPromise(result)) refusePromise(nameOfEntry(entry), result);
+    return result;
   } catch (error) {
     stack.note(error);
     throw error;
@@ -170,16 +172,21 @@ export function callNow<T>(
   }
 }
 
+const nameOfEntry = ({ owner, routine }: StackEntry) => qualifiedName(owner, routine);
+
 function* callRest<T>(
   entry: StackEntry,
   running: Generator<Request, T, number>,
 ): Generator<Request, T, number> {
+  if (isPromise(running)) refusePromise(nameOfEntry(entry), running);
   const { stack } = currentGuest(entry.routine);
   const outer = stack.driver;
   stack.push(entry);
   stack.driver = entry.owner;
   try {
-    return yield* running;
+    const result = yield* running;
+    if (isPromise(result)) refusePromise(nameOfEntry(entry), result);
+    return result;
   } catch (error) {
     stack.note(error);
     throw error;
@@ -330,7 +337,9 @@ export class Guests {
     const own = this.newContext(thread, body.name === '' ? describe(thread) : body.name);
     const state = stateOf(thread);
     state.context = own;
-    state.hosted = { context: own, generator: this.within(own, body) };
+    const generator = this.within(own, body);
+    if (isPromise(generator)) refusePromise(describe(thread), generator);
+    state.hosted = { context: own, generator };
   }
 
   /** What a thread runs before its body, whatever that is; then it is what `flags` say. */
@@ -522,6 +531,8 @@ export class Guests {
     state.context = own;
     const generator = this.within(own, start);
     this.requireNoneForgotten(executed);
+    if (isPromise(generator))
+      refusePromise(own.stack.chainAt(undefined)[0]?.routine ?? describe(executed), generator);
     if (!isGenerator(generator)) return [encode(OP.Exit), 0];
     const hosted = { context: own, generator };
     state.hosted = hosted;

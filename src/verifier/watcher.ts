@@ -2,8 +2,7 @@ import { KTHREAD } from '../../assembly/shared/layout';
 import { STATUS } from '../../assembly/shared/status';
 import type { DriverObject } from '../machine/driver';
 import type { Request } from '../machine/generator';
-import { currentGuest, nameOfRoutine } from '../machine/guest';
-import { qualifiedName } from '../machine/kernel-stack';
+import { currentGuest } from '../machine/guest';
 import type { Lock } from '../machine/lock';
 import type { Machine } from '../machine/machine';
 import { decodeRecord } from '../machine/records';
@@ -25,6 +24,7 @@ import {
   TRIES,
   userOfAwaited,
 } from './callback-calls';
+import { codeOfDriver, nameless, qualifiedNameOf, runTimeNs } from './calls';
 import { circleOf, findingOfCircle, findingOfStop } from './ended';
 import { Findings, type NewFinding } from './finding';
 import type { Frame, WatchOptions } from './frame';
@@ -490,22 +490,4 @@ export class RuleWatcher implements Watcher {
     if (driver !== undefined && this.options.drivers?.has(driver) === false) return;
     this.found.add(finding, ruleOf(rule).severity);
   }
-}
-
-/** Processor time that a thread has had, ns. */
-function runTimeNs({ machine, address }: KThread): number {
-  return machine.memory.u64(address + KTHREAD.CycleTime64);
-}
-
-function codeOfDriver(driver: DriverObject): WatchedCall {
-  return { sort: '', routine: nameless(), driver };
-}
-
-/** A routine that is not told of by name. */
-function nameless(): () => undefined {
-  return () => undefined;
-}
-
-function qualifiedNameOf({ driver, routine }: WatchedCall): string {
-  return qualifiedName(driver, nameOfRoutine(routine));
 }
