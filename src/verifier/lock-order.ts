@@ -4,6 +4,7 @@ import { KOBJECTS } from '../../assembly/shared/types';
 import type { Request } from '../machine/generator';
 import type { Lock } from '../machine/lock';
 import type { Machine } from '../machine/machine';
+import { KSpinLock } from '../machine/spinlock';
 import { KMutant, type KThread } from '../machine/views';
 import type { WatchedCall } from '../machine/watch';
 import { awaitedBy } from './awaited';
@@ -119,7 +120,10 @@ export class LockOrder {
     const mutant = sort === 'mutant' ? new KMutant(this.machine, handle) : undefined;
     if (mutant !== undefined && (!mutant.exists || mutant.type !== KOBJECTS.MutantObject))
       return undefined;
-    const lock = new CoreLock(`${sort} ${handle % 2 ** LIMIT.TableIndexBits}`, mutant);
+    const index = handle % 2 ** LIMIT.TableIndexBits;
+    const object = this.machine.hostObject(this.machine.core.hostAddress(handle) >>> 0);
+    const named = object instanceof KSpinLock && object.handle === handle;
+    const lock = new CoreLock(named ? object.name : `${sort} ${index}`, mutant);
     this.coreLocks.set(handle, lock);
     return lock;
   }
