@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
   analyzeBugCheck,
@@ -96,9 +97,11 @@ async function verifyCommand(
   if (flags.events === undefined)
     refuseIdle(command, 'processes of its own', { host: ['--events'] });
   const findings: Finding[] = [];
+  const paths: Record<string, string> = {};
   let stopped = false;
   for (const file of files) {
     const driver = await importDriver(file);
+    paths[driver.options.name] = resolve(file);
     const verified = await verifyOne(driver, flags);
     findings.push(...verified.findings);
     const { reason } = verified.result;
@@ -112,7 +115,7 @@ async function verifyCommand(
   }
   if (flags.json === true) console.log(JSON.stringify(findings, plain, 2));
   if (flags.sarif !== undefined)
-    writeFileSync(flags.sarif, `${JSON.stringify(toSarif(findings), plain, 2)}\n`);
+    writeFileSync(flags.sarif, `${JSON.stringify(toSarif(findings, paths), plain, 2)}\n`);
   if (findings.length > 0 || stopped) process.exitCode = 1;
 }
 

@@ -31,6 +31,7 @@ export interface Callout {
 
 /** A routine that whoever is running registers. */
 export function newCallout(machine: Machine, sort: string, routine: Callout['routine']): Callout {
+  machine.watcher?.registers(routine);
   const driver = machine.guests.currentDriver;
   const address = machine.drivers.addressOf(routine, driver);
   const bytes = machine.profile.routineStackBytes;

@@ -403,6 +403,7 @@ export class Machine {
     const program = host ? 0 : (deferredRoutine?.address ?? NO_ROUTINE);
     const handle = this.core.hostCreateDpc(type, program, low, high);
     if (handle === 0) throw this.full('objects');
+    if (deferredRoutine !== null) this.watcher?.registers(deferredRoutine);
     const dpc = new KDpc(this, handle, deferredRoutine, deferredContext, this.guests.currentDriver);
     if (host) this.hostObjects.set(dpc.index, dpc);
     return dpc;

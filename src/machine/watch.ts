@@ -47,6 +47,8 @@ export interface Watcher {
   lockAwaited(thread: KThread, lock: Lock): void;
   /** A thread begins or ends to use something that others wait for the end of all uses of. */
   lockUsed(thread: KThread, lock: Lock, begins: boolean): void;
+  /** The code at hand gives the kernel a routine of its own to call. */
+  registers(routine: object): void;
   /** A driver's routine is called that is no callback: DriverEntry, DriverUnload, a work item, a system thread's. */
   routineBegins(thread: KThread, call: WatchedCall): void;
   /** It has returned. */

@@ -8,6 +8,7 @@ import type { WatchedCall } from '../machine/watch';
 import { THREAD } from './callback-calls';
 import type { NewFinding } from './finding';
 import { locate, locationOf, type SourceFrame } from './location';
+import type { Places } from './places';
 import type { Returned } from './routines';
 import { ruleOfStop, type Stop } from './stops';
 
@@ -34,14 +35,22 @@ function justReturned(result: Stop, last: Returned | undefined): WatchedCall | u
   return name === result.thread || !last.thread.exists ? last.call : undefined;
 }
 
+/** What was thrown, behind the name of a bugcheck. */
+function thrownIn(cause: unknown): string {
+  if (cause === undefined) return '';
+  return ` (${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)})`;
+}
+
 /**
  * The finding of a bugcheck. `last` is the routine that returned last, `failed` the callback that an
- * exception has left; undefined if no driver had to do with it.
+ * exception has left, `placeOf` where a routine was registered, or else a thread has called one last;
+ * undefined if no driver had to do with it.
  */
 export function findingOfStop(
   result: Stop,
   last: Returned | undefined,
   failed: WatchedCall | undefined,
+  placeOf: Places['of'],
 ): NewFinding | undefined {
   const { cause, name, explanation, stack, lastRecords, now, thread = 'idle' } = result;
   const inside = stack.find((routine) => routine.includes('!'));
@@ -57,13 +66,17 @@ export function findingOfStop(
       : `${returned.sort} ${driver}!${returned.routine.name}`;
   return {
     rule: ruleOf(result, failed),
-    message: left?.message ?? words ?? `${name}: ${explanation}`,
+    message: left?.message ?? words ?? `${name}${thrownIn(cause)}: ${explanation}`,
     driver,
     ...(left !== undefined || routine === undefined ? {} : { routine }),
     thread,
     process: '',
     timeNs: now,
-    ...locationOf(hostStack),
+    ...locationOf(
+      hostStack.length > 0
+        ? hostStack
+        : placeOf(left?.leftovers[0]?.routine ?? returned?.routine, thread),
+    ),
     hostStack,
     stack,
     chain: [],

@@ -20,6 +20,8 @@ interface Taken {
   readonly what: string;
   /** What it is of, while it has not been given back in another way. */
   readonly still: () => object | undefined;
+  /** Where it was taken first. */
+  readonly place: Error;
   count: number;
 }
 
@@ -27,6 +29,8 @@ interface Taken {
 export interface Left {
   readonly rule: string;
   readonly what: string;
+  /** Where the first was taken. */
+  readonly place: Error;
 }
 
 export class Property {
@@ -37,13 +41,14 @@ export class Property {
     kind: Kept,
     thing: unknown,
     what: string,
+    place: Error,
     still: () => object | undefined = () => thing as object,
   ): void {
     const taken = this.taken.get(driver) ?? new Map<unknown, Taken>();
     this.taken.set(driver, taken);
     const known = taken.get(thing);
     if (known === undefined || !COUNTED.includes(kind))
-      taken.set(thing, { kind, what, still, count: 1 });
+      taken.set(thing, { kind, what, still, place, count: 1 });
     else known.count++;
   }
 
@@ -76,7 +81,7 @@ export class Property {
       const [first] = some;
       if (first === undefined) return [];
       const more = some.length === 1 ? '' : `, and ${some.length - 1} more`;
-      return [{ rule, what: `is gone and has left ${first.what}${more}` }];
+      return [{ rule, what: `is gone and has left ${first.what}${more}`, place: first.place }];
     });
   }
 }

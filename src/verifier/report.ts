@@ -38,7 +38,7 @@ const encodePath = (path: string) =>
 function uriOf(file: string): string {
   if (file.startsWith('/')) return `file://${encodePath(file)}`;
   if (/^[A-Za-z]:[\\/]/.test(file)) return `file:///${encodePath(file.replaceAll('\\', '/'))}`;
-  return file;
+  return /^\w+:/.test(file) ? file : encodePath(file.replaceAll('\\', '/'));
 }
 
 function physicalLocation({ file, line, column }: SourceLocation): object {
@@ -65,8 +65,18 @@ function stacksOf({ stack, hostStack }: Finding): object[] {
   ].filter(({ frames }) => frames.length > 0);
 }
 
-function resultOf(finding: Finding): object {
-  const { rule, severity, message, routine, location, count, chain, thread, process } = finding;
+/** Files of drivers, by the driver's name. */
+export type DriverFiles = Readonly<Record<string, string>>;
+
+/** Where a finding is: in doubt the first line of the driver's file. */
+function placeIn(files: DriverFiles, { location, driver = 'driver' }: Finding): SourceLocation {
+  const [only, second] = Object.values(files);
+  const file = files[driver] ?? (second === undefined ? only : undefined) ?? driver;
+  return location ?? { file, line: 1, column: 1 };
+}
+
+function resultOf(finding: Finding, files: DriverFiles): object {
+  const { rule, severity, message, routine, count, chain, thread, process } = finding;
   const stacks = stacksOf(finding);
   return {
     ruleId: rule,
@@ -75,7 +85,7 @@ function resultOf(finding: Finding): object {
     message: {
       text: `${routine ?? finding.driver ?? 'The code'} ${message}. ${ruleOf(rule).instead}`,
     },
-    ...(location === undefined ? {} : { locations: [physicalLocation(location)] }),
+    locations: [physicalLocation(placeIn(files, finding))],
     ...(stacks.length === 0 ? {} : { stacks }),
     occurrenceCount: count,
     properties: {
@@ -89,8 +99,11 @@ function resultOf(finding: Finding): object {
   };
 }
 
-/** A log of SARIF 2.1.0 with every rule and the findings, as data for JSON.stringify. */
-export function toSarif(findings: readonly Finding[]): object {
+/**
+ * A log of SARIF 2.1.0 with every rule and the findings, as data for JSON.stringify. A finding of which
+ * no line is known is at the first of its driver's file: `files` has those, else its name stands for it.
+ */
+export function toSarif(findings: readonly Finding[], files: DriverFiles = {}): object {
   return {
     $schema:
       'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json',
@@ -109,7 +122,7 @@ export function toSarif(findings: readonly Finding[]): object {
             })),
           },
         },
-        results: findings.map(resultOf),
+        results: findings.map((finding) => resultOf(finding, files)),
       },
     ],
   };

@@ -31,6 +31,7 @@ import type { Frame, WatchOptions } from './frame';
 import { watchGiven } from './given';
 import { locate, locationOf, markPlace, type SourceFrame } from './location';
 import { LockOrder, takerOf } from './lock-order';
+import { Places } from './places';
 import { Property } from './property';
 import { Routines } from './routines';
 import { ruleOf } from './rules';
@@ -43,8 +44,7 @@ import { chainOfWait } from './wait-chain';
 export class RuleWatcher implements Watcher {
   readonly found = new Findings();
   private readonly frames = new Map<KThread, Frame[]>();
-  /** Where threads called a routine last. */
-  private readonly places = new Map<KThread, Error>();
+  private readonly places = new Places();
   private readonly order: LockOrder;
   private readonly routines: Routines;
   private readonly property = new Property();
@@ -64,7 +64,7 @@ export class RuleWatcher implements Watcher {
     this.order = new LockOrder(machine, {
       place: (thread) => {
         const here = locate();
-        return here.length > 0 ? here : locate(this.places.get(thread));
+        return here.length > 0 ? here : locate(this.places.lastOf(thread));
       },
       callback: (thread) => this.frame(thread)?.call.sort,
       found: (rule, { thread, call: dpc }, what, chain, place) => {
@@ -77,7 +77,7 @@ export class RuleWatcher implements Watcher {
       locksOf: (taker) => this.order.heldBy(taker),
       found: (rule, thread, call, what, stops) => {
         this.explained ||= stops;
-        this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
+        this.report(rule, thread, call, what, [], locate(this.places.lastOf(thread)));
       },
       loaded: (thread, call, status) => this.loaded(thread, call, status),
     });
@@ -102,8 +102,8 @@ export class RuleWatcher implements Watcher {
 
   private driverGone(driver: DriverObject): void {
     const thread = this.machine.guests.currentThread ?? this.machine.idleThread;
-    for (const { rule, what } of this.property.leftBy(driver))
-      this.report(rule, thread, codeOfDriver(driver), what, [], []);
+    for (const { rule, what, place } of this.property.leftBy(driver))
+      this.report(rule, thread, codeOfDriver(driver), what, [], [], place);
   }
 
   entered(thread: KThread, routine: string): void {
@@ -111,8 +111,7 @@ export class RuleWatcher implements Watcher {
     const { stack } = currentGuest(routine);
     // Where the kernel's own code is, nobody asks, but for the locks that it takes.
     if (frame === undefined && stack.driver === undefined && !TAKES.test(routine)) return;
-    const place = markPlace();
-    this.places.set(thread, place);
+    const place = this.places.called(thread);
     if (frame === undefined) return;
     frame.place = place;
     if (QUEUES.test(routine)) frame.queued = true;
@@ -155,7 +154,11 @@ export class RuleWatcher implements Watcher {
   private loaded(thread: KThread, call: WatchedCall, status: number): void {
     const what = wrongEntry(status, this.options.entryStatus);
     if (what !== undefined)
-      this.report('DR-01', thread, call, what, [], locate(this.places.get(thread)));
+      this.report('DR-01', thread, call, what, [], locate(this.places.lastOf(thread)));
+  }
+
+  registers(routine: object): void {
+    if (this.machine.guests.currentDriver !== undefined) this.places.registers(routine);
   }
 
   activation(index: number, request: Request): void {
@@ -167,7 +170,7 @@ export class RuleWatcher implements Watcher {
     const driver = this.machine.guests.currentDriver;
     if (driver === undefined) return;
     this.uses.takes(still === undefined ? thing : still());
-    this.property.takes(driver, kind, thing, what, still);
+    this.property.takes(driver, kind, thing, what, markPlace(), still);
   }
 
   returns(thing: unknown): void {
@@ -309,7 +312,8 @@ export class RuleWatcher implements Watcher {
     }
     if (this.explained) return;
     this.explained = true;
-    const finding = findingOfStop(result, this.routines.last, this.failed);
+    const placeOf: Places['of'] = (routine, name) => this.places.of(routine, name);
+    const finding = findingOfStop(result, this.routines.last, this.failed, placeOf);
     if (finding !== undefined) this.add(finding);
   }
 
@@ -317,13 +321,15 @@ export class RuleWatcher implements Watcher {
   finished(result: RunResult): void {
     if (this.explained || this.waitExplained) return;
     const all = [...this.callbacksUnderWay(), ...this.routines.underWay()];
-    for (const { rule, thread, call, what } of unfinished(this.machine, result, all))
-      this.report(rule, thread, call, what, [], locate(this.places.get(thread)));
+    for (const { rule, thread, call, what, callback } of unfinished(this.machine, result, all)) {
+      const last = callback === undefined ? this.places.lastOf(thread) : undefined;
+      this.report(rule, thread, call, what, [], last === undefined ? [] : locate(last));
+    }
     for (const driver of this.machine.drivers.list) {
       const began = all.some(({ call }) => call.driver === driver);
       if (driver.state !== 'loading' || began) continue;
       const what = 'is not loaded at the end of the run: DriverEntry was not called; run longer';
-      this.report('DR-02', this.machine.idleThread, codeOfDriver(driver), what);
+      this.report('DR-02', this.machine.idleThread, codeOfDriver(driver), what, [], []);
     }
   }
 
@@ -341,11 +347,9 @@ export class RuleWatcher implements Watcher {
     if (this.waitExplained || this.explained) return;
     const circle = circleOf(this.machine, result);
     if (circle.length === 0) return;
-    const placeOf = (name: string) => {
-      const known = [...this.places].find(([thread]) => thread.name === name);
-      return known === undefined ? [] : locate(known[1]);
-    };
-    const finding = findingOfCircle(this.machine, circle, placeOf);
+    const finding = findingOfCircle(this.machine, circle, (name) =>
+      this.places.of(undefined, name),
+    );
     if (finding === undefined) return;
     this.waitExplained = true;
     this.add(finding);
@@ -464,8 +468,10 @@ export class RuleWatcher implements Watcher {
     what: string,
     chain: readonly string[] = [],
     hostStack: readonly SourceFrame[] = locate(),
+    origin: Error | undefined = this.frame(thread)?.place ?? this.places.originOf(call.routine),
   ): void {
     const { driver, sort } = call;
+    const place = hostStack.length > 0 || origin === undefined ? hostStack : locate(origin);
     const last = this.machine.trace.last(16);
     const named = call.routine.name === '' ? undefined : `${sort} ${qualifiedNameOf(call)}`;
     this.add({
@@ -476,7 +482,7 @@ export class RuleWatcher implements Watcher {
       thread: thread.name,
       process: thread.process.name,
       timeNs: this.machine.now,
-      ...locationOf(hostStack),
+      ...locationOf(place),
       hostStack,
       stack: this.stackOf(thread),
       chain,

@@ -172,16 +172,37 @@ describe('toSarif', () => {
     });
   });
 
-  test('leaves out what is not known: empty arrays of locations and stacks are for results without', () => {
+  test('leaves out what is not known: an empty array of stacks is for results without', () => {
     const [result] = logOf(BARE).runs[0].results;
     expect(Object.keys(result)).toEqual([
       'ruleId',
       'ruleIndex',
       'level',
       'message',
+      'locations',
       'occurrenceCount',
       'properties',
     ]);
     expect(result.message.text).toMatch(/^The code stops\. /);
+  });
+
+  test.each([
+    [
+      'of its name',
+      { ...BARE, driver: 'sut' },
+      { one: 'a.js', sut: '/work/sut.js' },
+      'file:///work/sut.js',
+    ],
+    ['that is the only one', { ...BARE, driver: 'other' }, { sut: 'a/my sut.js' }, 'a/my%20sut.js'],
+    ['that is not known', { ...BARE, driver: 'my sut' }, {}, 'my%20sut'],
+    ['of nobody', BARE, {}, 'driver'],
+  ])('is without a line at the first of the file %s', (_what, finding, files, uri) => {
+    const log = JSON.parse(JSON.stringify(toSarif([finding], files)));
+    expect(log.runs[0].results[0].locations).toEqual([
+      {
+        physicalLocation: { artifactLocation: { uri }, region: { startLine: 1, startColumn: 1 } },
+      },
+    ]);
+    expect(errorsOf(log)).toEqual([]);
   });
 });

@@ -7,10 +7,12 @@ import { describeFinding, toSarif } from '../../src/verifier/report';
 import { startScenario } from '../../src/verifier/scenario';
 import { verifyDrivers } from '../../src/verifier/verify';
 import { KeWaitForSingleObject } from '../../src/ke/ddi';
+import { KeAcquireSpinLock, KeReleaseSpinLock } from '../../src/ke/spinlock';
+import { currentGuest } from '../../src/machine/guest';
 import { KeDelayExecutionThread } from '../../src/ke/time';
 import { badDriverOf as bad } from './corpus-all';
 import { acquire } from './corpus-parts';
-import { processDriver } from './drivers';
+import { entryDriver, processDriver } from './drivers';
 
 describe('a finding', () => {
   test('names the driver, its routine, the line of its file, and what it called', async () => {
@@ -44,6 +46,49 @@ describe('a finding', () => {
   test('that is made again is one with a count', async () => {
     const { findings } = await checkDriver(bad('CB-04'));
     expect(findings[0]?.count).toBe(20);
+  });
+
+  test('of a bugcheck says what was thrown', async () => {
+    const { findings } = await checkDriver(bad('BC-01'));
+    expect(findings[0]?.message).toMatch(
+      /^SYSTEM_THREAD_EXCEPTION_NOT_HANDLED \(Error: broken\): A system thread threw/,
+    );
+    expect((await toFollowTheRules(bad('BC-01'))).message()).toContain('(Error: broken)');
+  });
+
+  test('of what is left is where it was registered, allocated or opened', async () => {
+    const fileOf = async (rule: string) => {
+      const { findings } = await checkDriver(bad(rule));
+      return findings[0]?.location?.file.replace(/^.*\//, '');
+    };
+    expect(await fileOf('CB-10')).toBe('drivers.ts');
+    expect(await fileOf('CB-22')).toBe('drivers.ts');
+    expect(await fileOf('UN-01')).toBe('corpus-general.ts');
+    expect(await fileOf('UN-02')).toBe('corpus-parts.ts');
+    expect(await fileOf('UN-03')).toBe('corpus-general.ts');
+    expect(await fileOf('UN-04')).toBe('corpus-general.ts');
+    expect(await fileOf('UN-05')).toBe('corpus-general.ts');
+  });
+
+  test('of an order of spin locks has their names', async () => {
+    const driver = entryDriver(function* () {
+      const { machine } = currentGuest('test');
+      const [one, two] = [machine.createSpinLock('one'), machine.createSpinLock('two')];
+      for (const [outer, inner] of [
+        [one, two],
+        [two, one],
+      ] as const) {
+        const outerIrql = yield* KeAcquireSpinLock(outer);
+        const innerIrql = yield* KeAcquireSpinLock(inner);
+        yield* KeReleaseSpinLock(inner, innerIrql);
+        yield* KeReleaseSpinLock(outer, outerIrql);
+      }
+    });
+    const { findings } = await checkDriver(driver);
+    expect(findings[0]?.chain).toEqual([
+      expect.stringMatching(/^thread 'driver loader' takes one while it holds two /),
+      expect.stringMatching(/^thread 'driver loader' takes two while it holds one /),
+    ]);
   });
 
   test('of a deadlock has the chain of waits, when it has happened', async () => {
