@@ -183,6 +183,35 @@ const OPTION_NAMES = [
   'onNotice',
 ];
 
+/** How many letters are to be put in, taken out or changed for one word to be another. */
+function lettersApart(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
+  for (let at = 1; at <= from.length; at++) {
+    const next = [at];
+    for (let other = 1; other <= to.length; other++) {
+      const changed = (row[other - 1] as number) + (from[at - 1] === to[other - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[other] as number) + 1, (next[other - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}
+
+/** Letters in which a misspelt name may differ from the one that is meant. */
+const MISSPELT = 2;
+
+/** Refuses options that are none. @throws MachineError, which names the first, and what it may have been meant for. */
+export function requireKnown(whose: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const apart = (name: string) => lettersApart(unknown.toLowerCase(), name.toLowerCase());
+  const [nearest = ''] = [...known].sort((one, other) => apart(one) - apart(other));
+  const meant = apart(nearest) <= MISSPELT ? `; did you mean '${nearest}'?` : ';';
+  throw new MachineError(
+    `'${unknown}' is no option of ${whose}${meant} known: ${known.join(', ')}`,
+  );
+}
+
 function resolveCapacities(given: Partial<Capacities> = {}): Capacities {
   for (const name of Object.keys(given)) {
     if (!(name in DEFAULT_CAPACITIES)) {
@@ -244,13 +273,7 @@ function orderNodes(nodes: number, distances: Topology['nodeDistances']): number
 }
 
 export function resolveOptions(options: MachineOptions): ResolvedOptions {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name)) {
-      throw new MachineError(
-        `'${name}' is no option of a machine; known: ${OPTION_NAMES.join(', ')}`,
-      );
-    }
-  }
+  requireKnown('a machine', options, OPTION_NAMES);
   const processors = requireInteger('processors', options.processors ?? 1, 1, LIMIT.Processors);
   const groupSize = requireInteger(
     'groupSize',

@@ -1,12 +1,13 @@
 import type { DriverOptions } from '../machine/driver';
+import { MachineError } from '../machine/errors';
 import { Machine } from '../machine/machine';
-import type { MachineOptions } from '../machine/options';
+import { type MachineOptions, requireKnown } from '../machine/options';
 import { requireInteger } from '../machine/profile';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
 import { Neighbourhood, type NeighbourNames } from './neighbours';
 import { SCENARIO_NS, startScenario } from './scenario';
-import { type VerifyOptions, verifyDrivers } from './verify';
+import { VERIFY_OPTIONS, type VerifyOptions, verifyDrivers } from './verify';
 
 export interface CheckOptions extends Omit<VerifyOptions, 'drivers'> {
   /** What happens while the driver is loaded. Default: processes, threads, images and handles of every kind. */
@@ -33,25 +34,38 @@ const DEADLOCK = 'LK-06';
 
 const STEPS = 1_000_000;
 
+const OPTION_NAMES = [
+  ...VERIFY_OPTIONS.filter((name) => name !== 'drivers'),
+  'scenario',
+  'neighbours',
+  'machine',
+  'untilNs',
+  'maxEvents',
+];
+
 /**
  * Loads a driver on a machine of its own, has processes, threads, images and handles come and go, and
  * unloads it if it can be.
  *
  * @returns what it did against the rules.
- * @throws MachineError for a rule or a neighbour that is not known.
+ * @throws MachineError for a rule, a neighbour or an option that is not known.
  */
 export async function checkDriver(
   driver: DriverOptions,
   options: CheckOptions = {},
 ): Promise<CheckedDriver> {
-  const { scenario = startScenario, neighbours = [] } = options;
-  const untilNs = requireInteger('untilNs', options.untilNs ?? SCENARIO_NS, 0, 2 ** 52);
-  const maxEvents = requireInteger('maxEvents', options.maxEvents ?? STEPS, 1, 1e12);
+  requireKnown('checkDriver', options, OPTION_NAMES);
+  const { scenario = startScenario, neighbours = [], ...others } = options;
+  if (typeof scenario !== 'function')
+    throw new MachineError(`checkDriver: scenario is ${String(scenario)}; give a function`);
+  const { machine: machineOptions, untilNs = SCENARIO_NS, maxEvents = STEPS, ...looked } = others;
+  requireInteger('untilNs', untilNs, 0, 2 ** 52);
+  requireInteger('maxEvents', maxEvents, 1, 1e12);
   const beside = new Neighbourhood(neighbours);
-  const machine = await Machine.create({ processors: 2, ...options.machine });
+  const machine = await Machine.create({ processors: 2, ...machineOptions });
   const verification = verifyDrivers(machine, {
     ...(beside.forbids ? { expectedStatus: 'any' } : {}),
-    ...options,
+    ...looked,
     drivers: [driver.name],
   });
   beside.boot(machine);

@@ -192,6 +192,10 @@ export const NEIGHBOURS: Readonly<Record<string, Neighbour>> = {
 };
 
 function neighboursOf(names: NeighbourNames): Neighbour[] {
+  if (names !== 'all' && !Array.isArray(names))
+    throw new MachineError(
+      `neighbours is '${String(names)}'; give 'all' or an array of names, such as ['veto']`,
+    );
   const known = Object.keys(NEIGHBOURS);
   const all = known.filter((name) => NEIGHBOURS[name]?.forbids !== true);
   return (names === 'all' ? all : names).map((name) => {

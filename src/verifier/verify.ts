@@ -1,5 +1,6 @@
 import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
+import { requireKnown } from '../machine/options';
 import { requireInteger } from '../machine/profile';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
@@ -57,6 +58,7 @@ const ALWAYS = ['DR-01', 'DR-02'];
 
 function rulesOf(rules: VerifyOptions['rules'] = 'all'): ReadonlySet<string> {
   if (rules === 'all') return new Set(RULES.map(({ id }) => id));
+  requireNames('verifyDrivers: rules', rules, 'CB-01', true);
   for (const id of rules) {
     if (!isRule(id))
       throw new MachineError(
@@ -65,6 +67,17 @@ function rulesOf(rules: VerifyOptions['rules'] = 'all'): ReadonlySet<string> {
   }
   return new Set([...ALWAYS, ...rules]);
 }
+
+/** Refuses what is no array of names: of a string each letter would be one. */
+function requireNames(what: string, names: unknown, such: string, all = false): void {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return;
+  const given = typeof names === 'string' ? `'${names}'` : String(names);
+  throw new MachineError(
+    `${what} is ${given}; give ${all ? "'all' or " : ''}an array of names, such as ['${such}']`,
+  );
+}
+
+export const VERIFY_OPTIONS = ['rules', 'drivers', 'callbackBudgetNs', 'expectedStatus'];
 
 function requireStatus(status: number | 'any'): number | 'any' {
   if (status === 'any') return status;
@@ -75,14 +88,16 @@ function requireStatus(status: number | 'any'): number | 'any' {
  * Looks from now on at what drivers do, and finds what is against the rules of callbacks and of locks.
  * It changes nothing of the history. Before a driver is loaded it is time for it.
  *
- * @throws MachineError for a rule that is not known, or on a machine that is looked at already.
+ * @throws MachineError for a rule or an option that is not known, or on a machine that is looked at already.
  */
 export function verifyDrivers(machine: Machine, options: VerifyOptions = {}): Verification {
   if (machine.watcher !== undefined)
     throw new MachineError(
       'verifyDrivers: this machine is looked at already; stop() that verification first',
     );
+  requireKnown('verifyDrivers', options, VERIFY_OPTIONS);
   const { rules, drivers, callbackBudgetNs = 1_000_000, expectedStatus } = options;
+  if (drivers !== undefined) requireNames('verifyDrivers: drivers', drivers, 'protect');
   const watcher = new RuleWatcher(machine, {
     rules: rulesOf(rules),
     budgetNs: requireInteger('callbackBudgetNs', callbackBudgetNs, 1, 1e12),

@@ -293,6 +293,32 @@ describe('verifyDrivers', () => {
     expect([first.findings, second.ended(result)]).toEqual([[], []]);
   });
 
+  test.each([
+    [{ untilNs: -1 }, 'untilNs is -1; give an integer from 0 to 4503599627370496'],
+    [{ maxEvents: 0 }, 'maxEvents is 0; give an integer from 1 to 1000000000000'],
+    [{ rules: 'CB-01' }, "rules is 'CB-01'; give 'all' or an array of names, such as ['CB-01']"],
+    [{ neighbours: 'x' }, "neighbours is 'x'; give 'all' or an array of names, such as ['veto']"],
+    [{ neighbors: 'all' }, "'neighbors' is no option of checkDriver; did you mean 'neighbours'?"],
+    [{ drivers: ['sut'] }, "'drivers' is no option of checkDriver; known: rules, callbackBudgetNs"],
+    [{ scenario: 'scene.js' }, 'scenario is scene.js; give a function'],
+    [
+      { expectedStatus: 0.5 },
+      'expectedStatus is 0.5; give an integer from -2147483648 to 4294967295',
+    ],
+  ])('checkDriver refuses %j', async (options, message) => {
+    const driver = processDriver(() => undefined);
+    await expect(checkDriver(driver, options as unknown as CheckOptions)).rejects.toThrow(message);
+  });
+
+  test.each([
+    [{ drivers: 'sut' }, "drivers is 'sut'; give an array of names, such as ['protect']"],
+    [{ Rules: 'all' }, "'Rules' is no option of verifyDrivers; did you mean 'rules'?"],
+    [{ untilNs: 5 }, "'untilNs' is no option of verifyDrivers; known: rules, drivers"],
+  ])('refuses %j', async (options, message) => {
+    const machine = await Machine.create();
+    expect(() => verifyDrivers(machine, options as never)).toThrow(message);
+  });
+
   test('refuses a rule or a neighbour that it does not know', async () => {
     const machine = await Machine.create();
     expect(() => verifyDrivers(machine, { rules: ['CB-99'] })).toThrow(
