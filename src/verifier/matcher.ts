@@ -21,7 +21,21 @@ function endingOf(result: RunResult, findings: number): string[] {
 /**
  * A matcher for vitest and jest: `expect.extend({ toFollowTheRules })`, then
  * `await expect(driver).toFollowTheRules({ neighbours: 'all' })`. It loads the driver on a machine of
- * its own, as `checkDriver`, and fails with what it has found.
+ * its own, as `checkDriver`, and fails with what it has found. An assertion that fails in a callback
+ * is thrown there: it is a bugcheck in the result, whose finding has its message, and no exception of
+ * `run` or `checkDriver`.
+ *
+ * For its type, in a file of the project's (jest: `namespace jest { interface Matchers<R> … }`):
+ *
+ * ```ts
+ * import 'vitest';
+ * import type { CheckOptions } from 'ntps';
+ * declare module 'vitest' {
+ *   interface Matchers<T> {
+ *     toFollowTheRules(options?: CheckOptions): Promise<void>;
+ *   }
+ * }
+ * ```
  */
 export async function toFollowTheRules(
   driver: DriverOptions,

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { Machine } from '../../src/machine/machine';
-import type { DriverOptions } from '../../src/machine/driver';
 import { type CheckOptions, checkDriver } from '../../src/verifier/check';
 import { toFollowTheRules } from '../../src/verifier/matcher';
 import { describeFinding, toSarif } from '../../src/verifier/report';
@@ -13,6 +12,12 @@ import { KeDelayExecutionThread } from '../../src/ke/time';
 import { badDriverOf as bad } from './corpus-all';
 import { acquire } from './corpus-parts';
 import { entryDriver, processDriver } from './drivers';
+
+declare module 'vitest' {
+  interface Matchers<T> {
+    toFollowTheRules(options?: CheckOptions): Promise<void>;
+  }
+}
 
 describe('a finding', () => {
   test('names the driver, its routine, the line of its file, and what it called', async () => {
@@ -230,18 +235,25 @@ describe('toFollowTheRules fails without a finding', () => {
 });
 
 describe('expect(driver).toFollowTheRules, with expect.extend', () => {
-  const extended = expect as unknown as (driver: DriverOptions) => {
-    toFollowTheRules(options?: CheckOptions): Promise<void>;
-  };
   expect.extend({ toFollowTheRules });
 
   test('passes with a scenario and neighbours', async () => {
     const options = { scenario: startScenario, neighbours: 'all' } as const;
-    await extended(processDriver(() => undefined)).toFollowTheRules(options);
+    await expect(processDriver(() => undefined)).toFollowTheRules(options);
+  });
+
+  test('has the message of an assertion that fails in a callback', async () => {
+    const driver = processDriver(function onProcess() {
+      expect('one').toBe('two');
+    });
+    const { findings, result } = await checkDriver(driver);
+    expect(result.reason).toBe('bugcheck');
+    expect(findings[0]?.message).toContain("AssertionError: expected 'one' to be 'two'");
+    await expect(expect(driver).toFollowTheRules()).rejects.toThrow("expected 'one' to be 'two'");
   });
 
   test('throws an error that has the finding, its rule and its line', async () => {
-    const { message } = await extended(bad('CB-03'))
+    const { message } = await expect(bad('CB-03'))
       .toFollowTheRules()
       .then(
         () => new Error('it passed'),
