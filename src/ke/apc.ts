@@ -4,11 +4,11 @@ import { STATUS } from '../../assembly/shared/status';
 import { IRQL, KAPC_ENVIRONMENT, MODE } from '../../assembly/shared/types';
 import type { KApc, KernelRoutine, NormalRoutine, RundownRoutine } from '../machine/apc';
 import { currentGuest, NtCall, NtStatusError, type Request } from '../machine/guest';
-import { encode, words64 } from '../machine/instruction';
+import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { LoadedProgram } from '../machine/program';
 import type { KProcess, KThread } from '../machine/views';
-import { call, requireIrql, VerifierError, VIOLATION } from './call';
+import { call, requireIrql, VerifierError, VIOLATION, wordsOf } from './call';
 
 /** Asynchronous procedure calls, alerts, suspension, and other processes' address spaces, for host threads. */
 
@@ -18,8 +18,8 @@ function dispatchCheck(routine: string): () => void {
 
 /** A routine on a thread, whose value is the status that leaves. */
 function onThread(routine: string, opcode: OP, thread: KThread, b = 0): NtCall<number> {
-  const request = [encode(opcode, 0, b), ...words64(thread.handle)];
-  return call(routine, request, dispatchCheck(routine));
+  const request = [encode(opcode, 0, b), ...wordsOf(routine, thread)];
+  return call(routine, request, dispatchCheck(routine), thread);
 }
 
 /** The same, true or false. */
@@ -99,9 +99,9 @@ function* insertQueueApc(
   increment: number,
 ): Generator<Request, boolean, number> {
   dispatchCheck(routine)();
+  const request = [encode(OP.InsertQueueApc, 0, increment), ...wordsOf(routine, apc)];
   const first = apc.argumentWords(systemArgument1);
   const second = apc.argumentWords(systemArgument2);
-  const request = [encode(OP.InsertQueueApc, 0, increment), ...words64(apc.handle)];
   const queued = (yield [...request, ...first, ...second]) === 1;
   if (!queued) apc.dropArguments(first, second);
   return queued;
@@ -121,7 +121,7 @@ export function KeRemoveQueueApc(apc: KApc): boolean {
  * @irql at most DISPATCH_LEVEL   @nt KeAlertThread
  */
 export function KeAlertThread(thread: KThread, alertMode: MODE): NtCall<boolean> {
-  const request = [encode(OP.AlertThread, 0, alertMode), ...words64(thread.handle)];
+  const request = [encode(OP.AlertThread, 0, alertMode), ...wordsOf('KeAlertThread', thread)];
   return truth('KeAlertThread', request);
 }
 
@@ -158,7 +158,7 @@ export function KeForceResumeThread(thread: KThread): NtCall<number> {
 
 function* forceResumeThread(thread: KThread): Generator<Request, number, number> {
   dispatchCheck('KeForceResumeThread')();
-  const request = [encode(OP.ResumeThread), ...words64(thread.handle)];
+  const request = [encode(OP.ResumeThread), ...wordsOf('KeForceResumeThread', thread)];
   const count = yield request;
   for (let left = count - 1; left > 0; left--) yield request;
   return count;
@@ -171,8 +171,8 @@ export function KeAlertResumeThread(thread: KThread): NtCall<number> {
 
 function* alertResumeThread(thread: KThread): Generator<Request, number, number> {
   dispatchCheck('KeAlertResumeThread')();
-  yield [encode(OP.AlertThread, 0, MODE.KernelMode), ...words64(thread.handle)];
-  return yield [encode(OP.ResumeThread), ...words64(thread.handle)];
+  yield [encode(OP.AlertThread, 0, MODE.KernelMode), ...wordsOf('KeAlertResumeThread', thread)];
+  return yield [encode(OP.ResumeThread), ...wordsOf('KeAlertResumeThread', thread)];
 }
 
 /** KAPC_STATE: what KeStackAttachProcess leaves for KeUnstackDetachProcess. */
@@ -198,7 +198,7 @@ function* stackAttachProcess(
 ): Generator<Request, ApcState, number> {
   requireIrql(routine, VIOLATION.IrqlKeApcLte1, IRQL.APC_LEVEL);
   const before = currentGuest(routine).thread.attachedProcess;
-  const status = yield [encode(OP.AttachProcess), ...words64(process.handle)];
+  const status = yield [encode(OP.AttachProcess), ...wordsOf(routine, process)];
   if (status !== STATUS.SUCCESS) throw new NtStatusError(status);
   return { process: before };
 }

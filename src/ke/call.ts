@@ -2,16 +2,26 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP, TIMEOUT } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
 import { MachineError, VerifierError } from '../machine/errors';
+import { refuseForeign } from '../machine/given';
 import { currentGuest, isInGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
-import { encode } from '../machine/instruction';
+import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
+import type { KernelObject } from '../machine/views';
 import { IRQL_NAMES } from '../machine/words';
 
 /** What the routines of host threads have in common. */
 
-/** A routine that is one instruction of the core; its value is the status that leaves. */
-export function call(routine: string, request: Request, check?: () => void): NtCall<number> {
-  return new NtCall(routine, () => new OneInstruction(request, check));
+/**
+ * A routine that is one instruction of the core; its value is the status that leaves. That of one on
+ * `object` is a value, and an error of an object that has gone.
+ */
+export function call(
+  routine: string,
+  request: Request,
+  check?: () => void,
+  object?: KernelObject,
+): NtCall<number> {
+  return new NtCall(routine, () => new OneInstruction(request, check, routine, object));
 }
 
 /**
@@ -49,6 +59,12 @@ export function stopGuest(
 ): never {
   currentGuest(routine).machine.bugCheck(code, ...parameters);
   throw new VerifierError(`${routine}: ${message}`);
+}
+
+/** The words by which a request names an object, which must be one of the guest's machine. */
+export function wordsOf(routine: string, object: KernelObject): [number, number] {
+  if (object?.machine !== currentGuest(routine).machine) refuseForeign(routine, object);
+  return words64(object.handle);
 }
 
 /** What a routine of the host costs that does what it does without the core. */

@@ -2,11 +2,12 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { LIMIT } from '../../assembly/shared/limits';
 import { OP, SIGNAL, WAIT_FIELD } from '../../assembly/shared/opcode';
 import { IRQL, type KWAIT_REASON, MODE, type WAIT_TYPE } from '../../assembly/shared/types';
+import { requireAnswer } from '../machine/given';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KEvent, KernelObject, KMutant, KSemaphore } from '../machine/views';
-import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
+import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION, wordsOf } from './call';
 
 /** Routines for host threads. Each is one instruction of the core, at the thread's virtual time. */
 
@@ -76,7 +77,7 @@ export function KeWaitForSingleObject(
 ): NtCall<number> {
   const timeout = encodeTimeout('KeWaitForSingleObject', timeout100ns);
   const first = encode(OP.Wait, 0, waitField(waitReason, waitMode, alertable));
-  const request = [first, ...words64(object.handle), ...words64(timeout)];
+  const request = [first, ...wordsOf('KeWaitForSingleObject', object), ...words64(timeout)];
   return call(
     'KeWaitForSingleObject',
     request,
@@ -108,25 +109,26 @@ export function KeWaitForMutexObject(
  */
 export function KeSetEvent(event: KEvent, increment: number, wait: boolean): NtCall<number> {
   const b = signalField('KeSetEvent', increment, wait);
-  const request = [encode(OP.SetEvent, 0, b), ...words64(event.handle)];
-  return call('KeSetEvent', request, signalCheck('KeSetEvent', wait, VIOLATION.IrqlKeSetEvent));
+  const request = [encode(OP.SetEvent, 0, b), ...wordsOf('KeSetEvent', event)];
+  const check = signalCheck('KeSetEvent', wait, VIOLATION.IrqlKeSetEvent);
+  return call('KeSetEvent', request, check, event);
 }
 
 /** Takes an event's signal back. @returns its previous state, as it was stored. @irql at most DISPATCH_LEVEL @nt KeResetEvent */
 export function KeResetEvent(event: KEvent): NtCall<number> {
-  const request = [encode(OP.ResetEvent), ...words64(event.handle)];
-  return call('KeResetEvent', request, dispatchCheck('KeResetEvent'));
+  const request = [encode(OP.ResetEvent), ...wordsOf('KeResetEvent', event)];
+  return call('KeResetEvent', request, dispatchCheck('KeResetEvent'), event);
 }
 
 /** The same without a result. @irql at most DISPATCH_LEVEL @nt KeClearEvent */
 export function KeClearEvent(event: KEvent): NtCall<void> {
-  const request = [encode(OP.ResetEvent), ...words64(event.handle)];
-  return new NtCall('KeClearEvent', () => clearEvent(request));
+  const request = [encode(OP.ResetEvent), ...wordsOf('KeClearEvent', event)];
+  return new NtCall('KeClearEvent', () => clearEvent(event, request));
 }
 
-function* clearEvent(request: number[]): Generator<Request, void, number> {
+function* clearEvent(event: KEvent, request: number[]): Generator<Request, void, number> {
   requireIrql('KeClearEvent', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL);
-  yield request;
+  requireAnswer('KeClearEvent', event, yield request);
 }
 
 /**
@@ -137,8 +139,8 @@ function* clearEvent(request: number[]): Generator<Request, void, number> {
  */
 export function KePulseEvent(event: KEvent, increment: number, wait: boolean): NtCall<number> {
   const b = signalField('KePulseEvent', increment, wait);
-  const request = [encode(OP.PulseEvent, 0, b), ...words64(event.handle)];
-  return call('KePulseEvent', request, signalCheck('KePulseEvent', wait));
+  const request = [encode(OP.PulseEvent, 0, b), ...wordsOf('KePulseEvent', event)];
+  return call('KePulseEvent', request, signalCheck('KePulseEvent', wait), event);
 }
 
 /**
@@ -156,9 +158,9 @@ export function KeReleaseSemaphore(
   const routine = 'KeReleaseSemaphore';
   const first = encode(OP.ReleaseSemaphore, 0, signalField(routine, increment, wait));
   requireInteger(`${routine}: adjustment`, adjustment, 1, 0x7fffffff);
-  const request = [first, ...words64(semaphore.handle), adjustment];
+  const request = [first, ...wordsOf(routine, semaphore), adjustment];
   const check = signalCheck(routine, wait, VIOLATION.IrqlKeDispatchLte, IRQL.PASSIVE_LEVEL);
-  return call(routine, request, check);
+  return call(routine, request, check, semaphore);
 }
 
 /** Keeps the processor busy for microseconds. @nt KeStallExecutionProcessor */
@@ -200,7 +202,7 @@ export function KeWaitForMultipleObjects(
     encode(OP.WaitMultiple, waitType, waitField(waitReason, waitMode, alertable)),
     objects.length,
     ...words64(timeout),
-    ...objects.flatMap(({ handle }) => words64(handle)),
+    ...objects.flatMap((object) => wordsOf(routine, object)),
   ];
   return call(routine, request, waitCheck(routine, timeout, objects[0]));
 }
@@ -216,17 +218,18 @@ function releaseMutant(
   wait: boolean,
 ): NtCall<number> {
   const b = signalField(routine, increment, wait) | (abandoned ? SIGNAL.Abandoned : 0);
-  const request = [encode(OP.ReleaseMutant, 0, b), ...words64(mutant.handle)];
-  return new NtCall(routine, () => releaseMutantSteps(routine, wait, request));
+  const request = [encode(OP.ReleaseMutant, 0, b), ...wordsOf(routine, mutant)];
+  return new NtCall(routine, () => releaseMutantSteps(routine, mutant, wait, request));
 }
 
 function* releaseMutantSteps(
   routine: string,
+  mutant: KMutant,
   wait: boolean,
   request: number[],
 ): Generator<Request, number, number> {
   signalCheck(routine, wait)();
-  return (yield request) | 0;
+  return requireAnswer(routine, mutant, yield request) | 0;
 }
 
 /**

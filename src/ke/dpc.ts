@@ -11,8 +11,8 @@ import {
   pendingDpcs,
 } from '../machine/dpc';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
-import { encode, words64 } from '../machine/instruction';
-import { HOST_ROUTINE, requireIrql, stopGuest, VIOLATION } from './call';
+import { encode } from '../machine/instruction';
+import { HOST_ROUTINE, requireIrql, stopGuest, VIOLATION, wordsOf } from './call';
 import { KeSetEvent, KeWaitForSingleObject } from './ddi';
 import type { ProcessorNumber } from './topology';
 
@@ -70,9 +70,9 @@ function* insertQueueDpc(
   systemArgument1: unknown,
   systemArgument2: unknown,
 ): Generator<Request, boolean, number> {
+  const object = wordsOf('KeInsertQueueDpc', dpc);
   const first = dpc.argumentWords(systemArgument1);
   const second = dpc.argumentWords(systemArgument2);
-  const object = words64(dpc.handle);
   const status = yield [encode(OP.InsertQueueDpc), ...object, ...first, ...second];
   if (status === 1) return true;
   dpc.dropArguments(first, second);

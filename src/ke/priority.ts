@@ -1,10 +1,11 @@
 import { OP } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
+import { requireAnswer } from '../machine/given';
 import { NtCall, type Request } from '../machine/guest';
-import { encode, words64 } from '../machine/instruction';
+import { encode } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KThread } from '../machine/views';
-import { requireIrql, VIOLATION } from './call';
+import { requireIrql, VIOLATION, wordsOf } from './call';
 
 /** Priorities of threads, for host threads. */
 
@@ -18,7 +19,7 @@ function* priorityCallSteps(
   request: Request,
 ): Generator<Request, number, number> {
   requireIrql(routine, VIOLATION.KernelApi, IRQL.PASSIVE_LEVEL);
-  const old = (yield request) | 0;
+  const old = requireAnswer(routine, thread, yield request) | 0;
   thread.machine.locks.prioritySet(thread);
   return old;
 }
@@ -33,7 +34,10 @@ function* priorityCallSteps(
 export function KeSetPriorityThread(thread: KThread, priority: number): NtCall<number> {
   requireInteger('KeSetPriorityThread: priority', priority, 1, 31);
   const first = encode(OP.SetPriorityThread, 0, priority);
-  return priorityCall('KeSetPriorityThread', thread, [first, ...words64(thread.handle)]);
+  return priorityCall('KeSetPriorityThread', thread, [
+    first,
+    ...wordsOf('KeSetPriorityThread', thread),
+  ]);
 }
 
 /** @returns the current priority, 0-31. @irql PASSIVE_LEVEL @nt KeQueryPriorityThread */
@@ -52,6 +56,10 @@ export function KeQueryPriorityThread(thread: KThread): number {
  */
 export function KeSetBasePriorityThread(thread: KThread, increment: number): NtCall<number> {
   requireInteger('KeSetBasePriorityThread: increment', increment, -0x80000000, 0x7fffffff);
-  const request = [encode(OP.SetBasePriorityThread), ...words64(thread.handle), increment >>> 0];
+  const request = [
+    encode(OP.SetBasePriorityThread),
+    ...wordsOf('KeSetBasePriorityThread', thread),
+    increment >>> 0,
+  ];
   return priorityCall('KeSetBasePriorityThread', thread, request);
 }

@@ -2,12 +2,13 @@ import { KTHREAD } from '../../assembly/shared/layout';
 import { OP, QUEUE } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL, type KWAIT_REASON, type MODE } from '../../assembly/shared/types';
+import { requireAnswer } from '../machine/given';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KGate, KQueue } from '../machine/queue';
 import type { KEvent } from '../machine/views';
-import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
+import { call, encodeTimeout, requireIrql, type Timeout, VIOLATION, wordsOf } from './call';
 import { waitCheck, waitField } from './ddi';
 
 /** Queues and gates, for host threads. */
@@ -26,7 +27,8 @@ function* insertSteps(
   const { values } = currentGuest(routine).machine;
   const words = values.hold(entry);
   try {
-    return yield [encode(OP.InsertQueue, 0, b), ...words64(queue.handle), ...words];
+    const request = [encode(OP.InsertQueue, 0, b), ...wordsOf(routine, queue), ...words];
+    return requireAnswer(routine, queue, yield request);
   } catch (error) {
     values.drop(words);
     throw error;
@@ -65,7 +67,7 @@ function* remove(
   waitCheck(routine, timeout, queue)();
   const { machine, thread } = currentGuest(routine);
   const first = encode(OP.RemoveQueue, 0, modes);
-  const status = yield [first, ...words64(queue.handle), ...words64(timeout)];
+  const status = yield [first, ...wordsOf(routine, queue), ...words64(timeout)];
   if (status !== STATUS.SUCCESS) return { status, entry: undefined };
   const register = thread.address + KTHREAD.Register64;
   const entry = machine.values.decode(
@@ -161,7 +163,7 @@ export function KeWaitForGate(
   waitMode: MODE,
 ): NtCall<number> {
   const first = encode(OP.WaitGate, 0, waitField(waitReason, waitMode, false));
-  return call('KeWaitForGate', [first, ...words64(gate.handle)], () =>
+  return call('KeWaitForGate', [first, ...wordsOf('KeWaitForGate', gate)], () =>
     requireIrql('KeWaitForGate', VIOLATION.WaitForever, IRQL.APC_LEVEL),
   );
 }
@@ -173,8 +175,11 @@ export function KeWaitForGate(
  * @irql at most DISPATCH_LEVEL   @nt KeSignalGateBoostPriority
  */
 export function KeSignalGateBoostPriority(gate: KGate): NtCall<number> {
-  return call('KeSignalGateBoostPriority', [encode(OP.SignalGate), ...words64(gate.handle)], () =>
-    requireIrql('KeSignalGateBoostPriority', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL),
+  return call(
+    'KeSignalGateBoostPriority',
+    [encode(OP.SignalGate), ...wordsOf('KeSignalGateBoostPriority', gate)],
+    () =>
+      requireIrql('KeSignalGateBoostPriority', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL),
   );
 }
 
@@ -185,7 +190,7 @@ export function KeSignalGateBoostPriority(gate: KGate): NtCall<number> {
  * @irql at most DISPATCH_LEVEL   @nt KeSetEventBoostPriority (partial: gives no thread back)
  */
 export function KeSetEventBoostPriority(event: KEvent): NtCall<number> {
-  const request = [encode(OP.SetEventBoostPriority), ...words64(event.handle)];
+  const request = [encode(OP.SetEventBoostPriority), ...wordsOf('KeSetEventBoostPriority', event)];
   return call('KeSetEventBoostPriority', request, () =>
     requireIrql('KeSetEventBoostPriority', VIOLATION.IrqlKeDispatchLte, IRQL.DISPATCH_LEVEL),
   );

@@ -1,12 +1,12 @@
 import { OP, SPIN } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
-import { encode, words64 } from '../machine/instruction';
+import { encode } from '../machine/instruction';
 import { PerMachine } from '../machine/per-machine';
 import { requireInteger } from '../machine/profile';
 import type { KInterrupt, KSpinLock } from '../machine/spinlock';
 import type { KThread } from '../machine/views';
-import { call, requireIrql, VIOLATION } from './call';
+import { call, requireIrql, VIOLATION, wordsOf } from './call';
 
 /**
  * Spin locks, for guests of the host. Who finds one held spins at its level: virtual time passes
@@ -31,7 +31,7 @@ function acquire(
   flags: number,
   check?: () => void,
 ): NtCall<number> {
-  return call(routine, [encode(OP.AcquireSpinLock, 0, flags), ...words64(lock.handle)], check);
+  return call(routine, [encode(OP.AcquireSpinLock, 0, flags), ...wordsOf(routine, lock)], check);
 }
 
 function release(
@@ -43,7 +43,7 @@ function release(
 ): NtCall<number> {
   requireInteger(`${routine}: newIrql`, newIrql, 0, IRQL.HIGH_LEVEL);
   const first = encode(OP.ReleaseSpinLock, 0, flags | (newIrql << 8));
-  return call(routine, [first, ...words64(lock.handle)], check);
+  return call(routine, [first, ...wordsOf(routine, lock)], check);
 }
 
 const atMostDispatch = (routine: string) => () =>
@@ -71,7 +71,10 @@ export function KeAcquireSpinLockRaiseToDpc(lock: KSpinLock): NtCall<number> {
 
 /** The same to SYNCH_LEVEL. @returns the level before. @irql at most SYNCH_LEVEL @nt KeAcquireSpinLockRaiseToSynch */
 export function KeAcquireSpinLockRaiseToSynch(lock: KSpinLock): NtCall<number> {
-  const request = [encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel), ...words64(lock.handle)];
+  const request = [
+    encode(OP.AcquireSpinLock, 0, SPIN.AtDpcLevel),
+    ...wordsOf('KeAcquireSpinLockRaiseToSynch', lock),
+  ];
   return new NtCall('KeAcquireSpinLockRaiseToSynch', () => acquireSpinLockRaiseToSynch(request));
 }
 
@@ -128,7 +131,7 @@ function* tryToAcquireSpinLockAtDpcLevel(
     IRQL.HIGH_LEVEL,
     IRQL.DISPATCH_LEVEL,
   );
-  return (yield [first, ...words64(lock.handle)]) === 1;
+  return (yield [first, ...wordsOf(routine, lock)]) === 1;
 }
 
 /** @returns TRUE if nobody holds the lock. @irql any @nt KeTestSpinLock */
@@ -144,17 +147,18 @@ function acquireQueued(
   check?: () => void,
 ): NtCall<void> {
   const first = encode(OP.AcquireSpinLock, 0, flags | SPIN.Queued);
-  return new NtCall(routine, () => acquireQueuedSteps(lock, handle, check, first));
+  return new NtCall(routine, () => acquireQueuedSteps(routine, lock, handle, check, first));
 }
 
 function* acquireQueuedSteps(
+  routine: string,
   lock: KSpinLock,
   handle: KLockQueueHandle,
   check: (() => void) | undefined,
   first: number,
 ): Generator<Request, void, number> {
   check?.();
-  handle.oldIrql = yield [first, ...words64(lock.handle)];
+  handle.oldIrql = yield [first, ...wordsOf(routine, lock)];
   handle.lock = lock;
 }
 
@@ -307,7 +311,7 @@ function* tryConvertSharedSpinLockExclusive(
   lock: KSpinLock,
 ): Generator<Request, boolean, number> {
   atLeastDispatch(routine, VIOLATION.AcquireSpinLockBelowDispatch)();
-  return (yield [encode(OP.ConvertSpinLock), ...words64(lock.handle)]) === 1;
+  return (yield [encode(OP.ConvertSpinLock), ...wordsOf(routine, lock)]) === 1;
 }
 
 /** Raises to the interrupt's level and acquires its lock. @returns the level before. @irql at most DIRQL @nt KeAcquireInterruptSpinLock */
@@ -347,7 +351,7 @@ function* synchronizeExecution<T>(
   synchronizeContext: unknown,
 ): Generator<Request, T, number> {
   requireIrql(routine, VIOLATION.AcquireSpinLockAboveDispatch, interrupt.synchronizeIrql);
-  const object = words64(interrupt.handle);
+  const object = wordsOf(routine, interrupt);
   const old = yield [encode(OP.AcquireSpinLock), ...object];
   const result = synchronizeRoutine(synchronizeContext);
   yield [encode(OP.ReleaseSpinLock, 0, old << 8), ...object];

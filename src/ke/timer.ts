@@ -6,7 +6,7 @@ import { Kept } from '../machine/watch';
 import { encode, words64 } from '../machine/instruction';
 import { requireInteger } from '../machine/profile';
 import type { KTimer } from '../machine/views';
-import { encodeTimeout, requireIrql, type Timeout, VIOLATION } from './call';
+import { encodeTimeout, requireIrql, type Timeout, VIOLATION, wordsOf } from './call';
 
 /** Timer objects, for host threads. */
 
@@ -33,8 +33,9 @@ function setTimer(
   requireInteger(`${routine}: period (ms)`, period, 0, 0x7fffffff);
   requireInteger(`${routine}: tolerableDelay (ms)`, tolerance, 0, 0xffffffff);
   const first = encode(OP.SetTimer, 0, Math.min(tolerance, MAXIMUM_TOLERANCE));
-  const object = words64(timer.handle);
-  const request = [first, ...object, ...words64(due), period, ...words64(dpc?.handle ?? 0)];
+  const object = wordsOf(routine, timer);
+  const dpcWords = dpc === null ? [0, 0] : wordsOf(routine, dpc);
+  const request = [first, ...object, ...words64(due), period, ...dpcWords];
   return new NtCall(routine, () => setTimerSteps(routine, timer, dpc, request));
 }
 
@@ -105,7 +106,7 @@ export function KeSetCoalescableTimer(
  * @irql at most DISPATCH_LEVEL   @nt KeCancelTimer
  */
 export function KeCancelTimer(timer: KTimer): NtCall<boolean> {
-  const request = [encode(OP.CancelTimer), ...words64(timer.handle)];
+  const request = [encode(OP.CancelTimer), ...wordsOf('KeCancelTimer', timer)];
   return new NtCall('KeCancelTimer', () => cancelTimer(timer, request));
 }
 

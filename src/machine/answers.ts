@@ -4,6 +4,7 @@ import { OP } from '../../assembly/shared/opcode';
 import { STATUS } from '../../assembly/shared/status';
 import { ACTIVATION, HOST_REQUEST, MODE } from '../../assembly/shared/types';
 import { Activation } from './activation';
+import { requireOwnProgram } from './body';
 import { isMachineError, MachineError } from './errors';
 import type { CallRoutine } from './frames';
 import { isGenerator, type Request } from './generator';
@@ -70,6 +71,7 @@ export class Answers {
         `onSystemCall: number ${number} is not below ${this.programCalls}, as those are that programs answer; raise capacities.systemCalls`,
       );
     }
+    requireOwnProgram(this.machine, 'onSystemCall', handler);
     this.systemCalls.delete(number);
     this.setSystemCall(number, handler.address);
   }

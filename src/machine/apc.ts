@@ -1,5 +1,6 @@
 import { KAPC, KAPC_FLAG } from '../../assembly/shared/layout';
 import { MODE } from '../../assembly/shared/types';
+import { requireOwnProgram } from './body';
 import type { GuestResult } from './dpc';
 import { MachineError } from './errors';
 import { words64 } from './instruction';
@@ -64,6 +65,8 @@ export class KApc extends KernelObject {
     requireInteger('mode', mode, 0, 1);
     requireInteger('environment', environment, 0, 1);
     const host = typeof normalRoutine === 'function';
+    if (normalRoutine !== undefined && !host)
+      requireOwnProgram(machine, 'createApc', normalRoutine);
     const program = normalRoutine === undefined || host ? 0 : normalRoutine.address;
     const context = host ? [0, 0] : words64(Number(options.normalContext ?? 0));
     const special = options.specialUser === true ? KAPC_FLAG.SpecialUser : 0;

@@ -4,19 +4,21 @@ import { ACTIVATION, THREAD_FLAG } from '../../assembly/shared/types';
 import { Activation } from './activation';
 import { KApc } from './apc';
 import { addCopy } from './copies';
+import { requireBody, requireGenerator } from './body';
 import { type GuestResult, threadedDpcOf } from './dpc';
 import type { DriverObject } from './driver';
 import { MachineError } from './errors';
 import { Frames } from './frames';
 import { isGenerator, isPromise, refusePromise, type Request, Resumed } from './generator';
 import { type GuestState, newState, stateOf } from './guest-state';
+import { requireAnswer } from './given';
 import { encode } from './instruction';
 import { KernelStack, qualifiedName, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
 import { LoadedPort } from './ports';
 import type { LoadedProgram } from './program';
 import { FAULT_CALL, setBehindFrames, type UserMemory, type UserRegisters } from './user-context';
-import { KThread } from './views';
+import { type KernelObject, KThread } from './views';
 
 export type { Request };
 
@@ -277,10 +279,16 @@ export class OneInstruction implements Iterator<Request, number, number> {
   constructor(
     private readonly request: Request,
     private readonly check: (() => void) | undefined,
+    private readonly routine: string,
+    /** What it is about, if the answer is no status. */
+    private readonly object: KernelObject | undefined,
   ) {}
 
   next(status: number): IteratorResult<Request, number> {
-    if (this.given) return { done: true, value: status };
+    if (this.given) {
+      if (this.object !== undefined) requireAnswer(this.routine, this.object, status);
+      return { done: true, value: status };
+    }
     this.given = true;
     this.check?.();
     return { done: false, value: this.request };
@@ -339,7 +347,7 @@ export class Guests {
     state.context = own;
     const generator = this.within(own, body);
     if (isPromise(generator)) refusePromise(describe(thread), generator);
-    state.hosted = { context: own, generator };
+    state.hosted = { context: own, generator: requireGenerator(body, generator) };
   }
 
   /** What a thread runs before its body, whatever that is; then it is what `flags` say. */
@@ -366,6 +374,7 @@ export class Guests {
         `thread '${thread.name}' cannot go on with a worker port; create a thread of it`,
       );
     }
+    requireBody(this.machine, `the new body of thread '${thread.name}'`, body);
     const state = stateOf(thread);
     state.hosted = undefined;
     state.port = undefined;

@@ -12,13 +12,15 @@ import {
 import { type AnyCallHandler, Answers, type CallHandler } from './answers';
 import { KBarrier } from './barrier';
 import { type ApcOptions, KApc } from './apc';
+import { requireBody, requireOwnProgram } from './body';
 import { Clock } from './clock';
 import { type CoreExports, instantiateCore, loadWorkerCode, type ThreadsExports } from './core';
 import { Crew } from './crew';
 import { type DeferredRoutine, type GuestResult, KDpc } from './dpc';
 import { type DriverObject, type DriverOptions, Drivers } from './driver';
 import { MachineError } from './errors';
-import { type CpuPort, Guests, type HostBody } from './guest';
+import { type CpuPort, Guests, type HostBody, type Request } from './guest';
+import { requireOwn } from './given';
 import { encode, words64 } from './instruction';
 import type { Lifecycle } from './lifecycle';
 import { LockTable } from './lock';
@@ -64,6 +66,8 @@ export interface ProcessOptions {
   readonly affinity?: bigint | undefined;
   readonly foreground?: boolean;
 }
+
+function* endAtOnce(): Generator<Request, void, number> {}
 
 /** The routine of a DPC that has none. */
 const NO_ROUTINE = 0xffffffff;
@@ -337,6 +341,7 @@ export class Machine {
   }
 
   private newMutant(apcDisable: number, owner: KThread | undefined): KMutant {
+    if (owner !== undefined) requireOwn(this, 'createMutant', owner);
     if (owner?.state === KTHREAD_STATE.Terminated) {
       throw new MachineError(`createMutant: thread '${owner.name}' has ended; it can own nothing`);
     }
@@ -399,6 +404,7 @@ export class Machine {
     deferredContext: unknown,
   ): KDpc {
     const host = typeof deferredRoutine === 'function';
+    if (!host && deferredRoutine !== null) requireOwnProgram(this, 'createDpc', deferredRoutine);
     const [low, high] = host ? [0, 0] : words64(Number(deferredContext));
     const program = host ? 0 : (deferredRoutine?.address ?? NO_ROUTINE);
     const handle = this.core.hostCreateDpc(type, program, low, high);
@@ -422,6 +428,7 @@ export class Machine {
 
   /** @internal The same; the name of the capacity that is used up if there is no room for it. */
   tryCreateApc(thread: KThread, options: ApcOptions): ReturnType<typeof KApc.create> {
+    requireOwn(this, 'createApc', thread);
     const apc = KApc.create(this, thread, options);
     if (typeof apc !== 'string') this.hostObjects.set(apc.index, apc);
     return apc;
@@ -448,6 +455,8 @@ export class Machine {
     requireInteger('synchronizeIrql', synchronizeIrql, irql, IRQL.HIGH_DIRQL);
     const { serviceRoutine, serviceContext = 0 } = options;
     const host = typeof serviceRoutine === 'function';
+    if (!host) requireOwnProgram(this, 'connectInterrupt', serviceRoutine);
+    if (options.spinLock !== undefined) requireOwn(this, 'connectInterrupt', options.spinLock);
     const context = host ? [0, 0] : words64(Number(serviceContext));
     const handle = this.core.hostCreateInterrupt(
       irql,
@@ -527,7 +536,8 @@ export class Machine {
     );
     const address = this.reserveProgramWords(program.words.length, program.name);
     this.memory.words.set(program.words, address >>> 2);
-    const loaded = { name: program.name, address, length: program.words.length };
+    const { name, words } = program;
+    const loaded = { name, address, length: words.length, machine: this };
     this.programs.set(address, loaded);
     return loaded;
   }
@@ -573,6 +583,7 @@ export class Machine {
       6,
     );
     const [low, high] = words64(options.affinity ?? 0);
+    if (options.parent !== undefined) requireOwn(this, 'createProcess', options.parent);
     const handle = this.core.hostCreateProcess(
       options.parent?.handle ?? 0,
       priorityClass,
@@ -611,6 +622,9 @@ export class Machine {
     /** What it runs before its body, and the ns that takes. */
     prologue?: () => GuestResult<number>,
   ): KThread | undefined {
+    requireOwn(this, 'createThread', process);
+    requireBody(this, 'createThread', body);
+    if (options.waitsFor !== undefined) requireOwn(this, 'createThread', options.waitsFor);
     const host = typeof body === 'function';
     const loaded = body instanceof LoadedPort ? body : undefined;
     const port = loaded !== undefined || (!host && 'run' in body);
@@ -640,7 +654,7 @@ export class Machine {
     this.threads[index] = thread;
     if (prologue !== undefined)
       this.guests.addPrologue(thread, prologue, guest, host ? body : undefined);
-    else if (host) this.guests.addHost(thread, body);
+    else if (host) this.addHost(thread, body);
     if (loaded !== undefined) this.ports.assign(thread, loaded, options.portState ?? []);
     else if (port) this.guests.addPort(thread, body as CpuPort);
     options.registers?.forEach((value, register) => {
@@ -650,6 +664,18 @@ export class Machine {
       this.core.hostStartWaitingThread(thread.address, options.waitsFor.address);
     else if (start) this.core.hostStartThread(thread.address);
     return thread;
+  }
+
+  /** Lets a host thread begin its body; the thread of what is none ends without having run. */
+  private addHost(thread: KThread, body: HostBody): void {
+    try {
+      this.guests.addHost(thread, body);
+    } catch (error) {
+      this.guests.addHost(thread, endAtOnce);
+      thread.start();
+      thread.close();
+      throw error;
+    }
   }
 
   /**
@@ -730,6 +756,7 @@ export class Machine {
     requireInteger('timeNs', timeNs, 0, Number.MAX_SAFE_INTEGER);
     requireInteger('processor', processor, 0, this.processorCount - 1);
     requireInteger('increment', increment, 0, 15);
+    requireOwn(this, 'scheduleInterrupt', object);
     return this.core.hostScheduleInterrupt(processor, timeNs, object.handle, increment) !== 0;
   }
 

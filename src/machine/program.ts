@@ -18,6 +18,7 @@ import {
   WAIT_TYPE,
 } from '../../assembly/shared/types';
 import { MachineError } from './errors';
+import type { Machine } from './machine';
 import {
   CONDITIONS,
   encode,
@@ -43,6 +44,8 @@ export interface LoadedProgram {
   /** Byte address of its first word. */
   readonly address: number;
   readonly length: number;
+  /** @internal Whose memory that is. */
+  readonly machine: Machine;
 }
 
 /** A place in a program that is being built. */

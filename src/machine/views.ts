@@ -25,6 +25,7 @@ import {
   type TIMER_TYPE,
 } from '../../assembly/shared/types';
 import { GoneError, MachineError } from './errors';
+import { requireOwn } from './given';
 import type { GuestState } from './guest-state';
 import type { ObjectOperand } from './instruction';
 import type { ThreadLocks } from './lock';
@@ -225,6 +226,7 @@ export class KTimer extends KernelObject {
     requireInteger('periodMs', periodMs, 0, 0x7fffffff);
     if (dpc !== null && dpc.type !== KOBJECTS.DpcObject && dpc.type !== KOBJECTS.ThreadedDpcObject)
       throw new MachineError('set: dpc is no DPC; give what machine.createDpc returns, or null');
+    if (dpc !== null) requireOwn(this.machine, 'set', dpc);
     const { core } = this.machine;
     return core.hostSetTimer(this.address, fromNowNs, periodMs, dpc?.address ?? 0) !== 0;
   }

@@ -162,7 +162,8 @@ class RecordedGuest implements LinuxGuest {
   }
 
   get body() {
-    return { name: this.own.process.comm, address: this.own.buffer, length: 0 };
+    const { machine } = this.replay;
+    return { name: this.own.process.comm, address: this.own.buffer, length: 0, machine };
   }
 
   begin(kthread: KThread): void {
@@ -214,7 +215,7 @@ export class LinuxReplay {
   };
 
   constructor(
-    machine: Machine,
+    readonly machine: Machine,
     private readonly host: ReplayHost,
   ) {
     this.wsl = new WslSubsystem(machine);

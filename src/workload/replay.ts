@@ -369,7 +369,8 @@ export class Replay implements BurstSink {
     this.#guarded(() => {
       const process = this.#processOf(own, parent);
       this.#reserve(own);
-      const program = { name: own.name, address: own.buffer, length: BUFFER_WORDS };
+      const { machine } = process;
+      const program = { name: own.name, address: own.buffer, length: BUFFER_WORDS, machine };
       const thread = process.createThread(program, {
         name: own.name,
         increment: own.level >= 16 ? 0 : own.level - BASELINE_PRIORITY,

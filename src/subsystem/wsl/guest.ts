@@ -118,7 +118,8 @@ export class ProgramGuest implements LinuxGuest {
   clone({ sharedMemory }: CloneOptions): ClonedGuest | undefined {
     const { context } = this;
     if (context === undefined) return undefined;
-    const body = { name: context.thread.name, address: context.programBase, length: 0 };
+    const { name, machine } = context.thread;
+    const body = { name, address: context.programBase, length: 0, machine };
     const guest = new ProgramGuest(sharedMemory ? this.memory : this.memory.fork());
     const prepare = (child: KThread) => {
       guest.attach(child);
