@@ -2,10 +2,9 @@ import { BUGCHECK } from '../../assembly/shared/bugcheck';
 import { OP, TIMEOUT } from '../../assembly/shared/opcode';
 import { IRQL } from '../../assembly/shared/types';
 import { MachineError, VerifierError } from '../machine/errors';
-import { refuseForeign } from '../machine/given';
+import { inWords, refuseForeign } from '../machine/given';
 import { currentGuest, isInGuest, NtCall, OneInstruction, type Request } from '../machine/guest';
 import { encode, words64 } from '../machine/instruction';
-import { requireInteger } from '../machine/profile';
 import type { KernelObject } from '../machine/views';
 import { IRQL_NAMES } from '../machine/words';
 
@@ -26,16 +25,26 @@ export function call(
 
 /**
  * A timeout or due time in 100 ns: negative from now, 0 at once, positive a system time (since 1601;
- * a bigint, which holds it exactly), null for ever.
+ * a bigint, which holds it exactly), null for ever. Beyond what the machine's clock holds, 104 days
+ * since boot, a time never comes: -(2n ** 63n), which Sleep(INFINITE) gives, is for ever.
  */
 export type Timeout = number | bigint | null;
+
+/** From where a time is past the end of the machine's clock, whenever it began. */
+const LONGEST_100NS = -9e13;
 
 /** A timeout as the core takes it (see TIMEOUT): ns from now, or a system time. */
 export function encodeTimeout(routine: string, timeout100ns: Timeout): number | bigint {
   if (timeout100ns === null) return Number.POSITIVE_INFINITY;
+  if (typeof timeout100ns !== 'bigint' && !Number.isInteger(timeout100ns)) {
+    throw new MachineError(
+      `${routine}: timeout is ${inWords(timeout100ns)}; give an integer or a bigint of 100 ns, or null for ever`,
+    );
+  }
   if (timeout100ns <= 0) {
-    const relative = Number(timeout100ns);
-    return requireInteger(`${routine}: timeout (100 ns)`, relative, -9e13, 0) * -100;
+    if (timeout100ns < -(2n ** 63n))
+      throw new MachineError(`${routine}: timeout ${timeout100ns}; give one from -(2n ** 63n)`);
+    return timeout100ns < LONGEST_100NS ? Number.POSITIVE_INFINITY : Number(timeout100ns) * -100;
   }
   if (typeof timeout100ns === 'number' && !Number.isSafeInteger(timeout100ns)) {
     throw new MachineError(
