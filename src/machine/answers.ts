@@ -8,6 +8,7 @@ import { requireOwnProgram } from './body';
 import { isMachineError, MachineError } from './errors';
 import type { CallRoutine } from './frames';
 import { isGenerator, type Request } from './generator';
+import { requireStatus } from './given';
 import { NtStatusError } from './guest';
 import { encode } from './instruction';
 import type { Created } from './lifecycle';
@@ -29,6 +30,17 @@ export type AnyCallHandler = (
   number: number,
   argument: number,
 ) => number | undefined | CallRoutine;
+
+/** What a handler has returned, as the status of the call; nothing is success. */
+function requireAnswered(request: number, number: number, answer: unknown): number {
+  const kind = request === HOST_REQUEST.HostCall ? 'host' : 'system';
+  if (answer === undefined) return STATUS.SUCCESS;
+  return requireStatus(`what the handler of ${kind} call ${number} returned`, answer);
+}
+
+function* statusOf(request: number, number: number, routine: CallRoutine): CallRoutine {
+  return requireAnswered(request, number, yield* routine);
+}
 
 /** What the host does when a step has stopped for it: host threads, calls, ports, creations. */
 export class Answers {
@@ -219,8 +231,8 @@ export class Answers {
     else if (request === HOST_REQUEST.SystemCall && this.anySystemCall !== undefined) {
       answer = this.anySystemCall(thread, number, argument);
     }
-    if (isGenerator(answer)) this.answerBy(thread, answer);
-    else this.setStatus(answer ?? STATUS.SUCCESS);
+    if (isGenerator(answer)) this.answerBy(thread, statusOf(request, number, answer));
+    else this.setStatus(requireAnswered(request, number, answer));
   }
 
   /** A fault of a program that no subsystem handles: its thread ends; of the kernel's, the machine stops. */

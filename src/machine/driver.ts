@@ -4,6 +4,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import { type GuestResult, KDpc } from './dpc';
 import { MachineError } from './errors';
+import { requireStatus } from './given';
 import { invokeWatched, nameOfRoutine, type Request } from './guest';
 import { encode } from './instruction';
 import type { Machine } from './machine';
@@ -414,11 +415,9 @@ export class Drivers {
   ): Generator<Request, void, number> {
     for (const hook of this.hooks) yield* hook(driver);
     const status = yield* invokeWatched('DriverEntry', driver, entry, driver, driver.registryPath);
-    if (typeof status !== 'number')
-      throw new MachineError(
-        `DriverEntry of driver '${driver.name}' returned ${String(status)}; return an NTSTATUS, such as STATUS.SUCCESS`,
-      );
-    driver.initialized(status >>> 0);
+    driver.initialized(
+      requireStatus(`what DriverEntry of driver '${driver.name}' returned`, status),
+    );
   }
 
   private *unload(driver: DriverObject): Generator<Request, void, number> {

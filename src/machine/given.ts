@@ -78,6 +78,35 @@ export function requireAnswer(routine: string, object: KernelObject, status: num
   return status;
 }
 
+/** An NTSTATUS that somebody gives, unsigned; `what` says whose. */
+export function requireStatus(what: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isInteger(value)) {
+    if (value >= -(2 ** 31) && value < 2 ** 32) return value >>> 0;
+  }
+  if (value instanceof Promise) {
+    value.catch(() => undefined);
+    throw new MachineError(
+      `${what} is a Promise; the routine must be a generator function or return a number, not async`,
+    );
+  }
+  throw new MachineError(
+    `${what} is ${inWords(value)}; give an NTSTATUS, an integer of 32 bits, such as STATUS.SUCCESS`,
+  );
+}
+
+/** Throws unless a routine that the kernel is to call is a function, or null where that may be. */
+export function requireRoutine(
+  routine: string,
+  parameter: string,
+  given: unknown,
+  orNull = false,
+): void {
+  if (typeof given === 'function' || (orNull && given === null)) return;
+  throw new MachineError(
+    `${routine}: ${parameter} is ${inWords(given)}; give a function${orNull ? ', or null' : ''}`,
+  );
+}
+
 /** An object as messages name it. */
 function objectInWords(object: KernelObject): string {
   const { name } = object as { readonly name?: unknown };

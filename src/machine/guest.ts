@@ -11,7 +11,7 @@ import { MachineError } from './errors';
 import { Frames } from './frames';
 import { isGenerator, isPromise, refusePromise, type Request, Resumed } from './generator';
 import { type GuestState, newState, stateOf } from './guest-state';
-import { requireAnswer } from './given';
+import { inWords, requireAnswer } from './given';
 import { encode } from './instruction';
 import { KernelStack, qualifiedName, type StackEntry, type StackFrame } from './kernel-stack';
 import type { Machine } from './machine';
@@ -460,7 +460,7 @@ export class Guests {
       prologue.running = started;
       const result = this.resume(thread, this.contextOf(thread), started);
       this.requireNoneForgotten(thread);
-      if (result.done !== true) return result.value;
+      if (result.done !== true) return requestFrom(thread, result.value);
       this.machine.setHostCost(result.value as number);
     } else this.machine.setHostCost(started);
     state.prologue = undefined;
@@ -472,7 +472,7 @@ export class Guests {
     const own = this.contextOf(thread);
     const request = this.frames.next(thread, this, own);
     this.requireNoneForgotten(thread);
-    return request;
+    return requestFrom(thread, request);
   }
 
   /** What goes before a thread's end takes the place of its body; false if there is nothing. */
@@ -564,7 +564,7 @@ export class Guests {
     const result = this.resume(executed, hosted.context, hosted.generator);
     this.requireNoneForgotten(executed);
     if (result.done === true && state.exiting) this.machine.setHostCost(result.value as number);
-    const request = result.done === true ? EXIT : result.value;
+    const request = result.done === true ? EXIT : requestFrom(executed, result.value);
     const opcode = (request[0] as number) & 0xff;
     if (opcode === OP.Exit || opcode === OP.ExitThread) {
       state.hosted = undefined;
@@ -657,6 +657,14 @@ class OwnEntry implements StackEntry {
 /** A context in words. */
 function describe(executed: Executed): string {
   return executed instanceof Activation ? executed.name : `thread '${executed.name}'`;
+}
+
+/** What a guest has yielded, if a routine's call yielded it. */
+function requestFrom(executed: Executed, yielded: Request): Request {
+  if (Array.isArray(yielded) && typeof yielded[0] === 'number') return yielded;
+  throw new MachineError(
+    `${describe(executed)} yielded ${inWords(yielded)}: only what routines yield means something; write yield* and a routine's call, such as yield* NtYieldExecution()`,
+  );
 }
 
 function checkPortResult(thread: KThread, result: PortResult, budgetNs: number): void {

@@ -105,7 +105,7 @@ export interface MachineOptions extends Partial<Topology> {
    */
   readonly core?: CoreSource;
   /**
-   * Workers that advance the guests of worker ports (see `loadPort`) while the kernel goes on; the history
+   * Workers, 64 at most, that advance the guests of worker ports (see `loadPort`) while the kernel goes on; the history
    * is the same for any number, and for 0, the default. Where the host has no memory to share with them,
    * or when the first port is loaded does not let them be made, there are none, and `onNotice` is told why.
    * Such a machine is to be disposed of.

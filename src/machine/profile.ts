@@ -1,4 +1,5 @@
 import { MachineError } from './errors';
+import { inWords } from './given';
 
 /**
  * Figures of the emulated Windows that depend on its version, edition or hardware.
@@ -236,7 +237,7 @@ const BOUNDS: { readonly [field in keyof MachineProfile]?: readonly [number, num
 /** Throws unless `value` is an integer in the range; `name` and the range are in the message. */
 export function requireInteger(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
-    throw new MachineError(`${name} is ${String(value)}; give an integer from ${low} to ${high}`);
+    throw new MachineError(`${name} is ${inWords(value)}; give an integer from ${low} to ${high}`);
   }
   return value;
 }

@@ -4,6 +4,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import type { GuestResult } from '../machine/dpc';
 import { after, type Request, resultOf } from '../machine/generator';
+import { requireStatus } from '../machine/given';
 import { encode } from '../machine/instruction';
 import type { Created } from '../machine/lifecycle';
 import type { ProcessOptions, ThreadBody } from '../machine/machine';
@@ -159,11 +160,14 @@ export function announceThread(
   const executive = process.executive as ProcessExecutive | undefined;
   const inherits = executive?.inheritsHandles ?? false;
   const told = notifyProcessCreated(ps, creator, process, notice, inherits);
-  return after<number, Created>(told, (calls) =>
-    succeeded(notice.CreationStatus)
-      ? announceToThreads(ps, creator, thread, calls)
-      : refuse(ps, thread, notice.CreationStatus >>> 0, calls),
-  );
+  return after<number, Created>(told, (calls) => {
+    const status = requireStatus(
+      `CreationStatus of the PS_CREATE_NOTIFY_INFO of process '${process.name}'`,
+      notice.CreationStatus,
+    );
+    if (succeeded(status)) return announceToThreads(ps, creator, thread, calls);
+    return refuse(ps, thread, status, calls);
+  });
 }
 
 /** Lets the first thread of a process that is not to be end before it has run. */

@@ -1,6 +1,7 @@
 import { STATUS } from '../../assembly/shared/status';
 import { IRQL } from '../../assembly/shared/types';
 import { requireIrql, VIOLATION } from '../ke/call';
+import { requireRoutine } from '../machine/given';
 import { currentGuest, NtCall, type Request } from '../machine/guest';
 import {
   IMAGE_NOTIFY,
@@ -32,6 +33,7 @@ function* registerProcess(
   routine: ProcessRoutine,
   remove: boolean,
 ): Generator<Request, number, number> {
+  requireRoutine(name, 'NotifyRoutine', routine, true);
   const { machine } = currentGuest(name);
   const listed = kind === PROCESS_NOTIFY.Legacy ? VIOLATION.IrqlPsPassive : VIOLATION.KernelApi;
   requireIrql(name, listed, IRQL.PASSIVE_LEVEL);
@@ -122,6 +124,7 @@ function* registerThread(
   kind: THREAD_NOTIFY | undefined,
   routine: CreateThreadNotifyRoutine | null,
 ): Generator<Request, number, number> {
+  requireRoutine(name, 'NotifyRoutine', routine, true);
   const { machine } = currentGuest(name);
   requireIrql(name, violation, IRQL.PASSIVE_LEVEL);
   yield timeOfCalls(machine, 1);
@@ -199,6 +202,7 @@ function* registerImage(
   routine: LoadImageNotifyRoutine | null,
   flags: number,
 ): Generator<Request, number, number> {
+  requireRoutine(name, 'NotifyRoutine', routine, true);
   const { machine } = currentGuest(name);
   requireIrql(name, violation, IRQL.PASSIVE_LEVEL);
   yield timeOfCalls(machine, 1);

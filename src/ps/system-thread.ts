@@ -6,6 +6,7 @@ import { requireIrql, requireIrqlOfGuest, VIOLATION } from '../ke/call';
 import { ddiTime } from '../ke/mode';
 import type { GuestResult } from '../machine/dpc';
 import { type DriverObject, IoObject } from '../machine/driver';
+import { requireRoutine } from '../machine/given';
 import { currentGuest, driverOf, invokeWatched, NtCall, type Request } from '../machine/guest';
 import { encode } from '../machine/instruction';
 import type { Machine } from '../machine/machine';
@@ -110,6 +111,7 @@ function* create(
   ioObject: IoObject | undefined,
   request: Asked,
 ): Generator<Request, SystemThread, number> {
+  requireRoutine(routine, 'StartRoutine', request.startRoutine);
   requireIrql(routine, VIOLATION.IrqlPsPassive, IRQL.PASSIVE_LEVEL);
   const { machine } = currentGuest(routine);
   const driver = driverOf(routine);

@@ -193,7 +193,7 @@ describe('loadDriver', () => {
     );
     machine.loadDriver({ name: 'void', DriverEntry: (() => undefined) as never });
     expect(() => machine.run()).toThrow(
-      "DriverEntry of driver 'void' returned undefined; return an NTSTATUS, such as STATUS.SUCCESS",
+      "what DriverEntry of driver 'void' returned is undefined; give an NTSTATUS, an integer of 32 bits, such as STATUS.SUCCESS",
     );
   });
 });
