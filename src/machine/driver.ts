@@ -4,7 +4,7 @@ import { STATUS } from '../../assembly/shared/status';
 import { MODE } from '../../assembly/shared/types';
 import { type GuestResult, KDpc } from './dpc';
 import { MachineError } from './errors';
-import { requireStatus } from './given';
+import { requireKnown, requireStatus } from './given';
 import { invokeWatched, nameOfRoutine, type Request } from './guest';
 import { encode } from './instruction';
 import type { Machine } from './machine';
@@ -434,14 +434,12 @@ function serviceName(name: string): string {
 }
 
 const OPTION_NAMES = ['name', 'image', 'DriverEntry', 'DriverUnload'];
+const IMAGE_NAMES = ['path', 'base', 'size', 'dllCharacteristics', 'signed'];
 
 function checkOptions(options: DriverOptions): DriverOptions {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name))
-      throw new MachineError(
-        `loadDriver: '${name}' is no field of a driver; known: ${OPTION_NAMES.join(', ')}`,
-      );
-  }
+  requireKnown('loadDriver: options', options, OPTION_NAMES, 'no field of a driver');
+  if (options.image !== undefined)
+    requireKnown('loadDriver: image', options.image, IMAGE_NAMES, 'no field of an image');
   if (typeof options.name !== 'string' || !/^[^\\/]+$/.test(options.name))
     throw new MachineError(
       `loadDriver: name is '${String(options.name)}'; give that of a service, without \\`,

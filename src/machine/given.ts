@@ -43,6 +43,12 @@ function suggestion(name: string, known: readonly string[]): string {
   return `did you mean '${nearest.word}'? `;
 }
 
+/** Throws unless options are an object. */
+export function requireObject(place: string, given: unknown): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new MachineError(`${place} is ${inWords(given)}; give an object`);
+}
+
 /**
  * Throws unless `given` is an object none of whose fields is unknown. `whose` is what a field is of,
  * such as `no option of run`.
@@ -53,9 +59,8 @@ export function requireKnown(
   known: readonly string[],
   whose: string,
 ): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new MachineError(`${place} is ${inWords(given)}; give an object`);
-  for (const name of Object.keys(given)) {
+  requireObject(place, given);
+  for (const name in given) {
     if (known.includes(name)) continue;
     throw new MachineError(
       `'${name}' is ${whose}; ${suggestion(name, known)}known: ${known.join(', ')}`,

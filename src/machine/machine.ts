@@ -20,7 +20,7 @@ import { type DeferredRoutine, type GuestResult, KDpc } from './dpc';
 import { type DriverObject, type DriverOptions, Drivers } from './driver';
 import { MachineError } from './errors';
 import { type CpuPort, Guests, type HostBody, type Request } from './guest';
-import { requireOwn } from './given';
+import { inWords, requireOptions, requireOwn } from './given';
 import { encode, words64 } from './instruction';
 import type { Lifecycle } from './lifecycle';
 import { LockTable } from './lock';
@@ -38,7 +38,7 @@ import type { PortEnvironment } from './port';
 import { absoluteUrl, LoadedPort, openPort, type PortOptions, Ports } from './ports';
 import { KGate, KQueue } from './queue';
 import type { RunOptions, RunResult } from './result';
-import { Runner } from './runner';
+import { DISPOSED, Runner } from './runner';
 import { type InterruptOptions, KInterrupt, KSpinLock, type ServiceRoutine } from './spinlock';
 import { TraceRing } from './trace';
 import { Values } from './values';
@@ -66,6 +66,36 @@ export interface ProcessOptions {
   readonly affinity?: bigint | undefined;
   readonly foreground?: boolean;
 }
+
+const PROCESS_OPTIONS = ['name', 'priorityClass', 'parent', 'affinity', 'foreground'];
+const THREAD_OPTIONS = [
+  'name',
+  'increment',
+  'affinity',
+  'start',
+  'registers',
+  'portState',
+  'waitsFor',
+  'userMode',
+  'disableBoost',
+  'uncharged',
+];
+const APC_OPTIONS = [
+  'kernelRoutine',
+  'rundownRoutine',
+  'normalRoutine',
+  'normalContext',
+  'mode',
+  'specialUser',
+  'environment',
+];
+const INTERRUPT_OPTIONS = [
+  'irql',
+  'synchronizeIrql',
+  'spinLock',
+  'serviceRoutine',
+  'serviceContext',
+];
 
 function* endAtOnce(): Generator<Request, void, number> {}
 
@@ -191,7 +221,9 @@ export class Machine {
    * Loads a worker port: an ES module, which every worker imports, and the host too. What comes back is
    * a body of threads; `portState` of their options is what their contexts begin with.
    */
-  loadPort(options: PortOptions): Promise<LoadedPort> {
+  async loadPort(options: PortOptions): Promise<LoadedPort> {
+    requireOptions('loadPort', options, ['url', 'data']);
+    this.requireThere();
     const loading = this.portsLoaded.then(() => this.loadNextPort(options));
     this.portsLoaded = loading.then(
       () => undefined,
@@ -428,6 +460,7 @@ export class Machine {
 
   /** @internal The same; the name of the capacity that is used up if there is no room for it. */
   tryCreateApc(thread: KThread, options: ApcOptions): ReturnType<typeof KApc.create> {
+    requireOptions('createApc', options, APC_OPTIONS);
     requireOwn(this, 'createApc', thread);
     const apc = KApc.create(this, thread, options);
     if (typeof apc !== 'string') this.hostObjects.set(apc.index, apc);
@@ -450,6 +483,7 @@ export class Machine {
    * @irql PASSIVE_LEVEL   @nt IoConnectInterrupt (partial: options in place of vector, mode and affinity)
    */
   connectInterrupt(options: InterruptOptions): KInterrupt {
+    requireOptions('connectInterrupt', options, INTERRUPT_OPTIONS);
     const irql = requireInteger('irql', options.irql, IRQL.LOW_DIRQL, IRQL.HIGH_DIRQL);
     const synchronizeIrql = options.synchronizeIrql ?? irql;
     requireInteger('synchronizeIrql', synchronizeIrql, irql, IRQL.HIGH_DIRQL);
@@ -531,6 +565,7 @@ export class Machine {
 
   /** Checks a program and puts it into the machine's memory. Bad bytecode is refused with offset and reason. */
   loadProgram(program: Program): LoadedProgram {
+    this.requireThere();
     verifyProgram(program, this.options.capacities.sharedWords, (address) =>
       this.programs.has(address),
     );
@@ -569,9 +604,21 @@ export class Machine {
   }
 
   createProcess(options: ProcessOptions = {}): KProcess {
+    requireOptions('createProcess', options, PROCESS_OPTIONS);
+    if (options.affinity !== undefined) this.requireProcessAffinity(options.affinity);
     const process = this.newProcess(options);
     if (process === undefined) throw this.full('processes');
     return process;
+  }
+
+  /** Which group it is in is not known before: the mask must be a part of some group. */
+  private requireProcessAffinity(affinity: bigint): void {
+    for (let group = 0; group < this.groupCount; group++)
+      if (typeof affinity === 'bigint' && (affinity & ~this.groupAffinity(group)) === 0n) return;
+    const allowed = this.groupAffinity(0).toString(16);
+    throw new MachineError(
+      `createProcess: affinity is ${inWords(affinity)}, which is no part of a group's processors; give a bigint within 0x${allowed}`,
+    );
   }
 
   /** @internal The same; undefined if the table is full. */
@@ -608,6 +655,7 @@ export class Machine {
    * It is ready at once, unless `start` is false.
    */
   createThread(process: KProcess, body: ThreadBody, options: ThreadOptions = {}): KThread {
+    requireOptions('createThread', options, THREAD_OPTIONS);
     const thread = this.newThread(process, body, options, options.start !== false);
     if (thread === undefined) throw this.full('threads');
     return thread;
@@ -628,6 +676,7 @@ export class Machine {
     const host = typeof body === 'function';
     const loaded = body instanceof LoadedPort ? body : undefined;
     const port = loaded !== undefined || (!host && 'run' in body);
+    if (loaded !== undefined) this.ports.requireState(options.portState ?? []);
     if (loaded !== undefined && !this.ports.hasRoom) throw this.full('portContexts');
     let flags = host ? THREAD_FLAG.Host : port ? THREAD_FLAG.Port : 0;
     if (options.userMode ?? !host) flags |= THREAD_FLAG.UserMode;
@@ -689,6 +738,8 @@ export class Machine {
   /** The words of an affinity, which must be a part of the process's; 0 is all of that. */
   private threadAffinity(process: KProcess, affinity: bigint | undefined): [number, number] {
     if (affinity === undefined) return [0, 0];
+    if (typeof affinity !== 'bigint')
+      throw new MachineError(`createThread: affinity is ${inWords(affinity)}; give a bigint`);
     const allowed = this.memory.big(process.address + KPROCESS.Affinity64);
     if ((affinity & ~allowed) !== 0n) {
       throw new MachineError(
@@ -937,7 +988,14 @@ export class Machine {
     this.runner.waitForFlight(processor, start);
   }
 
-  /** Ends the workers, and gives all up that the machine has; whatever is asked of it later is refused. */
+  private requireThere(): void {
+    if (this.disposal !== undefined) throw new MachineError(DISPOSED);
+  }
+
+  /**
+   * Ends the workers. What would change the machine is refused from then on: runs, loads, new objects
+   * and what is done to old ones. Its memory stays, and what only reads it: states, records, the digest.
+   */
   dispose(): Promise<void> {
     this.disposal ??= this.runner.dispose(this.portsLoaded);
     return this.disposal;

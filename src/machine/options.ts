@@ -1,5 +1,6 @@
 import { LIMIT } from '../../assembly/shared/limits';
 import { MachineError } from './errors';
+import { requireKnown } from './given';
 import {
   type MachineProfile,
   type ProfileOptions,
@@ -183,43 +184,8 @@ const OPTION_NAMES = [
   'onNotice',
 ];
 
-/** How many letters are to be put in, taken out or changed for one word to be another. */
-function lettersApart(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
-  for (let at = 1; at <= from.length; at++) {
-    const next = [at];
-    for (let other = 1; other <= to.length; other++) {
-      const changed = (row[other - 1] as number) + (from[at - 1] === to[other - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[other] as number) + 1, (next[other - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
-}
-
-/** Letters in which a misspelt name may differ from the one that is meant. */
-const MISSPELT = 2;
-
-/** Refuses options that are none. @throws MachineError, which names the first, and what it may have been meant for. */
-export function requireKnown(whose: string, options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const apart = (name: string) => lettersApart(unknown.toLowerCase(), name.toLowerCase());
-  const [nearest = ''] = [...known].sort((one, other) => apart(one) - apart(other));
-  const meant = apart(nearest) <= MISSPELT ? `; did you mean '${nearest}'?` : ';';
-  throw new MachineError(
-    `'${unknown}' is no option of ${whose}${meant} known: ${known.join(', ')}`,
-  );
-}
-
 function resolveCapacities(given: Partial<Capacities> = {}): Capacities {
-  for (const name of Object.keys(given)) {
-    if (!(name in DEFAULT_CAPACITIES)) {
-      throw new MachineError(
-        `capacities.${name} is no capacity; known: ${Object.keys(DEFAULT_CAPACITIES).join(', ')}`,
-      );
-    }
-  }
+  requireKnown('capacities', given, Object.keys(DEFAULT_CAPACITIES), 'no capacity');
   const capacities = { ...DEFAULT_CAPACITIES, ...given };
   for (const [name, [low, high]] of Object.entries(CAPACITY_BOUNDS)) {
     requireInteger(`capacities.${name}`, capacities[name as keyof Capacities], low, high);
@@ -273,7 +239,9 @@ function orderNodes(nodes: number, distances: Topology['nodeDistances']): number
 }
 
 export function resolveOptions(options: MachineOptions): ResolvedOptions {
-  requireKnown('a machine', options, OPTION_NAMES);
+  requireKnown('Machine.create: options', options, OPTION_NAMES, 'no option of a machine');
+  if (options.trace !== undefined)
+    requireKnown('trace', options.trace, ['whenFull'], 'no option of trace');
   const processors = requireInteger('processors', options.processors ?? 1, 1, LIMIT.Processors);
   const groupSize = requireInteger(
     'groupSize',

@@ -1,11 +1,13 @@
 import { KFLIGHT, KSYSTEM, KTHREAD, PORT_CONTEXT } from '../../assembly/shared/layout';
 import { FLIGHT, KTHREAD_STATE, PORT_STOP } from '../../assembly/shared/types';
 import { MachineError } from './errors';
+import { inWords } from './given';
 import type { PortResult } from './guest';
 import type { Machine } from './machine';
 import type { MachineMemory } from './memory';
 import type { PortCore, PortModule } from './port';
 import { runGuest } from './port-contract';
+import { requireInteger } from './profile';
 import type { KThread } from './views';
 
 /** Where a worker port is, and what it is given. */
@@ -86,13 +88,23 @@ export class Ports {
     return this.memory.u32(KSYSTEM.Address + field);
   }
 
-  /** Gives a thread a context; false if there is none left: those of threads that have ended are free. */
-  assign(thread: KThread, port: LoadedPort, state: ArrayLike<number>): boolean {
+  /** Throws unless what a context is to begin with are words of the port's own. */
+  requireState(state: ArrayLike<number>): void {
+    if (typeof state?.length !== 'number' || typeof state === 'string')
+      throw new MachineError(
+        `createThread: portState is ${inWords(state)}; give an array of 32-bit words`,
+      );
     if (state.length > CONTEXT_WORDS - OWN_WORDS) {
       throw new MachineError(
         `createThread: portState has ${state.length} words; a context has ${CONTEXT_WORDS - OWN_WORDS} of the port's own`,
       );
     }
+    for (let index = 0; index < state.length; index++)
+      requireInteger(`createThread: portState[${index}]`, state[index], -0x8000_0000, 0xffff_ffff);
+  }
+
+  /** Gives a thread a context; false if there is none left: those of threads that have ended are free. */
+  assign(thread: KThread, port: LoadedPort, state: ArrayLike<number>): boolean {
     const row = this.freeRow();
     if (row === -1) return false;
     this.owners[row] = thread;

@@ -247,6 +247,10 @@ export function resolveProfile(
   name: 'client' | 'server' | ProfileOptions = 'client',
 ): MachineProfile {
   const options: ProfileOptions = typeof name === 'string' ? { product: name } : name;
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new MachineError(
+      `profile is ${inWords(options)}; give 'client' or 'server', or an object of figures`,
+    );
   const product = options.product ?? 'client';
   if (product !== 'client' && product !== 'server') {
     throw new MachineError(

@@ -6,6 +6,7 @@ import type { CoreExports } from './core';
 import { type Crew, LostWorkerError } from './crew';
 import { spinningCircle, waitingCircle } from './deadlock';
 import { MachineError, WorkerError } from './errors';
+import { requireOptions } from './given';
 import type { Machine } from './machine';
 import type { MachineMemory } from './memory';
 import { requireInteger } from './profile';
@@ -20,7 +21,7 @@ const SLICE_STEPS = 1_000_000;
 const PIECES_A_REST = 1000;
 const HOST_TURNS_A_REST = 10_000;
 
-const DISPOSED = 'the machine has been disposed of';
+export const DISPOSED = 'the machine has been disposed of';
 
 /** Why a run pauses: its workers go on, or the host has a rest. */
 type Pause = 'workers' | 'rest';
@@ -135,6 +136,7 @@ export class Runner {
       );
     if (this.disposed) throw new MachineError(DISPOSED);
     if (this.lost !== undefined) throw this.lost;
+    requireOptions('run', options, ['until', 'maxEvents']);
     const until = options.until ?? Number.POSITIVE_INFINITY;
     if (until !== Number.POSITIVE_INFINITY)
       requireInteger('until', until, 0, Number.MAX_SAFE_INTEGER);

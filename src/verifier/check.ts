@@ -1,7 +1,8 @@
 import type { DriverOptions } from '../machine/driver';
 import { MachineError } from '../machine/errors';
 import { Machine } from '../machine/machine';
-import { type MachineOptions, requireKnown } from '../machine/options';
+import { requireOptions } from '../machine/given';
+import type { MachineOptions } from '../machine/options';
 import { requireInteger } from '../machine/profile';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
@@ -54,7 +55,7 @@ export async function checkDriver(
   driver: DriverOptions,
   options: CheckOptions = {},
 ): Promise<CheckedDriver> {
-  requireKnown('checkDriver', options, OPTION_NAMES);
+  requireOptions('checkDriver', options, OPTION_NAMES);
   const { scenario = startScenario, neighbours = [], ...others } = options;
   if (typeof scenario !== 'function')
     throw new MachineError(`checkDriver: scenario is ${String(scenario)}; give a function`);

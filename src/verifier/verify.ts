@@ -1,6 +1,6 @@
 import { MachineError } from '../machine/errors';
 import type { Machine } from '../machine/machine';
-import { requireKnown } from '../machine/options';
+import { requireOptions } from '../machine/given';
 import { requireInteger } from '../machine/profile';
 import type { RunResult } from '../machine/result';
 import type { Finding } from './finding';
@@ -95,7 +95,7 @@ export function verifyDrivers(machine: Machine, options: VerifyOptions = {}): Ve
     throw new MachineError(
       'verifyDrivers: this machine is looked at already; stop() that verification first',
     );
-  requireKnown('verifyDrivers', options, VERIFY_OPTIONS);
+  requireOptions('verifyDrivers', options, VERIFY_OPTIONS);
   const { rules, drivers, callbackBudgetNs = 1_000_000, expectedStatus } = options;
   if (drivers !== undefined) requireNames('verifyDrivers: drivers', drivers, 'protect');
   const watcher = new RuleWatcher(machine, {
