@@ -1,6 +1,8 @@
 import { STATUS } from '../../assembly/shared/status';
 import type { PRIORITY_CLASS } from '../../assembly/shared/types';
 import type { KernelCode } from '../ke/mode';
+import { MachineError } from '../machine/errors';
+import { inWords, requireOptions } from '../machine/given';
 import type { ThreadBody } from '../machine/machine';
 import type { KProcess, KThread } from '../machine/views';
 import type { ProcessOrigin } from './executive';
@@ -31,6 +33,20 @@ export interface NewProcessOptions {
   /** Its end is bugcheck CRITICAL_PROCESS_DIED. */
   readonly critical?: boolean;
 }
+
+const OPTION_NAMES = [
+  'image',
+  'commandLine',
+  'parent',
+  'creator',
+  'inheritHandles',
+  'suspended',
+  'main',
+  'priorityClass',
+  'sessionId',
+  'protection',
+  'critical',
+];
 
 /** What an embedder's request comes to when the machine has run on. */
 export class ProcessCreation {
@@ -77,6 +93,11 @@ function* create(
  * in front of what that does, or else one of the system.
  */
 export function requestProcess(ps: PsState, options: NewProcessOptions): ProcessCreation {
+  requireOptions('createProcess', options, OPTION_NAMES);
+  if (typeof options.image !== 'string')
+    throw new MachineError(
+      `createProcess: image is ${inWords(options.image)}; give the path of an executable`,
+    );
   const creation = new ProcessCreation();
   const { machine } = ps;
   const { creator } = options;

@@ -82,3 +82,14 @@ test('guests whose machine is not theirs have the same history, as CpuPorts', as
   expect(await historyOf(machine, (state) => [guests.create(state), {}])).toEqual(alone);
   expect([...guests.memory.subarray(0, 256)]).toEqual(memory);
 });
+
+test('createThread refuses a portState that is no words, and makes no thread', async () => {
+  const machine = await createMachine({});
+  const port = await machine.loadPort({ url: PORT_URL });
+  const process = machine.createProcess();
+  const create = (portState: unknown) => () =>
+    process.createThread(port, { portState: portState as number[] });
+  expect(create(5)).toThrow('createThread: portState is 5; give an array of 32-bit words');
+  expect(create([1, Number.NaN])).toThrow('createThread: portState[1] is NaN; give an integer');
+  expect(process.threadCount).toBe(0);
+});

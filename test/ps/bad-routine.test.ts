@@ -4,6 +4,7 @@ import {
   PsSetCreateThreadNotifyRoutine,
 } from '../../src/ps/register';
 import { PsCreateSystemThread } from '../../src/ps/system-thread';
+import { Machine } from '../../src/machine/machine';
 import { processManager } from '../../src/ps/manager';
 import { runGuest } from '../ke/guest';
 
@@ -37,5 +38,15 @@ test('PsCreateSystemThread and PsSetCreateProcessNotifyRoutineEx say of what is 
     runGuest(() => PsSetCreateThreadNotifyRoutine({} as never) as never),
   ).rejects.toThrow(
     'PsSetCreateThreadNotifyRoutine: NotifyRoutine is an object; give a function, or null',
+  );
+});
+
+test('createProcess of the process manager refuses unknown options, and one without an image', async () => {
+  const ps = processManager(await Machine.create());
+  expect(() => ps.createProcess({ image: 'a.exe', suspend: true } as never)).toThrow(
+    "'suspend' is no option of createProcess; did you mean 'suspended'?",
+  );
+  expect(() => ps.createProcess({} as never)).toThrow(
+    'createProcess: image is undefined; give the path of an executable',
   );
 });
