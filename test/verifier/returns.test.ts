@@ -50,13 +50,13 @@ describe('a routine that has not returned when the run ends', () => {
       'a DriverEntry that loops for ever',
       'DR-02',
       'DriverEntry sut!DriverEntry',
-      /^has not returned: the run ended after 1000000 steps inside it, \d[\d.]* us after its call$/,
+      /^has not returned: the run ended after 100000 steps inside it, \d[\d.]* us after its call$/,
     ],
     [
       'a process routine that loops for ever',
       'CB-01',
       'process-notify routine sut!onProcess',
-      /^has not returned: the run ended after 1000000 steps inside it, \d[\d.]* us after its call$/,
+      /^has not returned: the run ended after 100000 steps inside it, \d[\d.]* us after its call$/,
     ],
   ])('is named, with what it waits for: %s', async (what, rule, routine, message) => {
     const findings = await foundIn(badOf(what));
