@@ -345,9 +345,8 @@ export class Guests {
     const own = this.newContext(thread, body.name === '' ? describe(thread) : body.name);
     const state = stateOf(thread);
     state.context = own;
-    const generator = this.within(own, body);
-    if (isPromise(generator)) refusePromise(describe(thread), generator);
-    state.hosted = { context: own, generator: requireGenerator(body, generator) };
+    const generator = requireGenerator(body, this.within(own, body));
+    state.hosted = { context: own, generator };
   }
 
   /** What a thread runs before its body, whatever that is; then it is what `flags` say. */

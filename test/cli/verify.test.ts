@@ -156,14 +156,14 @@ test.each([
   [
     'entry.mjs',
     'export default { async *DriverEntry() {} };',
-    "ntps: DriverEntry of driver 'entry' is async; give a function, or a generator function (function*)",
+    'ntps: entry!DriverEntry returned a Promise: callbacks are generator functions (function*)',
   ],
   [
     'routine.mjs',
     `export default (ntps) => ({ *DriverEntry() {
       return yield* ntps.PsSetCreateThreadNotifyRoutine(async function onThread() { throw 1; });
     } });`,
-    "ntps: onThread of driver 'routine' is async; give a function",
+    'ntps: routine!onThread returned a Promise: callbacks are generator functions (function*)',
   ],
   [
     'loose.mjs',

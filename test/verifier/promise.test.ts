@@ -71,13 +71,6 @@ describe('a Promise is refused that is returned by', () => {
   test.each(SORTS)('%s, while somebody looks on', async (_what, routine, driver) => {
     await expect(checkDriver(driver())).rejects.toThrow(refused(routine));
   });
-
-  test('the body of a thread', async () => {
-    const machine = await Machine.create();
-    expect(() =>
-      machine.systemProcess.createThread(untyped(nothing) as never, { name: 'one' }),
-    ).toThrow(refused("thread 'one'"));
-  });
 });
 
 test('KeInitializeDpc takes a plain function', async () => {
