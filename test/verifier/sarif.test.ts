@@ -190,8 +190,8 @@ describe('toSarif', () => {
     [
       'of its name',
       { ...BARE, driver: 'sut' },
-      { one: 'a.js', sut: '/work/sut.js' },
-      'file:///work/sut.js',
+      { one: 'a.js', sut: '/drivers/sut.js' },
+      'file:///drivers/sut.js',
     ],
     ['that is the only one', { ...BARE, driver: 'other' }, { sut: 'a/my sut.js' }, 'a/my%20sut.js'],
     ['that is not known', { ...BARE, driver: 'my sut' }, {}, 'my%20sut'],
