@@ -6,6 +6,7 @@ import {
   KiBounded,
   KiEngine,
   KiFlight,
+  KiFlightProgress,
   KiHasStopped,
   KiLandingTime,
   KiProgress,
@@ -34,7 +35,7 @@ function KiOthersProgress(processor: u32): u64 {
   let least = NEVER;
   for (let number: u32 = 0; number < processors; number++) {
     if (number == processor) continue;
-    least = min<u64>(least, KiProgress(KiFlight(number)));
+    least = min<u64>(least, KiFlightProgress(number));
   }
   return least;
 }
@@ -94,7 +95,7 @@ export function KiBeginPiece(processor: u32, piece: u32): u32 {
 
 /** Ends what KiBeginPiece has begun: see KiAdvanceFlight. */
 export function KiEndPiece(processor: u32, used: u32): void {
-  const before = KiProgress(KiFlight(processor));
+  const before = KiFlightProgress(processor);
   KiAdvanceFlight(processor, used);
   if (atomic.load<u32>(KiEngine(), KENGINE.Wanting) == 0) return;
   // Who sleeps at a horizon waits for the one that has come least far.
@@ -115,7 +116,7 @@ function KiIsTurnDue(): bool {
   let flight: u32 = 0;
   let progress = NEVER;
   for (let number: u32 = 0; number < processors; number++) {
-    const time = KiProgress(KiFlight(number));
+    const time = KiFlightProgress(number);
     if (time >= progress) continue;
     progress = time;
     flight = number;

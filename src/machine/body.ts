@@ -1,5 +1,5 @@
 import { MachineError } from './errors';
-import { isGenerator, type Request } from './generator';
+import { forget, isGenerator, type Request } from './generator';
 import { inWords } from './given';
 import type { HostBody } from './guest';
 import type { Machine, ThreadBody } from './machine';
@@ -23,6 +23,10 @@ function remedy(body: unknown): string {
   return `is ${inWords(body)}; ${GIVE}`;
 }
 
+function foreign(routine: string, what: string): string {
+  return `${routine}: the ${what} was loaded into another machine; load it into this one`;
+}
+
 /** Throws unless it is a body of threads of this machine, as far as that can be seen without calling it. */
 export function requireBody(machine: Machine, routine: string, body: ThreadBody): void {
   if (typeof body === 'function') {
@@ -36,11 +40,11 @@ export function requireBody(machine: Machine, routine: string, body: ThreadBody)
     const { machine: owner, address } = body as Partial<LoadedProgram>;
     if (owner === machine && (address !== undefined || body instanceof LoadedPort)) return;
     if (owner !== undefined && owner !== machine) {
-      const sort = body instanceof LoadedPort ? `port ${body.url}` : 'program';
-      const name = body instanceof LoadedPort ? '' : ` '${(body as LoadedProgram).name}'`;
-      throw new MachineError(
-        `${routine}: the ${sort}${name} was loaded into another machine; load it into this one`,
-      );
+      const what =
+        body instanceof LoadedPort
+          ? `port ${body.url}`
+          : `program '${(body as LoadedProgram).name}'`;
+      throw new MachineError(foreign(routine, what));
     }
   }
   throw new MachineError(`${routine}: the body ${remedy(body)}`);
@@ -53,7 +57,7 @@ export function requireOwnProgram(machine: Machine, routine: string, program: Lo
   throw new MachineError(
     owner === undefined
       ? `${routine}: the routine ${remedyOfRoutine(program)}`
-      : `${routine}: the program '${name}' was loaded into another machine; load it into this one`,
+      : foreign(routine, `program '${name}'`),
   );
 }
 
@@ -69,7 +73,7 @@ export function requireGenerator(
   result: unknown,
 ): Generator<Request, void, number> {
   if (isGenerator<void>(result)) return result;
-  if (result instanceof Promise) result.catch(() => undefined);
+  if (result instanceof Promise) forget(result);
   throw new MachineError(
     `createThread: ${inWords(body)} returned ${inWords(result)}, no generator; give a generator function: function* () { … }`,
   );

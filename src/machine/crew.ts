@@ -5,7 +5,13 @@ import { MachineError } from './errors';
 import type { MachineMemory } from './memory';
 import type { ResolvedOptions } from './options';
 import { CONTROL, type FromWorker, type ToWorker, WORKER_STATE } from './worker/messages';
-import { hostProcessors, NoWorkerError, type WorkerHandle, type WorkerPool } from './worker-pool';
+import {
+  endAll,
+  hostProcessors,
+  NoWorkerError,
+  type WorkerHandle,
+  type WorkerPool,
+} from './worker-pool';
 
 /**
  * Ns that a guest runs at the most before its worker looks round and the others see how far it has come:
@@ -44,6 +50,14 @@ export interface LostWorker {
 export class LostWorkerError extends Error {
   constructor(readonly lost: LostWorker) {
     super(lost.why);
+  }
+}
+
+/** Nobody hears of workers any more. */
+function unheard(workers: readonly WorkerHandle[]): void {
+  for (const worker of workers) {
+    worker.listener = undefined;
+    worker.ended = undefined;
   }
 }
 
@@ -181,7 +195,7 @@ export class Crew {
   /** Ends workers that could not be begun with. */
   async giveUp(): Promise<void> {
     this.disposed = true;
-    await Promise.all(this.workers.map((worker) => worker.end()));
+    await endAll(this.workers);
   }
 
   /** Lets every worker import a port. NoWorkerError: there are no workers. */
@@ -376,12 +390,9 @@ export class Crew {
     this.disposed = true;
     const { workers } = this;
     this.workers = [];
-    for (const worker of workers) {
-      worker.listener = undefined;
-      worker.ended = undefined;
-    }
+    unheard(workers);
     if (this.ownPool || this.ended !== undefined || this.failedWorker() !== undefined) {
-      await Promise.all(workers.map((worker) => worker.end()));
+      await endAll(workers);
       return;
     }
     this.workers = workers;
@@ -393,11 +404,8 @@ export class Crew {
   /** Ends the workers at once: what they have in hand is lost. */
   async abandon(lost: LostWorker): Promise<void> {
     this.ended ??= lost;
-    for (const worker of this.workers) {
-      worker.listener = undefined;
-      worker.ended = undefined;
-    }
-    await Promise.all(this.workers.map((worker) => worker.end()));
+    unheard(this.workers);
+    await endAll(this.workers);
     this.gone = true;
   }
 

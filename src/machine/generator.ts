@@ -45,10 +45,14 @@ export function isPromise(value: unknown): boolean {
   return Symbol.asyncIterator in value || ('then' in value && typeof value.then === 'function');
 }
 
+/** What a promise comes to is nobody's any more: if it is rejected, it does not end the process. */
+export function forget(promise: unknown): void {
+  Promise.resolve(promise).catch(() => undefined);
+}
+
 /** The machine's time does not wait for the host's. @throws MachineError, which names the routine. */
 export function refusePromise(routine: string, promise: unknown): never {
-  // What it comes to is nobody's any more.
-  Promise.resolve(promise).catch(() => undefined);
+  forget(promise);
   throw new MachineError(
     `${routine} returned a Promise: callbacks are generator functions (function*), not async`,
   );

@@ -1,5 +1,6 @@
 import { STATUS } from '../../assembly/shared/status';
 import { MachineError } from './errors';
+import { forget } from './generator';
 import type { Machine } from './machine';
 import type { KernelObject } from './views';
 
@@ -89,7 +90,7 @@ export function requireStatus(what: string, value: unknown): number {
     if (value >= -(2 ** 31) && value < 2 ** 32) return value >>> 0;
   }
   if (value instanceof Promise) {
-    value.catch(() => undefined);
+    forget(value);
     throw new MachineError(
       `${what} is a Promise; the routine must be a generator function or return a number, not async`,
     );

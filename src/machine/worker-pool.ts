@@ -107,6 +107,10 @@ export function isNode(): boolean {
   return process?.versions?.node !== undefined;
 }
 
+export async function endAll(workers: readonly WorkerHandle[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.end()));
+}
+
 /** How many workers can run at once here. */
 export async function hostProcessors(): Promise<number> {
   if (!isNode()) return navigator.hardwareConcurrency;
@@ -149,20 +153,20 @@ export class WorkerPool {
       }
       return workers;
     } catch (error) {
-      await Promise.all(workers.map((worker) => worker.end()));
+      await endAll(workers);
       throw new NoWorkerError(error instanceof Error ? error.message : String(error));
     }
   }
 
   /** @internal Takes workers back. */
   async give(workers: readonly WorkerHandle[]): Promise<void> {
-    if (this.disposed) await Promise.all(workers.map((worker) => worker.end()));
+    if (this.disposed) await endAll(workers);
     else this.idle.push(...workers);
   }
 
   /** Ends the workers that nobody uses, and the others when they come back. */
   async dispose(): Promise<void> {
     this.disposed = true;
-    await Promise.all(this.idle.splice(0).map((worker) => worker.end()));
+    await endAll(this.idle.splice(0));
   }
 }
